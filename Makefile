@@ -1,0 +1,54 @@
+# People and CI use the same targets. `make run` and `make test` do everything from a fresh clone.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN ?= runs/$(shell date +%Y-%m-%dT%H-%M-%S)-fast
+PIP_QUIET := --quiet --disable-pip-version-check
+
+.PHONY: run test lint test-tensorflow test-wheel clean
+
+run: .venv/.train
+	$(BIN)/inkdigits train --recipe fast --out $(RUN)
+	@echo; echo "reading examples/ with the model just trained:"
+	$(BIN)/inkdigits predict --model $(RUN) examples
+	@echo; echo "everything is in $(RUN); open $(RUN)/report.html"
+
+test: .venv/.dev
+	$(BIN)/pytest
+
+lint: .venv/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# TensorFlow lives in an environment of its own: it pins libraries that PyTorch's does not.
+test-tensorflow: .venv/.dev .venv-tensorflow/.done
+	$(BIN)/python tests/tensorflow/make_runs.py build/tensorflow-runs
+	.venv-tensorflow/bin/pytest tests/tensorflow --runs build/tensorflow-runs
+
+# The wheel in a clean environment, without the training extra, as a user of `predict` has it.
+test-wheel: .venv/.dev
+	rm -rf build/wheel build/wheel-venv
+	$(BIN)/pip wheel $(PIP_QUIET) --no-deps -w build/wheel .
+	$(PYTHON) -m venv build/wheel-venv
+	build/wheel-venv/bin/pip install $(PIP_QUIET) -c constraints.txt build/wheel/inkdigits-*.whl
+	$(BIN)/pytest tests/wheel --wheel-python build/wheel-venv/bin/python
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.train: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/pip install $(PIP_QUIET) -c constraints.txt -e '.[train]'
+	touch $@
+
+.venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/pip install $(PIP_QUIET) -c constraints.txt -e '.[train,dev]'
+	touch $@ .venv/.train
+
+.venv-tensorflow/.done: constraints-tensorflow.txt
+	$(PYTHON) -m venv .venv-tensorflow
+	.venv-tensorflow/bin/pip install $(PIP_QUIET) -r constraints-tensorflow.txt
+	touch $@
+
+clean:
+	rm -rf .venv .venv-tensorflow build dist

@@ -1,0 +1,8 @@
+"""The original project's data script: MNIST as PNG files, `python scripts/load_data.py digits/`."""
+
+import sys
+
+from inkdigits.cli import main
+
+sys.argv[1:1] = ["data", "export-png"]
+main()

@@ -1,0 +1,8 @@
+"""The original project's main script: train its network, evaluate, draw, save."""
+
+import sys
+
+from inkdigits.cli import main
+
+sys.argv[1:1] = ["train", "--recipe", "original"]
+main()

@@ -1,0 +1,11 @@
+"""Where labelled digits come from: IDX, PNG folders, CSV, NPZ, MNIST itself, or its sample.
+
+`load("auto")` gives DigitSets. Imports only numpy and Pillow until a source needs more.
+"""
+
+from __future__ import annotations
+
+from inkdigits.data.digits import Digits, DigitSets
+from inkdigits.data.sources import load
+
+__all__ = ["DigitSets", "Digits", "load"]

@@ -1,0 +1,86 @@
+"""The one value that every source of labelled digits gives.
+
+In: arrays. Out: Digits (one set) and DigitSets (training and test). Checks them once, at birth.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.errors import DataError
+from inkdigits.spec import N_CLASSES, SIDE
+
+
+@dataclass(frozen=True, eq=False)
+class Digits:
+    """Labelled digits of one set.
+
+    images: (N, 28, 28) uint8, ink 255, paper 0. labels: (N,) uint8 in 0-9.
+    name: "mnist train". source: where from, a path or an address.
+    Raises DataError if the arrays do not fit that.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    name: str
+    source: str
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
+            raise DataError(
+                f"{self.source}: images are {images.dtype} {images.shape}, "
+                f"wanted uint8 (N, {SIDE}, {SIDE})"
+            )
+        if labels.shape != (len(images),):
+            raise DataError(
+                f"{self.source}: {len(images):,} images but labels of shape {labels.shape}; "
+                "every image needs exactly one label"
+            )
+        if len(images) == 0:
+            raise DataError(f"{self.source}: holds no digit, wanted at least one")
+        check_labels(labels, self.source)
+        object.__setattr__(self, "labels", labels.astype(np.uint8))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of pixels then labels: the same digits give the same sum from any source."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
+        return digest.hexdigest()
+
+    def take(self, index: NDArray[np.int64], name: str) -> Digits:
+        """The digits at `index`, in that order, under another name."""
+        return Digits(self.images[index], self.labels[index], name, self.source)
+
+
+@dataclass(frozen=True, eq=False)
+class DigitSets:
+    """A training and a test set of one source.
+
+    notice: what a reader of any number made from it must be told, or "" if there is nothing.
+    """
+
+    train: Digits
+    test: Digits
+    name: str
+    notice: str = ""
+
+
+def check_labels(labels: NDArray[np.integer[Any]], source: str) -> None:
+    """Raise DataError naming the first label that is not a digit 0-9."""
+    wrong = np.flatnonzero((labels < 0) | (labels >= N_CLASSES))
+    if len(wrong):
+        raise DataError(
+            f"{source}: label {labels[wrong[0]]} at entry {wrong[0]:,} is not in 0-9"
+            + (f" (and {len(wrong) - 1:,} more)" if len(wrong) > 1 else "")
+        )

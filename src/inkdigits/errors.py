@@ -1,0 +1,35 @@
+"""What can go wrong, as types a caller can tell apart.
+
+Every message says what was found, what was wanted and what to do next. Libraries raise these
+`from` the cause; only the command line and the server catch them.
+"""
+
+from __future__ import annotations
+
+
+class InkdigitsError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class ConfigError(InkdigitsError):
+    """A setting is impossible or unknown; raised before any data is read."""
+
+
+class DataError(InkdigitsError):
+    """Labelled digits cannot be read: names the file and the byte, line or entry."""
+
+
+class TrainingError(InkdigitsError):
+    """Training cannot go on, or a run folder cannot be resumed."""
+
+
+class ModelError(InkdigitsError):
+    """A model file is missing, broken, or made for another kind of input."""
+
+
+class PictureError(InkdigitsError):
+    """A picture cannot be decoded, is over a limit, or holds no ink."""
+
+
+class MissingExtraError(InkdigitsError):
+    """A library from an optional extra is not installed; the message names the command."""

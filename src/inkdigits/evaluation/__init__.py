@@ -1,0 +1,1 @@
+"""Evaluating a network honestly: scores (numbers), plots (pictures), report (one HTML file)."""

@@ -1,0 +1,190 @@
+"""The six pictures of a run, good enough to print.
+
+In: digits, history, scores. Out: PNG files, each written whole. Draws without a display.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from inkdigits.data import Digits, DigitSets
+from inkdigits.evaluation.scores import Scores
+from inkdigits.files import written_whole
+from inkdigits.spec import CLASS_NAMES, N_CLASSES
+
+_DPI = 150
+_TRAIN, _HELD, _WRONG, _RIGHT = "#2a6fbb", "#d9822b", "#b3261e", "#1b7f4b"
+_GRID = (5, 8)  # rows, columns of the pages that show digits
+_STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+
+
+def class_distribution(sets: DigitSets, path: Path) -> None:
+    """Bars of how many images each digit has, training and test."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(9, 4.5), layout="constrained")
+        axes = figure.subplots()
+        places = np.arange(N_CLASSES)
+        for offset, digits, colour in ((-0.21, sets.train, _TRAIN), (0.21, sets.test, _HELD)):
+            counts = np.bincount(digits.labels, minlength=N_CLASSES)
+            bars = axes.bar(
+                places + offset, counts, 0.4, color=colour, label=f"{digits.name} ({len(digits):,})"
+            )
+            axes.bar_label(bars, fmt="{:,.0f}", fontsize=7, padding=2)
+        axes.set_xticks(places, CLASS_NAMES)
+        axes.set(xlabel="digit", ylabel="images", title=f"Images per digit, {sets.name}")
+        # Above the bars, which fill the axes.
+        axes.set_ylim(top=axes.get_ylim()[1] * 1.12)
+        axes.legend(frameon=False, loc="upper right", ncols=2)
+        _save(figure, path)
+
+
+def sample_digits(digits: Digits, path: Path, seed: int) -> None:
+    """40 digits with their labels, four of each class where there are as many."""
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(digits))
+    rank = np.empty(len(digits), int)  # 0 for the first of its class met, 1 for the second, ...
+    seen = np.zeros(N_CLASSES, int)
+    for i in shuffled:
+        rank[i] = seen[digits.labels[i]]
+        seen[digits.labels[i]] += 1
+    chosen = sorted(shuffled[: len(shuffled)], key=lambda i: (rank[i], digits.labels[i]))[:40]
+    _digit_page(
+        digits.images[chosen],
+        [str(digits.labels[i]) for i in chosen],
+        ["black"] * len(chosen),
+        f"{len(chosen)} digits of {digits.name}",
+        path,
+    )
+
+
+def training_history(history: Sequence[dict[str, float | None]], path: Path) -> None:
+    """Loss, accuracy and learning rate by epoch."""
+    epochs = [row["epoch"] for row in history]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(12, 4), layout="constrained")
+        for axes, (train, held, title, factor) in zip(
+            figure.subplots(1, 3),
+            (
+                ("loss", "val_loss", "Loss (cross-entropy, nats)", 1),
+                ("accuracy", "val_accuracy", "Accuracy (%)", 100),
+                ("learning_rate", None, "Learning rate", 1),
+            ),
+            strict=True,
+        ):
+            for key, colour, label in ((train, _TRAIN, "training"), (held, _HELD, "validation")):
+                values = [row[key] for row in history if key and row[key] is not None]
+                if values:
+                    scaled = [factor * float(v) for v in values if v is not None]
+                    axes.plot(epochs, scaled, "o-", ms=3.5, color=colour, label=label)
+            axes.set(xlabel="epoch", title=title)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            axes.grid(alpha=0.25)
+            if held:
+                axes.legend(frameon=False)
+        _save(figure, path)
+
+
+def confusion_matrix(scores: Scores, path: Path) -> None:
+    """Counts of true digit against digit read; colour shows the errors, not the diagonal."""
+    matrix = np.array(scores.matrix)
+    wrong = matrix.copy()
+    np.fill_diagonal(wrong, 0)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8, 7), layout="constrained")
+        axes = figure.subplots()
+        # Coloured by errors alone: next to a diagonal of about 1,000 they would all be white.
+        sns.heatmap(
+            wrong,
+            mask=np.eye(N_CLASSES, dtype=bool),
+            annot=True,
+            fmt="d",
+            cmap="Oranges",
+            cbar_kws={"label": "images read wrongly", "shrink": 0.8},
+            linewidths=0.5,
+            linecolor="#dddddd",
+            square=True,
+            xticklabels=CLASS_NAMES,
+            yticklabels=CLASS_NAMES,
+            ax=axes,
+        )
+        for i in range(N_CLASSES):
+            axes.add_patch(Rectangle((i, i), 1, 1, fc="#dcebf7", ec="#dddddd", lw=0.5))
+            axes.text(i + 0.5, i + 0.5, f"{matrix[i, i]:,}", ha="center", va="center")
+        errors = scores.n - int(np.trace(matrix))
+        axes.set(
+            xlabel="read as",
+            ylabel="true digit",
+            title=f"{scores.accuracy:.2%} right: {errors:,} of {scores.n:,} images read wrongly",
+        )
+        axes.tick_params(axis="y", rotation=0)
+        _save(figure, path)
+
+
+def predictions(
+    digits: Digits, probabilities: NDArray[np.float32], path: Path, *, correct: bool
+) -> None:
+    """A page of digits read right (the least sure first) or wrong (the surest first)."""
+    answers, confidence = probabilities.argmax(1), probabilities.max(1)
+    right = answers == digits.labels
+    chosen = np.flatnonzero(right == correct)
+    chosen = chosen[np.argsort(confidence[chosen], kind="stable")]
+    total = len(chosen)
+    chosen = (chosen if correct else chosen[::-1])[: _GRID[0] * _GRID[1]]
+    if correct:
+        captions = [f"{answers[i]}  {confidence[i]:.0%}" for i in chosen]
+        title = f"{len(chosen)} of {total:,} read right, the least sure"
+    else:
+        captions = [f"{answers[i]} {confidence[i]:.0%}, is {digits.labels[i]}" for i in chosen]
+        title = f"{len(chosen)} of {total:,} read wrongly, the surest first"
+    _digit_page(
+        digits.images[chosen], captions, [_RIGHT if correct else _WRONG] * total, title, path
+    )
+
+
+def _digit_page(
+    images: NDArray[np.uint8], captions: list[str], colours: list[str], title: str, path: Path
+) -> None:
+    columns = _GRID[1]
+    rows = max(1, -(-len(images) // columns))
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(10, 1.42 * rows + 0.5), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False)
+        figure.suptitle(title, fontweight="bold")
+        for axes in grid.flat:
+            axes.axis("off")
+        for axes, image, caption, colour in zip(grid.flat, images, captions, colours, strict=False):
+            _draw_digit(axes, image)
+            axes.set_title(caption, fontsize=9, color=colour, fontweight="normal", pad=3)
+        if not len(images):
+            figure.text(0.5, 0.4, "none", ha="center", color="#666666")
+        _save(figure, path)
+
+
+def _draw_digit(axes: Axes, image: NDArray[np.uint8]) -> None:
+    axes.imshow(image, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    FigureCanvasAgg(figure)
+    with written_whole(path) as part:
+        figure.savefig(part, dpi=_DPI)

@@ -1,0 +1,115 @@
+"""What a network's answers on labelled digits amount to.
+
+In: labels and probabilities. Out: Scores, all numbers a report shows. Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import classification_report, confusion_matrix
+
+from inkdigits.errors import DataError
+from inkdigits.spec import CLASS_NAMES, N_CLASSES
+
+ECE_BINS = 15  # Guo et al. 2017, "On Calibration of Modern Neural Networks"
+N_CONFUSIONS = 10  # of the most common ones that are listed
+_TINY = 1e-12  # a probability of 0 would make the loss infinite
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often one digit was read as another."""
+
+    true: int
+    read_as: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Numbers over n images; accuracies and error in [0, 1], loss in nats."""
+
+    n: int
+    accuracy: float
+    loss: float  # mean cross-entropy
+    per_class: tuple[float, ...]  # share of each digit's images read right (recall)
+    per_class_n: tuple[int, ...]
+    calibration_error: float  # expected, over ECE_BINS bins of equal width
+    confusions: tuple[Confusion, ...]  # the most common, most common first
+    matrix: tuple[tuple[int, ...], ...]  # [true][read as]
+    report: str  # scikit-learn's classification report
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def score(labels: NDArray[np.uint8], probabilities: NDArray[np.float32], n_wanted: int) -> Scores:
+    """Scores of `probabilities` (N, 10), rows summing to 1, against `labels` (N,) in 0-9.
+
+    n_wanted: how many images the set has; each must have been scored exactly once.
+    Raises DataError if the arrays do not cover exactly that many, or are not probabilities.
+    """
+    if labels.shape != (n_wanted,) or probabilities.shape != (n_wanted, N_CLASSES):
+        raise DataError(
+            f"scored labels {labels.shape} and probabilities {probabilities.shape}, "
+            f"wanted every one of {n_wanted:,} images exactly once"
+        )
+    if not np.allclose(probabilities.sum(1), 1, atol=1e-4):
+        raise DataError("rows of probabilities do not sum to 1; are they logits?")
+    answers = probabilities.argmax(1)
+    matrix = confusion_matrix(labels, answers, labels=range(N_CLASSES))
+    if matrix.sum() != n_wanted:
+        raise DataError(f"the confusion matrix counts {matrix.sum():,} of {n_wanted:,} images")
+    counts = matrix.sum(1)
+    truth = probabilities[np.arange(n_wanted), labels].astype(np.float64)
+    return Scores(
+        n=n_wanted,
+        accuracy=float((answers == labels).mean()),
+        loss=float(-np.log(np.maximum(truth, _TINY)).mean()),
+        per_class=tuple(
+            float(matrix[c, c] / counts[c]) if counts[c] else float("nan") for c in range(N_CLASSES)
+        ),
+        per_class_n=tuple(counts.tolist()),
+        calibration_error=calibration_error(labels, probabilities),
+        confusions=_most_confused(matrix),
+        matrix=tuple(tuple(row) for row in matrix.tolist()),
+        report=classification_report(
+            labels,
+            answers,
+            labels=range(N_CLASSES),
+            target_names=CLASS_NAMES,
+            digits=4,
+            zero_division=0,
+        ),
+    )
+
+
+def calibration_error(
+    labels: NDArray[np.uint8], probabilities: NDArray[np.float32], bins: int = ECE_BINS
+) -> float:
+    """Expected calibration error: mean |accuracy - confidence| over bins, weighted by their size.
+
+    0 means that of the answers given with 90 % confidence, 90 % are right.
+    Source: Naeini et al. 2015; bins of equal width as in Guo et al. 2017.
+    """
+    confidence = probabilities.max(1)
+    right = probabilities.argmax(1) == labels
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [
+        abs(float(right[place == b].sum()) - float(confidence[place == b].sum()))
+        for b in range(bins)
+    ]
+    return sum(gaps) / len(labels)
+
+
+def _most_confused(matrix: NDArray[np.int64]) -> tuple[Confusion, ...]:
+    wrong = matrix.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(wrong, axis=None, kind="stable")[::-1][:N_CONFUSIONS]
+    found = (Confusion(*divmod(int(i), N_CLASSES), int(wrong.flat[i])) for i in order)
+    return tuple(c for c in found if c.count)

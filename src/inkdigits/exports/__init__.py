@@ -1,0 +1,1 @@
+"""A trained network in the formats people use: onnx, keras (.keras and .h5)."""

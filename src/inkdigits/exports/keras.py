@@ -1,0 +1,115 @@
+"""A trained network as .keras and .h5, for anyone who has Keras and nothing of ours.
+
+In: a Network row and its weights. Out: files that `keras.models.load_model` opens on TensorFlow,
+JAX or PyTorch with no custom objects: (N, 28, 28, 1) float32 in [0, 1] to (N, 10) probabilities.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.files import written_whole
+from inkdigits.spec import INPUT_NAME, SIDE
+from inkdigits.training.networks import (
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool,
+    Network,
+    Norm,
+    Relu,
+)
+
+# Keras takes its back end from the environment on first import; ours is installed already.
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+import keras
+
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+def build_keras(network: Network, weights: Arrays, name: str) -> Any:
+    """The network as a compiled keras.Sequential holding `weights`.
+
+    weights: "{layer place}.{weight|bias|running_mean|running_var}" in PyTorch's layout: Conv
+    (out, in, H, W), Dense (out, in) over channels-first features.
+    """
+    layers: list[Any] = [keras.Input((SIDE, SIDE, 1), name=INPUT_NAME)]
+    arrays: list[NDArray[np.float32]] = []
+    last = len(network.layers) - 1
+    channels = 1  # before the flattening of the features a Dense layer reads; 0 once it is done
+    for place, layer in enumerate(network.layers):
+        own = {
+            part: weights[f"{place}.{part}"]
+            for part in ("weight", "bias", "running_mean", "running_var")
+            if f"{place}.{part}" in weights
+        }
+        match layer:
+            case Conv(filters, kernel, padding, bias):
+                layers.append(keras.layers.Conv2D(filters, kernel, padding=padding, use_bias=bias))
+                own["weight"] = own["weight"].transpose(2, 3, 1, 0)
+                channels = filters
+            case Norm(epsilon, momentum):
+                layers.append(keras.layers.BatchNormalization(epsilon=epsilon, momentum=momentum))
+            case Relu():
+                layers.append(keras.layers.ReLU())
+            case MaxPool(size):
+                layers.append(keras.layers.MaxPooling2D(size))
+            case Dropout(rate):
+                layers.append(keras.layers.Dropout(rate))
+            case Flatten():
+                layers.append(keras.layers.Flatten())
+            case Dense(units):
+                activation = "softmax" if place == last else None
+                layers.append(keras.layers.Dense(units, activation=activation))
+                own["weight"] = _channels_last(own["weight"], channels).T
+                channels = 0
+        arrays.extend(own.values())
+    model = keras.Sequential(layers, name=name)
+    model.set_weights(arrays)
+    model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _channels_last(weight: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
+    """A Dense weight (out, C * H * W) as (out, H * W * C); unchanged with channels 0."""
+    if not channels:
+        return weight
+    side = round((weight.shape[1] / channels) ** 0.5)
+    square = weight.reshape(len(weight), channels, side, side)
+    return square.transpose(0, 2, 3, 1).reshape(len(weight), -1)
+
+
+def save_keras(model: Any, path: Path) -> None:
+    """Write a Keras model to `path` (.keras or .h5), whole or not at all."""
+    with written_whole(path) as part, _quiet():
+        model.save(part)
+
+
+def keras_probabilities(path: Path, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a saved model gives for images (N, 28, 28) in [0, 1]: (N, 10), read back from disk."""
+    with _quiet():
+        model = keras.models.load_model(path, compile=False)
+        found: NDArray[np.float32] = model.predict(images[..., None], verbose=0)
+    return found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Keras from telling users of .h5 that it is a legacy format: they asked for it."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

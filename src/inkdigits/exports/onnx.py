@@ -1,0 +1,101 @@
+"""A trained network as one .onnx file with the spec's metadata.
+
+In: a Network row and its weights. Out: a graph from `digits` (N, 1, 28, 28) float32 in [0, 1] to
+`probabilities` (N, 10), any N. Written node by node from the row: PyTorch's exporter needs a
+further package, takes seconds, and names things by its own inner workings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from inkdigits.files import written_whole
+from inkdigits.spec import INPUT_NAME, N_CLASSES, OUTPUT_NAME, SIDE, metadata
+from inkdigits.training.networks import (
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPool,
+    Network,
+    Norm,
+    Relu,
+)
+
+OPSET = 13  # read by ONNX Runtime since 1.7 and OpenCV's dnn since 4.5
+IR_VERSION = 8
+
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+def save_onnx(network: Network, weights: Arrays, path: Path, about: Mapping[str, str]) -> None:
+    """Write the network to `path`, whole or not at all, after onnx.checker has passed it.
+
+    weights: "{layer place}.{weight|bias|running_mean|running_var}" to float32 array.
+    about: further metadata (recipe, data, commit); the spec's own entries are added.
+    """
+    nodes, constants = [], []
+    value = INPUT_NAME
+    for place, layer in enumerate(network.layers):
+        if isinstance(layer, Dropout):
+            continue
+        result = f"layer{place}"
+        names = []
+        for part in _PARTS.get(type(layer), ()):
+            if f"{place}.{part}" in weights:
+                names.append(f"{result}.{part}")
+                array = np.ascontiguousarray(weights[f"{place}.{part}"])
+                constants.append(numpy_helper.from_array(array, names[-1]))
+        operator, attributes = _operator(layer)
+        nodes.append(helper.make_node(operator, [value, *names], [result], **attributes))
+        value = result
+    nodes.append(helper.make_node("Softmax", [value], [OUTPUT_NAME], axis=1))
+    graph = helper.make_graph(
+        nodes,
+        "inkdigits",
+        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["N", 1, SIDE, SIDE])],
+        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", N_CLASSES])],
+        constants,
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="inkdigits"
+    )
+    model.ir_version = IR_VERSION
+    helper.set_model_props(model, {**about, **metadata()})
+    onnx.checker.check_model(model, full_check=True)
+    with written_whole(path) as part_path:
+        onnx.save(model, str(part_path))
+
+
+# Which arrays a layer has, in the order its ONNX operator takes them.
+_PARTS: dict[type, tuple[str, ...]] = {
+    Conv: ("weight", "bias"),
+    Norm: ("weight", "bias", "running_mean", "running_var"),
+    Dense: ("weight", "bias"),
+}
+
+
+def _operator(layer: Layer) -> tuple[str, dict[str, Any]]:
+    match layer:
+        case Conv(_, kernel, padding, _):
+            edge = kernel // 2 if padding == "same" else 0
+            return "Conv", {"kernel_shape": [kernel, kernel], "pads": [edge] * 4}
+        case Norm(epsilon, _):
+            return "BatchNormalization", {"epsilon": epsilon}
+        case Relu():
+            return "Relu", {}
+        case MaxPool(size):
+            return "MaxPool", {"kernel_shape": [size, size], "strides": [size, size]}
+        case Flatten():
+            return "Flatten", {}
+        case Dense():
+            return "Gemm", {"transB": 1}
+    raise TypeError(f"no ONNX operator for {layer}")

@@ -1,0 +1,144 @@
+"""Find the digit's ink in a grey picture.
+
+In: (H, W) float32 grey values. Out: (H, W) float32 ink, 1 where the pen was, 0 on paper and on
+what does not belong to the digit. The steps: which of dark and light is ink; take off the uneven
+ground; cut at a threshold; keep the group of strokes that is the digit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from inkdigits.errors import PictureError
+
+Grey = NDArray[np.float32]
+
+MIN_CONTRAST = 0.04  # of black to white; fainter than pencil on grey paper, above JPEG's noise
+_SMALL = 40  # pixels: up to this a picture is a drawn or cut-out digit on an even ground
+_GROUND_SIDE = 64  # the ground is estimated on a copy this large: shadows are smooth
+_GROUND_WINDOW = 0.35  # of that side: wider than any stroke, narrower than most shadows
+_PAPER_SHARE, _INK_SHARE = 20, 99.7  # percentiles of the picture taken as paper and as full ink
+_CUT = 0.9  # of Otsu's threshold: strokes' soft edges belong to them
+_EDGE_WEIGHT = (1.0, 0.3, 0.05)  # of a group by how many sides of the frame it touches
+_PART_OF_BEST = 0.12  # a group this share of the best one's weight belongs to the digit (a 5's bar)
+_EIGHT = np.ones((3, 3), bool)  # pixels that touch at a corner are joined
+_FULL_INK = 80  # percentile of the ink's values that becomes 1
+
+
+def find_ink(grey: Grey) -> Grey:
+    """The digit's ink, 0 elsewhere, levelled so that the strokes reach 1.
+
+    grey: (H, W) float32 in [0, 1]. Raises PictureError if the picture holds no contrast.
+    """
+    low, high = np.percentile(grey, (0.1, 99.9)) if grey.size > 4000 else (grey.min(), grey.max())
+    if high - low < MIN_CONTRAST:
+        raise PictureError(
+            f"all one colour (contrast {high - low:.1%}, wanted at least {MIN_CONTRAST:.0%}): "
+            "no ink to read"
+        )
+    ink = 1 - grey if ink_is_dark(grey) else grey
+    ink = ink - (_border_median(ink) if max(grey.shape) <= _SMALL else _ground(ink))
+    level = np.clip(ink, 0, None)
+    # A picture of 28x28 with a clean ground is a digit array already: nothing to cut away.
+    paper, full = np.percentile(level, (_PAPER_SHARE, _INK_SHARE))
+    if full - paper <= 0:
+        paper, full = 0.0, float(level.max())
+    if full <= 0:
+        raise PictureError("no ink stands out from the ground")
+    level = np.clip((level - paper) / (full - paper), 0, 1).astype(np.float32)
+    mask = level > _CUT * otsu_threshold(level)
+    chosen = _digit_group(mask)
+    if max(grey.shape) <= _SMALL:
+        chosen = _grown(chosen, level)
+    ink = np.where(chosen, level, np.float32(0))
+    strong = np.percentile(ink[chosen], _FULL_INK)
+    levelled: Grey = np.clip(ink / max(float(strong), 1e-6), 0, 1).astype(np.float32)
+    return levelled
+
+
+def ink_is_dark(grey: Grey) -> bool:
+    """Whether the ink is darker than its ground.
+
+    Ink lies on the side of the ground's value that the picture reaches further to. The border is
+    mostly ground; in a larger picture a form's lines may run along it, so there the middle one of
+    three guesses counts: the border, a ring further in, the whole picture.
+    """
+    ground = _border_median(grey)
+    if max(grey.shape) > _SMALL:
+        inset = max(1, min(grey.shape) // 10)
+        ring = grey[inset : max(inset + 1, grey.shape[0] - inset)]
+        ring = ring[:, inset : max(inset + 1, grey.shape[1] - inset)]
+        if ring.size:
+            ground = float(np.median((ground, _border_median(ring), np.median(grey))))
+    low, high = np.percentile(grey, (0.5, 99.5))
+    return bool(ground - low > high - ground)
+
+
+def otsu_threshold(values: Grey) -> float:
+    """The cut that best parts `values` in [0, 1] into two classes.
+
+    Source: Otsu 1979: maximises the variance between the classes, here over 256 bins.
+    """
+    counts, edges = np.histogram(values, 256, (0, 1))
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * centres)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gap = sums / below - (sums[-1] - sums) / above
+    between = np.nan_to_num(below * above * gap**2)
+    # Where a range of cuts is equally good, its middle.
+    best = np.flatnonzero(between >= between.max() * (1 - 1e-12))
+    return float(edges[1:][best].mean())
+
+
+def _border_median(values: Grey) -> float:
+    edges = (values[0], values[-1], values[:, 0], values[:, -1])
+    return float(np.median(np.concatenate(edges)))
+
+
+def _ground(ink: Grey) -> Grey:
+    """The paper's own value at each pixel, where ink is the higher one.
+
+    A minimum filter wider than a stroke finds paper under the strokes, a Gaussian and a median
+    smooth what it leaves in steps; all on a small copy.
+    """
+    share = min(1.0, _GROUND_SIDE / max(ink.shape))
+    small = ndimage.zoom(ink, share, order=1, grid_mode=True, mode="nearest")
+    window = max(3, round(_GROUND_WINDOW * max(small.shape)))
+    ground = ndimage.percentile_filter(small, 10, window, mode="nearest")
+    ground = ndimage.gaussian_filter(ground, window / 4, mode="nearest")
+    factors = (ink.shape[0] / small.shape[0], ink.shape[1] / small.shape[1])
+    full = ndimage.zoom(ground, factors, order=1, grid_mode=True, mode="nearest")
+    return np.asarray(full[: ink.shape[0], : ink.shape[1]], np.float32)
+
+
+def _digit_group(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected groups of `mask` that make up the digit.
+
+    Groups are weighed by size and by how many sides of the frame they touch: a form's line, a
+    shadow or a neighbour runs out of the picture, a digit does not.
+    """
+    near = max(mask.shape) > _SMALL
+    joined = ndimage.binary_closing(mask, _EIGHT, border_value=0) | mask if near else mask
+    labels, n = ndimage.label(joined, _EIGHT)
+    if n <= 1:
+        return mask
+    sizes = np.bincount(labels[mask], minlength=n + 1)[1:].astype(np.float64)
+    for i, (rows, columns) in enumerate(ndimage.find_objects(labels)):
+        sides = (
+            (rows.start == 0)
+            + (columns.start == 0)
+            + (rows.stop == mask.shape[0])
+            + (columns.stop == mask.shape[1])
+        )
+        sizes[i] *= _EDGE_WEIGHT[min(sides, 2)] if near else 1.0
+    kept = np.flatnonzero(sizes >= _PART_OF_BEST * sizes.max()) + 1
+    return np.isin(labels, kept) & mask
+
+
+def _grown(chosen: NDArray[np.bool_], level: Grey) -> NDArray[np.bool_]:
+    """The chosen strokes with their soft edges: all ink joined to them. Clean grounds only."""
+    return np.asarray(ndimage.binary_propagation(chosen, _EIGHT, mask=level > 0.02))

@@ -1,0 +1,167 @@
+"""The one safe way in: any picture to a grey image of bounded size.
+
+In: path, bytes, PIL image or array. Out: (H, W) float32 in [0, 1], longer side at most MAX_SIDE.
+Checks limits before pixels are allocated; Pillow decodes.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from inkdigits.errors import PictureError
+
+Picture = str | Path | bytes | Image.Image | NDArray[Any]
+
+MAX_PIXELS = 64_000_000  # 8000 x 8000; decoded in colour that is 256 MB
+MAX_BYTES = 100_000_000  # of a file; 64 million pixels of JPEG stay well under
+MAX_SIDE = 400  # finding ink needs no more: a digit then is 20 pixels or larger
+
+# Pillow opens far more; these are what cameras, scanners, phones and drawing programs write.
+# The last two make Pillow load all its decoders, so they are tried last.
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
+SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+)
+_DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+def open_grey(picture: Picture) -> NDArray[np.float32]:
+    """The picture as grey values: (H, W) float32, 0 black to 1 white, longer side <= MAX_SIDE.
+
+    Turned as its EXIF says; the first frame of several; colour profiles ignored; transparency
+    laid on the ground that makes the ink visible. Raises PictureError.
+    """
+    if isinstance(picture, Image.Image):
+        return _grey(picture, "picture")
+    if isinstance(picture, np.ndarray):
+        return _grey(_from_array(picture), "array")
+    name = str(picture) if isinstance(picture, str | Path) else "picture"
+    data = picture if isinstance(picture, bytes) else _read(Path(picture))
+    if not data:
+        raise PictureError(f"{name}: is empty, wanted a picture")
+    if len(data) > MAX_BYTES:
+        raise PictureError(f"{name}: over the limit of {MAX_BYTES:,} bytes; scale it down")
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of odd metadata and large sizes; the limits here decide.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                return _grey(image, name)
+    except PictureError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PictureError(
+            f"{name}: over the limit of {MAX_PIXELS:,} pixels ({error}); scale it down"
+        ) from error
+    # Decoders fail on broken files in many ways: OSError, SyntaxError, ValueError, struct.error,
+    # zlib.error, IndexError, MemoryError. To a user they are one.
+    except Exception as error:
+        why = str(error).split("<_io.BytesIO")[0].strip() or type(error).__name__
+        raise PictureError(
+            f"{name}: not a picture this program can read ({why}); "
+            f"it reads {', '.join(FORMATS)}"
+        ) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _from_array(array: NDArray[Any]) -> Image.Image:
+    """A PIL image of an array, its range told by its type; floats must lie in [0, 1]."""
+    shape = array.shape
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
+        raise PictureError(f"array is {shape}, wanted (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
+    if 0 in shape:
+        raise PictureError(f"array is {shape}: it has no pixel")
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * np.uint8(255)
+    elif array.dtype == np.uint16:
+        array = (array >> 8).astype(np.uint8)
+    elif array.dtype.kind == "f":
+        # NaN fails both comparisons.
+        if not (array.min() >= 0 and array.max() <= 1):
+            raise PictureError(
+                f"array runs from {array.min():g} to {array.max():g}, wanted [0, 1] for floats"
+            )
+        array = np.rint(array * 255).astype(np.uint8)
+    elif array.dtype != np.uint8:
+        raise PictureError(
+            f"array is {array.dtype}, wanted uint8, uint16, bool, or floats in [0, 1]"
+        )
+    return Image.fromarray(array[..., 0] if len(shape) == 3 and shape[2] == 1 else array)
+
+
+def _grey(image: Image.Image, name: str) -> NDArray[np.float32]:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise PictureError(
+            f"{name}: is {width}x{height}, over the limit of {MAX_PIXELS:,} pixels; scale it down"
+        )
+    if width * height == 0:
+        raise PictureError(f"{name}: is {width}x{height}: it has no pixel")
+    # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the time; does nothing for other formats.
+    image.draft(None, (2 * MAX_SIDE, 2 * MAX_SIDE))
+    if image.mode in _DEEP_MODES:
+        image = _from_deep(image, name)
+    if image.mode == "P" or (image.mode == "1" and "transparency" not in image.info):
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    elif "transparency" in image.info or image.mode in ("PA", "La", "RGBa"):
+        image = image.convert("RGBA")
+    has_alpha = image.mode in ("RGBA", "LA")
+    if not has_alpha and image.mode not in ("L", "RGB"):
+        image = image.convert("RGB")
+    image = _small(ImageOps.exif_transpose(image))
+    if has_alpha:
+        return _composed(image)
+    grey: NDArray[np.float32] = np.asarray(image.convert("L"), np.float32) / np.float32(255)
+    return grey
+
+
+def _from_deep(image: Image.Image, name: str) -> Image.Image:
+    """16-bit and 32-bit grey as 8-bit; orientation is kept by keeping the image's EXIF."""
+    values = np.asarray(image, np.float32)
+    if not np.isfinite(values).all():
+        raise PictureError(f"{name}: holds values that are no numbers (NaN or infinite)")
+    if image.mode.startswith("I;16"):
+        low, high = 0.0, 65535.0
+    else:
+        low, high = min(0.0, float(values.min())), max(1.0, float(values.max()))
+    grey = Image.fromarray(np.rint((values - low) * (255 / (high - low))).astype(np.uint8))
+    exif = image.getexif()
+    if exif:
+        grey.info["exif"] = exif.tobytes()
+    return grey
+
+
+def _small(image: Image.Image) -> Image.Image:
+    longer = max(image.size)
+    if longer <= MAX_SIDE:
+        return image
+    share = MAX_SIDE / longer
+    size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
+    # reducing_gap: whole-number box shrinking first, which is many times faster on photos.
+    return image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+
+
+def _composed(image: Image.Image) -> NDArray[np.float32]:
+    """Transparent picture on white or black, whichever its visible parts stand out from."""
+    values: NDArray[np.float32] = np.asarray(image.convert("LA"), np.float32) / np.float32(255)
+    grey, alpha = values[..., 0], values[..., 1]
+    weight = float(alpha.sum())
+    mean = float((grey * alpha).sum()) / weight if weight else 0.0
+    ground = 1.0 if mean < 0.5 else 0.0
+    if alpha.min() == 1:
+        return grey
+    return grey * alpha + np.float32(ground) * (1 - alpha)

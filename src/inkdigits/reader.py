@@ -1,0 +1,153 @@
+"""Pictures in, digits out: the Reader that the command line, the server and programs use.
+
+In: pictures (path, bytes, PIL image or array) or digit arrays. Out: Readings. Runs on ONNX
+Runtime; never imports a training framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from inkdigits.errors import ModelError, PictureError
+from inkdigits.picture import Picture, digit_array
+from inkdigits.spec import INPUT_NAME, N_CLASSES, OUTPUT_NAME, SIDE, check_metadata
+
+RUN_MODEL = "model.onnx"  # what a run folder calls it
+SHIPPED_MODEL = Path(__file__).parent / "models" / "digits.onnx"
+MAX_MODEL_BYTES = 100_000_000
+_BATCH = 512  # pictures that read_many gathers; activations of one batch stay under 50 MB
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read in one picture."""
+
+    digit: int  # 0-9
+    confidence: float  # the digit's probability, in [0, 1]
+    probabilities: tuple[float, ...]  # of 0-9, summing to 1
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        return {
+            "digit": self.digit,
+            "confidence": round(self.confidence, 6),
+            "probabilities": [round(p, 6) for p in self.probabilities],
+        }
+
+    def top(self, k: int) -> list[tuple[int, float]]:
+        """The k most probable digits with their probabilities, most probable first."""
+        order = sorted(range(N_CLASSES), key=lambda d: -self.probabilities[d])
+        return [(d, self.probabilities[d]) for d in order[:k]]
+
+
+class Reader:
+    """One loaded model. Make it once and keep it: loading costs more than reading.
+
+    model: an .onnx file of ours, or a run folder; None is the model shipped with the package.
+    threads: of ONNX Runtime; 0 lets it take every core.
+    Raises ModelError if the model is missing, broken, or made for another kind of input.
+    """
+
+    def __init__(self, model: str | Path | None = None, threads: int = 0) -> None:
+        self.path = _model_path(model)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4  # its errors come as exceptions, once
+        try:
+            self._session = ort.InferenceSession(
+                self.path, options, providers=["CPUExecutionProvider"]
+            )
+        # ONNX Runtime's exceptions share no base but Exception.
+        except Exception as error:
+            raise ModelError(f"{self.path}: not a model ONNX Runtime can load: {error}") from error
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self._check()
+
+    def read(self, picture: Picture) -> Reading:
+        """The digit in one picture.
+
+        picture: a path, a file's bytes, a PIL image, or a uint8, uint16, bool or float array
+        (H, W), (H, W, 3) or (H, W, 4). Raises PictureError.
+        """
+        return self.read_arrays(digit_array(picture)[None])[0]
+
+    def read_many(
+        self, pictures: Iterable[Picture], batch: int = _BATCH
+    ) -> Iterator[Reading | PictureError]:
+        """A Reading for each picture, in order; a PictureError stands where one cannot be read.
+
+        Streams: holds at most `batch` pictures at a time.
+        """
+        remaining = iter(pictures)
+        while chunk := list(islice(remaining, batch)):
+            results: list[Reading | PictureError | None] = []
+            arrays = []
+            for picture in chunk:
+                try:
+                    arrays.append(digit_array(picture))
+                    results.append(None)
+                except PictureError as error:
+                    results.append(error)
+            readings = iter(self.read_arrays(np.stack(arrays)) if arrays else [])
+            yield from (next(readings) if found is None else found for found in results)
+
+    def read_arrays(self, arrays: NDArray[np.float32]) -> list[Reading]:
+        """A Reading for each digit array. arrays: (N, 28, 28) float32 in [0, 1], ink 1, paper 0."""
+        return [
+            Reading(int(row.argmax()), float(row.max()), tuple(row.tolist()))
+            for row in self.probabilities(arrays)
+        ]
+
+    def probabilities(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, 10) float32 probabilities of (N, 28, 28) float32 digit arrays in [0, 1].
+
+        Raises PictureError if the arrays are of another shape or range.
+        """
+        values = np.asarray(arrays, np.float32)
+        if values.ndim != 3 or values.shape[1:] != (SIDE, SIDE):
+            raise PictureError(f"arrays are {values.shape}, wanted (N, {SIDE}, {SIDE})")
+        if values.size and not (values.min() >= 0 and values.max() <= 1):
+            raise PictureError(
+                f"arrays run from {values.min():g} to {values.max():g}, wanted 0 (paper) to 1 "
+                "(ink); divide 8-bit pixels by 255"
+            )
+        found: NDArray[np.float32] = self._session.run(
+            [OUTPUT_NAME], {INPUT_NAME: values[:, None]}
+        )[0]
+        return found
+
+    def _check(self) -> None:
+        check_metadata(self.metadata, str(self.path))
+        takes = [(i.name, i.shape[1:], i.type) for i in self._session.get_inputs()]
+        gives = [(o.name, o.shape[1:], o.type) for o in self._session.get_outputs()]
+        kind = "tensor(float)"
+        wanted = ([(INPUT_NAME, [1, SIDE, SIDE], kind)], [(OUTPUT_NAME, [N_CLASSES], kind)])
+        if (takes, gives) != wanted:
+            raise ModelError(
+                f"{self.path} takes {takes} and gives {gives}, this program feeds {wanted[0]} and "
+                f"wants {wanted[1]}; export it again: inkdigits train"
+            )
+
+
+def _model_path(model: str | Path | None) -> Path:
+    path = SHIPPED_MODEL if model is None else Path(model)
+    if path.is_dir():
+        path = path / RUN_MODEL
+    if not path.is_file():
+        raise ModelError(
+            f"{path}: no such model; --model takes an .onnx file or a run folder with {RUN_MODEL}"
+        )
+    size = path.stat().st_size
+    if size > MAX_MODEL_BYTES:
+        raise ModelError(
+            f"{path}: is {size:,} bytes, over the limit of {MAX_MODEL_BYTES:,}; "
+            "this program's models are under 10 MB"
+        )
+    return path

@@ -1,0 +1,273 @@
+"""One training run, end to end: from settings to a folder with everything in it.
+
+In: RunSettings. Out: a run folder and its RunResult. This is the only module that knows both
+training and exports; the command line calls it and prints.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inkdigits import machine, reader
+from inkdigits.data import DigitSets, load
+from inkdigits.data.split import split_validation
+from inkdigits.errors import ConfigError, ModelError, TrainingError
+from inkdigits.evaluation import plots, report
+from inkdigits.evaluation.scores import Scores, score
+from inkdigits.exports.onnx import save_onnx
+from inkdigits.files import write_text, written_whole
+from inkdigits.training.loop import Reporter, as_tensors, probabilities, train
+from inkdigits.training.models import parameter_count
+from inkdigits.training.networks import NETWORKS
+from inkdigits.training.recipes import Recipe
+from inkdigits.training.state import State, Weights, fresh_state, load_state, weights_of
+
+SETTINGS, CHECKPOINT, RESULT = "settings.json", "checkpoint.safetensors", "result.json"
+ONNX_MODEL = reader.RUN_MODEL
+_CHECKED = 256  # test images every exported file is compared on
+_MAX_DIFFERENCE = 1e-5  # of a probability, exported file against PyTorch
+
+Say = Callable[[str], None]
+Advance = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What a run was asked to do; kept in its folder from the first second."""
+
+    recipe: Recipe
+    data: str
+    seed: int
+    threads: int
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ConfigError(f"seed is {self.seed}, wanted 0 or more")
+        if not 1 <= self.threads <= 1024:
+            raise ConfigError(f"threads is {self.threads}, wanted 1 to 1024")
+
+
+@dataclass
+class Phases:
+    """Seconds spent, by phase."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Time what is inside."""
+        start = time.perf_counter()
+        yield
+        self.seconds[phase] = round(time.perf_counter() - start, 3)
+
+
+def start_run(folder: Path, settings: RunSettings) -> None:
+    """Make the run folder with its settings. Raises ConfigError if it is there and not empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(
+            f"{folder}: is there already and not empty; name another --out, "
+            f"or go on with it: inkdigits train --resume {folder}"
+        )
+    _write_json(folder / SETTINGS, asdict(settings))
+
+
+def read_settings(folder: Path) -> RunSettings:
+    """The settings of a run folder. Raises TrainingError if there are none to read."""
+    path = folder / SETTINGS
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        found["recipe"] = Recipe(**found["recipe"])
+        return RunSettings(**found)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise TrainingError(
+            f"{folder}: is not a run folder ({path.name}: {error}); "
+            "--resume takes the folder that inkdigits train named"
+        ) from error
+
+
+def finish_run(folder: Path, reporter: Reporter, say: Say, advance: Advance) -> dict[str, Any]:
+    """Do what is left of the run in `folder` and give its result, as in result.json.
+
+    Goes on from the checkpoint where there is one; a run that is finished is only read.
+    say: told of each phase. Raises InkdigitsError subclasses; KeyboardInterrupt leaves the last
+    checkpoint whole.
+    """
+    settings = read_settings(folder)
+    if (folder / RESULT).is_file():
+        say(f"{folder} is finished already")
+        result: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        return result
+    torch.set_num_threads(settings.threads)
+    phases = Phases()
+    with phases.timed("data"):
+        sets = load(settings.data, advance)
+    if sets.notice:
+        say(f"note: {sets.notice}")
+    say(f"data: {sets.name}, {len(sets.train):,} training and {len(sets.test):,} test images")
+    with phases.timed("training"):
+        state = _train(folder, settings, sets, reporter, say)
+    with phases.timed("evaluation"):
+        images, _ = as_tensors(sets.test)
+        answers = probabilities(state.evaluated, images)
+        scores = score(sets.test.labels, answers, len(sets.test))
+    say(f"test: {scores.accuracy:.2%} of {scores.n:,} images right, loss {scores.loss:.4f}")
+    with phases.timed("exports"):
+        differences = _export(folder, settings, state, sets, answers)
+    with phases.timed("pictures"):
+        _draw(folder, settings, state, sets, scores, answers)
+    result = _result(settings, state, sets, scores, differences, phases)
+    with written_whole(folder / "report.html") as part:
+        report.write_report(result, folder, part)
+    _write_json(folder / RESULT, result)  # last: its presence says that the run is finished
+    return result
+
+
+def _train(
+    folder: Path, settings: RunSettings, sets: DigitSets, reporter: Reporter, say: Say
+) -> State:
+    checkpoint = folder / CHECKPOINT
+    recipe = settings.recipe
+    if checkpoint.is_file():
+        state = load_state(checkpoint)
+        if (state.recipe, state.seed) != (recipe, settings.seed):
+            raise TrainingError(
+                f"{checkpoint}: was made with another recipe or seed than {SETTINGS} says; "
+                "start a new run"
+            )
+        say(f"going on after epoch {state.epoch}")
+    else:
+        state = fresh_state(recipe, settings.seed)
+    train_set, held = sets.train, None
+    if recipe.validation_share:
+        train_set, held = split_validation(sets.train, recipe.validation_share, settings.seed)
+    say(
+        f"training: recipe {recipe.name}, {parameter_count(state.model):,} parameters, "
+        f"{len(train_set):,} images, {len(held) if held else 0:,} held out for validation, "
+        f"{settings.threads} threads"
+    )
+    return train(train_set, held, state, reporter, checkpoint)
+
+
+def _export(
+    folder: Path,
+    settings: RunSettings,
+    state: State,
+    sets: DigitSets,
+    answers: NDArray[np.float32],
+) -> dict[str, float]:
+    """Write the model in every format; give each file's greatest difference from PyTorch."""
+    # Keras takes seconds to import; a run that fails before this need not wait for it.
+    from inkdigits.exports.keras import build_keras, keras_probabilities, save_keras
+
+    network = NETWORKS[settings.recipe.network]
+    weights = _arrays(weights_of(state.evaluated))
+    best = _arrays(state.best_accuracy) if state.best_accuracy is not None else weights
+    about = {
+        "inkdigits.recipe": json.dumps(asdict(settings.recipe)),
+        "inkdigits.seed": str(settings.seed),
+        "inkdigits.data": sets.name,
+        "inkdigits.data_sha256": sets.train.sha256,
+        "inkdigits.commit": str(machine.describe()["commit"]),
+    }
+    save_onnx(network, weights, folder / ONNX_MODEL, about)
+    final = build_keras(network, weights, "mnist_cnn")
+    save_keras(final, folder / "mnist_cnn_model.keras")
+    save_keras(final, folder / "mnist_cnn_model.h5")
+    save_keras(build_keras(network, best, "best_mnist"), folder / "best_mnist_model.h5")
+
+    images = sets.test.images[:_CHECKED].astype(np.float32) / np.float32(255)
+    found = {ONNX_MODEL: reader.Reader(folder / ONNX_MODEL).probabilities(images)}
+    for name in ("mnist_cnn_model.keras", "mnist_cnn_model.h5"):
+        found[name] = keras_probabilities(folder / name, images)
+    differences = {
+        name: float(np.abs(values - answers[:_CHECKED]).max()) for name, values in found.items()
+    }
+    for name, difference in differences.items():
+        if not difference <= _MAX_DIFFERENCE:
+            (folder / name).unlink()
+            raise ModelError(
+                f"{name} differs from PyTorch by {difference:.2g} in a probability, wanted at most "
+                f"{_MAX_DIFFERENCE:g}; it was removed"
+            )
+    return differences
+
+
+def _draw(
+    folder: Path,
+    settings: RunSettings,
+    state: State,
+    sets: DigitSets,
+    scores: Scores,
+    answers: NDArray[np.float32],
+) -> None:
+    history = [asdict(row) for row in state.history]
+    _write_json(folder / "history.json", history)
+    with written_whole(folder / "training_history.pkl") as part:
+        part.write_bytes(pickle.dumps(_keras_history(history)))
+    plots.class_distribution(sets, folder / "class_distribution_mnist.png")
+    plots.sample_digits(sets.train, folder / "sample_digits.png", settings.seed)
+    plots.training_history(history, folder / "training_history.png")
+    plots.confusion_matrix(scores, folder / "confusion_matrix_mnist.png")
+    for correct, name in ((True, "correct"), (False, "incorrect")):
+        plots.predictions(sets.test, answers, folder / f"{name}_predictions.png", correct=correct)
+
+
+def _result(
+    settings: RunSettings,
+    state: State,
+    sets: DigitSets,
+    scores: Scores,
+    differences: dict[str, float],
+    phases: Phases,
+) -> dict[str, Any]:
+    about = {
+        "test": {"name": sets.test.name, "sha256": sets.test.sha256, "images": len(sets.test)},
+        "train": {"name": sets.train.name, "sha256": sets.train.sha256, "images": len(sets.train)},
+        "source": sets.train.source,
+        "notice": sets.notice,
+    }
+    return {
+        "recipe": asdict(settings.recipe),
+        "parameters": parameter_count(state.model),
+        "seed": settings.seed,
+        "threads": settings.threads,
+        "data": about,
+        "scores": scores.to_dict(),
+        "epochs_run": state.epoch,
+        "history": [asdict(row) for row in state.history],
+        # Epochs alone, also those before a resume; phases also count what surrounds them.
+        "training_seconds": round(sum(row.seconds for row in state.history), 3),
+        "phase_seconds": phases.seconds,
+        "export_max_difference": differences,
+        "machine": machine.describe(),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _keras_history(history: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """The history as Keras's History.history has it, for scripts written against the original."""
+    keys = ("accuracy", "loss", "val_accuracy", "val_loss", "learning_rate")
+    return {
+        key: [row[key] for row in history]
+        for key in keys
+        if all(row[key] is not None for row in history)
+    }
+
+
+def _arrays(weights: Weights) -> dict[str, NDArray[np.float32]]:
+    return {name: tensor.numpy() for name, tensor in weights.items()}
+
+
+def _write_json(path: Path, value: object) -> None:
+    write_text(path, json.dumps(value, indent=1) + "\n")

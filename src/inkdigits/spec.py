@@ -1,0 +1,57 @@
+"""What a digit array is: the one home of that fact.
+
+Training, exports, picture and reader all take it from here. It is written into every exported
+model's metadata, and a reader refuses a model whose metadata disagree.
+Imports only errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from inkdigits.errors import ModelError
+
+SPEC_VERSION = 1
+
+SIDE = 28  # pixels
+N_PIXELS = SIDE * SIDE  # 784
+INK_BOX = 20  # pixels: MNIST scales the ink's longer side to this, then centres by mass
+INK, PAPER = 1.0, 0.0  # float32 values
+
+# Networks take [0, 1] as it is, as the original project did. A network that wants standardised
+# input folds that into its first layer, so that no caller can forget it.
+MEAN, STD = 0.0, 1.0
+
+CLASS_NAMES = tuple("0123456789")
+N_CLASSES = len(CLASS_NAMES)
+
+INPUT_NAME, OUTPUT_NAME = "digits", "probabilities"
+
+
+def metadata() -> dict[str, str]:
+    """Key and value pairs that every exported model carries; values are strings as ONNX wants."""
+    return {
+        "inkdigits.spec": str(SPEC_VERSION),
+        "inkdigits.input": f"float32 (N, 1, {SIDE}, {SIDE}), ink {INK}, paper {PAPER}",
+        "inkdigits.mean": str(MEAN),
+        "inkdigits.std": str(STD),
+        "inkdigits.classes": ",".join(CLASS_NAMES),
+    }
+
+
+def check_metadata(found: Mapping[str, str], model_name: str) -> None:
+    """Raise ModelError unless `found` states exactly this spec.
+
+    found: a model file's metadata. model_name: how to call the file in the message.
+    """
+    for key, wanted in metadata().items():
+        if key not in found:
+            raise ModelError(
+                f"{model_name} has no metadata entry {key!r}, so what it takes is unknown; "
+                "this program reads models it exported itself: inkdigits train writes model.onnx"
+            )
+        if found[key] != wanted:
+            raise ModelError(
+                f"{model_name} says {key} is {found[key]!r}, this program feeds {wanted!r}; "
+                "train it again with this version: inkdigits train"
+            )

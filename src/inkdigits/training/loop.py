@@ -1,0 +1,225 @@
+"""Training itself: from digits and a recipe to weights.
+
+In: Digits and a Recipe. Out: a State whose model holds the weights the recipe keeps. The whole
+set is one tensor; there is no loader. Knows nothing of files but the checkpoint it is told to
+write, and never sees the test set.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from torch import Tensor, nn
+
+from inkdigits.data import Digits
+from inkdigits.errors import TrainingError
+from inkdigits.training.augment import augment
+from inkdigits.training.recipes import Recipe
+from inkdigits.training.schedule import rate_share
+from inkdigits.training.state import (
+    Epoch,
+    State,
+    load_weights,
+    save_state,
+    weights_of,
+)
+
+_EVALUATION_BATCH = 1_000  # images; larger only costs memory
+
+
+class Reporter(Protocol):
+    """Who is told how training goes."""
+
+    def batch(self, state: State, done: int, total: int, loss: float, rate: float) -> None:
+        """After a batch: `done` of the epoch's `total` images, mean loss so far, images/s."""
+
+    def epoch(self, row: Epoch) -> None:
+        """After an epoch."""
+
+
+def train(
+    train_set: Digits,
+    validation_set: Digits | None,
+    state: State,
+    reporter: Reporter,
+    checkpoint: Path | None = None,
+) -> State:
+    """Train from `state` to the recipe's end and give the state with the kept weights in place.
+
+    state: fresh_state(recipe, seed), or one loaded from a checkpoint to go on with.
+    checkpoint: rewritten after every epoch.
+    Raises TrainingError if the loss stops being a number; the last checkpoint is then whole.
+    """
+    recipe = state.recipe
+    if len(train_set) < recipe.batch_size:
+        raise TrainingError(
+            f"{len(train_set):,} training images are fewer than a batch of {recipe.batch_size}; "
+            "set a smaller --batch-size"
+        )
+    images, labels = as_tensors(train_set)
+    held = as_tensors(validation_set) if validation_set is not None else None
+    steps = recipe.epochs * (len(images) // recipe.batch_size)
+    while state.epoch < recipe.epochs and not state.stopped:
+        row = _train_epoch(state, images, labels, steps, reporter)
+        if held is not None:
+            val_loss, val_accuracy = evaluate(state.evaluated, *held)
+            row = replace(row, val_loss=val_loss, val_accuracy=val_accuracy)
+            _remember_best(state, val_loss, val_accuracy)
+        state.history.append(row)
+        state.epoch += 1
+        if checkpoint is not None:
+            save_state(state, checkpoint)
+        reporter.epoch(row)
+    if recipe.keep == "best_loss" and state.best_loss is not None:
+        load_weights(state.evaluated, state.best_loss)
+    if recipe.calibrate and held is not None:
+        calibrate(state.evaluated, *held)
+    return state
+
+
+def calibrate(model: nn.Sequential, images: Tensor, labels: Tensor) -> float:
+    """Divide the model's logits by the temperature that suits `labels` best; return it.
+
+    Label smoothing and augmentation leave a network less sure than it is right. The division is
+    folded into the last layer, so every export has it and no answer changes.
+    Source: Guo et al. 2017, "On Calibration of Modern Neural Networks".
+    """
+    logits = torch.cat(list(_logits(model, images))).double()
+
+    def loss_at(log_temperature: float) -> float:
+        return F.cross_entropy(logits / np.exp(log_temperature), labels).item()
+
+    found = minimize_scalar(loss_at, bounds=(-3, 3), method="bounded")
+    temperature = float(np.exp(found.x))
+    with torch.no_grad():
+        for tensor in model[-1].parameters():
+            tensor.div_(temperature)
+    return temperature
+
+
+def as_tensors(digits: Digits) -> tuple[Tensor, Tensor]:
+    """Images (N, 1, 28, 28) uint8 and labels (N,) int64."""
+    images = torch.from_numpy(np.array(digits.images))[:, None]
+    return images, torch.from_numpy(digits.labels.astype(np.int64))
+
+
+def probabilities(model: nn.Module, images: Tensor) -> NDArray[np.float32]:
+    """(N, 10) float32 softmax of the model over uint8 images (N, 1, 28, 28), in float32."""
+    rows = [torch.softmax(logits, 1).numpy() for logits in _logits(model, images)]
+    return np.concatenate(rows)
+
+
+def evaluate(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Mean cross-entropy in nats and accuracy in [0, 1]."""
+    logits = torch.cat(list(_logits(model, images)))
+    loss = F.cross_entropy(logits, labels).item()
+    return loss, (logits.argmax(1) == labels).float().mean().item()
+
+
+def _train_epoch(
+    state: State, images: Tensor, labels: Tensor, steps: int, reporter: Reporter
+) -> Epoch:
+    recipe, model, size = state.recipe, state.model, state.recipe.batch_size
+    generator = _seed_epoch(state.seed, state.epoch)
+    order = torch.randperm(len(images), generator=generator)
+    n_batches = len(images) // size  # a short last batch would be a noisy step; others come next
+    losses = right = 0.0
+    rate = recipe.learning_rate
+    model.train()
+    start = time.perf_counter()
+    for number in range(n_batches):
+        index = order[number * size : (number + 1) * size]
+        batch = _floats(images[index])
+        if recipe.augments:
+            batch = augment(batch, recipe, generator)
+        rate = recipe.learning_rate * rate_share(recipe, state.step, steps)
+        loss, logits = _step(state, batch, labels[index], rate * state.plateau.multiplier)
+        losses += loss
+        right += (logits.argmax(1) == labels[index]).sum().item()
+        done = (number + 1) * size
+        spent = time.perf_counter() - start
+        reporter.batch(state, done, n_batches * size, losses / (number + 1), done / spent)
+    seconds = time.perf_counter() - start
+    return Epoch(
+        epoch=state.epoch + 1,
+        loss=losses / n_batches,
+        accuracy=right / (n_batches * size),
+        val_loss=None,
+        val_accuracy=None,
+        learning_rate=rate * state.plateau.multiplier,
+        seconds=seconds,
+        images_per_second=n_batches * size / seconds,
+    )
+
+
+def _step(state: State, batch: Tensor, labels: Tensor, rate: float) -> tuple[float, Tensor]:
+    recipe = state.recipe
+    state.optimizer.param_groups[0]["lr"] = rate
+    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+        logits = state.model(batch)
+    loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+    value = loss.item()
+    if not np.isfinite(value):
+        raise TrainingError(
+            f"the loss became {value} in epoch {state.epoch + 1}, step {state.step}; the weights "
+            f"after epoch {state.epoch} are kept; try a smaller --learning-rate than "
+            f"{recipe.learning_rate:g}"
+        )
+    state.optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    state.optimizer.step()
+    state.step += 1
+    if state.averaged is not None:
+        _average(state.averaged, state.model, recipe, state.step)
+    return value, logits.detach()
+
+
+def _average(averaged: nn.Module, model: nn.Module, recipe: Recipe, step: int) -> None:
+    """Move the average towards the model; early steps count more, or the start would linger."""
+    decay = min(recipe.average_decay, (1 + step) / (10 + step))
+    pairs = [
+        (a, m)
+        for a, m in zip(averaged.state_dict().values(), model.state_dict().values(), strict=True)
+        if a.is_floating_point()
+    ]
+    with torch.no_grad():
+        torch._foreach_lerp_([a for a, _ in pairs], [m for _, m in pairs], 1 - decay)
+
+
+def _remember_best(state: State, val_loss: float, val_accuracy: float) -> None:
+    """Update what depends on the validation set: best weights, plateau, early stopping."""
+    losses = [row.val_loss for row in state.history if row.val_loss is not None]
+    accuracies = [row.val_accuracy for row in state.history if row.val_accuracy is not None]
+    if state.recipe.keep == "best_loss" and val_loss < min(losses, default=float("inf")):
+        state.best_loss = weights_of(state.evaluated)
+    if val_accuracy > max(accuracies, default=-1.0):
+        state.best_accuracy = weights_of(state.evaluated)
+    state.plateau.multiplier_after(val_loss)
+    state.stopped = state.stopping.should_stop(val_loss)
+
+
+def _seed_epoch(seed: int, epoch: int) -> torch.Generator:
+    """Seed PyTorch's global generator (dropout) and give the epoch's own (order, augmentation)."""
+    global_seed, own_seed = np.random.SeedSequence([seed, epoch]).generate_state(2, np.uint64)
+    torch.manual_seed(int(global_seed) >> 1)
+    return torch.Generator().manual_seed(int(own_seed) >> 1)
+
+
+def _logits(model: nn.Module, images: Tensor) -> Iterator[Tensor]:
+    model.eval()
+    with torch.inference_mode():
+        for batch in torch.split(images, _EVALUATION_BATCH):
+            yield model(_floats(batch))
+
+
+def _floats(images: Tensor) -> Tensor:
+    return (images.float() / 255).to(memory_format=torch.channels_last)

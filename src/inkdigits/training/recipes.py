@@ -1,0 +1,158 @@
+"""What a training run does, as rows of a table; a flag overrides any field.
+
+Plain data: imports no framework, so that help and checks cost nothing. A Recipe is checked once,
+at birth, before any data is read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Literal, get_args
+
+from inkdigits.errors import ConfigError
+from inkdigits.training.networks import NETWORKS
+
+Schedule = Literal["constant", "one_cycle"]
+Precision = Literal["float32", "bfloat16"]
+Keep = Literal["last", "best_loss"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Every setting of a run. Times are in epochs, lengths in pixels of 28, angles in degrees.
+
+    Raises ConfigError that names the field, what it is and what it may be.
+    """
+
+    name: str
+    network: str  # a row of training.networks
+    epochs: int
+    batch_size: int
+    learning_rate: float  # the peak of the schedule
+    schedule: Schedule  # one_cycle: cosine up over warmup_share, cosine down to 0
+    warmup_share: float = 0.3  # of all steps
+    beta1: float = 0.9  # Adam's
+    beta2: float = 0.999  # Adam's
+    epsilon: float = 1e-8  # Adam's
+    weight_decay: float = 0.0  # AdamW's, times the learning rate
+    label_smoothing: float = 0.0  # share of the truth spread over all ten classes
+    average_decay: float = 0.0  # of the moving average of weights that is evaluated; 0 is off
+    precision: Precision = "float32"  # bfloat16: convolutions and products; weights stay float32
+    rotate: float = 0.0  # degrees either way
+    scale: float = 0.0  # share either way: 0.1 is 90 % to 110 %
+    shear: float = 0.0  # horizontal, tangent of the slant
+    shift: float = 0.0  # pixels either way
+    early_stopping: int = 0  # epochs without a lower validation loss before the end; 0 is off
+    plateau: int = 0  # epochs without a lower validation loss before the rate is cut; 0 is off
+    plateau_factor: float = 0.5  # new rate = rate * factor
+    keep: Keep = "last"  # which epoch's weights the run ends with
+    validation_share: float = 0.1  # of the training set; 0 trains on all of it
+    calibrate: bool = False  # fit one temperature on the validation set, folded into the weights
+
+    def __post_init__(self) -> None:
+        _check_choice(self, "network", tuple(NETWORKS))
+        for field, literal in (("schedule", Schedule), ("precision", Precision), ("keep", Keep)):
+            _check_choice(self, field, get_args(literal))
+        for field, (low, high, wanted) in _RANGES.items():
+            value = getattr(self, field)
+            if not (math.isfinite(value) and low <= value <= high):
+                raise ConfigError(f"{field} is {value}, wanted {wanted}")
+        if self.validation_share == 0:
+            for field in ("early_stopping", "plateau"):
+                if getattr(self, field):
+                    raise ConfigError(
+                        f"{field} is {getattr(self, field)} but validation_share is 0: there is no "
+                        f"validation loss to watch; set {field} to 0 or keep a validation set"
+                    )
+            if self.keep != "last":
+                raise ConfigError(
+                    f"keep is {self.keep} but validation_share is 0: no epoch can be called best; "
+                    "set keep to last or keep a validation set"
+                )
+
+    @property
+    def augments(self) -> bool:
+        """Whether training images are moved about at all."""
+        return any((self.rotate, self.scale, self.shear, self.shift))
+
+    def with_overrides(self, overrides: Mapping[str, object]) -> Recipe:
+        """This recipe with some fields replaced. Raises ConfigError for an unknown field."""
+        known = {f.name for f in fields(self)}
+        for field in overrides:
+            if field not in known:
+                raise ConfigError(f"no setting {field!r}; there are {', '.join(sorted(known))}")
+        return replace(self, **overrides)  # type: ignore[arg-type]
+
+
+# field: (low, high, what is wanted, in words)
+_RANGES: dict[str, tuple[float, float, str]] = {
+    "epochs": (1, 10_000, "1 to 10,000"),
+    "batch_size": (2, 60_000, "2 to 60,000 (batch normalisation needs two)"),
+    "learning_rate": (1e-9, 100, "over 0, at most 100"),
+    "warmup_share": (0, 0.9, "0 to 0.9"),
+    "beta1": (0, 0.99999, "0 to under 1"),
+    "beta2": (0, 0.999999, "0 to under 1"),
+    "epsilon": (1e-16, 1, "over 0, at most 1"),
+    "weight_decay": (0, 10, "0 to 10"),
+    "label_smoothing": (0, 0.9, "0 to 0.9"),
+    "average_decay": (0, 0.99999, "0 (off) to under 1"),
+    "rotate": (0, 180, "0 to 180 degrees"),
+    "scale": (0, 0.9, "0 to 0.9"),
+    "shear": (0, 2, "0 to 2"),
+    "shift": (0, 14, "0 to 14 pixels"),
+    "early_stopping": (0, 10_000, "0 (off) or more epochs"),
+    "plateau": (0, 10_000, "0 (off) or more epochs"),
+    "plateau_factor": (0.001, 0.999, "between 0 and 1"),
+    "validation_share": (0, 0.9, "0 to 0.9"),
+}
+
+
+def _check_choice(recipe: Recipe, field: str, choices: tuple[str, ...]) -> None:
+    value = getattr(recipe, field)
+    if value not in choices:
+        raise ConfigError(f"{field} is {value!r}, wanted one of {', '.join(choices)}")
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        # The student project's settings, unchanged.
+        Recipe(
+            name="original",
+            network="original",
+            epochs=30,
+            batch_size=128,
+            learning_rate=1e-3,
+            schedule="constant",
+            epsilon=1e-7,
+            early_stopping=5,
+            plateau=3,
+            keep="best_loss",
+        ),
+        Recipe(
+            name="fast",
+            network="compact",
+            epochs=5,
+            batch_size=256,
+            learning_rate=1e-2,
+            schedule="one_cycle",
+            beta2=0.99,
+            label_smoothing=0.05,
+            precision="bfloat16",
+            rotate=10,
+            scale=0.1,
+            shear=0.14,
+            shift=2.8,
+            calibrate=True,
+        ),
+    )
+}
+
+
+def recipe(name: str) -> Recipe:
+    """The row of that name. Raises ConfigError."""
+    if name not in RECIPES:
+        raise ConfigError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
+    return RECIPES[name]

@@ -1,0 +1,199 @@
+"""Everything a run has to remember between two epochs, in memory and as one file.
+
+In: a recipe and a seed. Out: State, saved as safetensors (no pickle: opening a stranger's file
+runs nothing). Random numbers are not in it: each epoch draws its own from (seed, epoch), so an
+epoch is a function of the state before it, and a resumed run ends with an unbroken run's weights.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from inkdigits.errors import TrainingError
+from inkdigits.files import written_whole
+from inkdigits.training.models import build
+from inkdigits.training.networks import NETWORKS
+from inkdigits.training.recipes import Recipe
+from inkdigits.training.watch import EarlyStopping, Plateau
+
+VERSION = "1"
+
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One row of a run's history. Losses are mean cross-entropies in nats, accuracies in [0, 1].
+
+    The training columns are running means while the weights move, augmented and with dropout, as
+    Keras shows them; val_* are None for a run without a validation set.
+    """
+
+    epoch: int  # from 1
+    loss: float
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float  # at the epoch's last step
+    seconds: float  # training alone
+    images_per_second: float
+
+
+@dataclass
+class State:
+    """A run between two epochs. `epoch` is how many are done."""
+
+    recipe: Recipe
+    seed: int
+    model: nn.Sequential
+    averaged: nn.Sequential | None
+    optimizer: torch.optim.AdamW
+    stopping: EarlyStopping
+    plateau: Plateau
+    epoch: int = 0
+    step: int = 0
+    stopped: bool = False
+    history: list[Epoch] = field(default_factory=list)
+    best_loss: Weights | None = None  # weights at the lowest validation loss so far
+    best_accuracy: Weights | None = None  # weights at the highest validation accuracy so far
+
+    @property
+    def evaluated(self) -> nn.Sequential:
+        """The network that is judged: the moving average where there is one."""
+        return self.averaged if self.averaged is not None else self.model
+
+
+def fresh_state(recipe: Recipe, seed: int) -> State:
+    """The state before the first epoch; weights are drawn from `seed`."""
+    torch.manual_seed(seed)
+    model = build(NETWORKS[recipe.network])
+    optimizer = torch.optim.AdamW(
+        model.parameters(),
+        lr=recipe.learning_rate,
+        betas=(recipe.beta1, recipe.beta2),
+        eps=recipe.epsilon,
+        weight_decay=recipe.weight_decay,  # 0 is plain Adam
+        fused=True,
+    )
+    return State(
+        recipe,
+        seed,
+        model,
+        copy.deepcopy(model) if recipe.average_decay else None,
+        optimizer,
+        EarlyStopping(recipe.early_stopping),
+        Plateau(recipe.plateau, recipe.plateau_factor),
+    )
+
+
+def weights_of(model: nn.Module) -> Weights:
+    """A copy of the model's weights and statistics, contiguous."""
+    return {name: tensor.detach().clone().contiguous() for name, tensor in _tensors(model)}
+
+
+def load_weights(model: nn.Module, weights: Weights) -> None:
+    """Copy `weights` into `model`, keeping its memory layout."""
+    with torch.no_grad():
+        for name, tensor in _tensors(model):
+            tensor.copy_(weights[name])
+
+
+def save_state(state: State, path: Path) -> None:
+    """Write `state` to `path`, whole or not at all."""
+    groups: dict[str, Weights | None] = {
+        "model": weights_of(state.model),
+        "averaged": weights_of(state.averaged) if state.averaged is not None else None,
+        "best_loss": state.best_loss,
+        "best_accuracy": state.best_accuracy,
+        "optimizer": _optimizer_tensors(state.optimizer),
+    }
+    about = {
+        "recipe": asdict(state.recipe),
+        "seed": state.seed,
+        "epoch": state.epoch,
+        "step": state.step,
+        "stopped": state.stopped,
+        "history": [asdict(row) for row in state.history],
+        "stopping": asdict(state.stopping),
+        "plateau": asdict(state.plateau),
+    }
+    tensors = {
+        f"{group}/{name}": tensor
+        for group, weights in groups.items()
+        for name, tensor in (weights or {}).items()
+    }
+    with written_whole(path) as part:
+        save_file(tensors, part, metadata={"inkdigits.state": VERSION, "about": json.dumps(about)})
+
+
+def load_state(path: Path) -> State:
+    """The state in `path`. Raises TrainingError if it is not one this version wrote."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        if metadata.get("inkdigits.state") != VERSION:
+            raise TrainingError(
+                f"{path}: holds state version {metadata.get('inkdigits.state')!r}, this program "
+                f"reads {VERSION!r}; start a new run"
+            )
+        return _restored(json.loads(metadata["about"]), tensors)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise TrainingError(f"{path}: not a readable checkpoint: {error}") from error
+
+
+def _restored(about: dict[str, Any], tensors: Weights) -> State:
+    groups: dict[str, Weights] = {}
+    for key, tensor in tensors.items():
+        group, name = key.split("/", 1)
+        groups.setdefault(group, {})[name] = tensor
+    state = fresh_state(Recipe(**about["recipe"]), about["seed"])
+    load_weights(state.model, groups["model"])
+    if state.averaged is not None:
+        load_weights(state.averaged, groups["averaged"])
+    _load_optimizer(state.optimizer, groups["optimizer"])
+    state.epoch, state.step, state.stopped = about["epoch"], about["step"], about["stopped"]
+    state.history = [Epoch(**row) for row in about["history"]]
+    state.stopping = EarlyStopping(**about["stopping"])
+    state.plateau = Plateau(**about["plateau"])
+    state.best_loss, state.best_accuracy = groups.get("best_loss"), groups.get("best_accuracy")
+    return state
+
+
+def _tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
+    """Weights and statistics; not batch normalisation's step counter, which nothing reads."""
+    return [
+        (name, tensor)
+        for name, tensor in model.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    ]
+
+
+def _optimizer_tensors(optimizer: torch.optim.AdamW) -> Weights:
+    return {
+        f"{index}/{name}": tensor.detach().clone().contiguous()
+        for index, slots in optimizer.state_dict()["state"].items()
+        for name, tensor in slots.items()
+    }
+
+
+def _load_optimizer(optimizer: torch.optim.AdamW, tensors: Weights) -> None:
+    for index, parameter in enumerate(optimizer.param_groups[0]["params"]):
+        slots = {
+            name: tensors[f"{index}/{name}"]
+            for name in ("step", "exp_avg", "exp_avg_sq")
+            if f"{index}/{name}" in tensors
+        }
+        for name, tensor in slots.items():
+            # Moments lie in memory as their weights do, or the fused step reads them wrongly.
+            like = torch.empty_like(parameter) if name != "step" else tensor.clone()
+            optimizer.state[parameter][name] = like.copy_(tensor)

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from inkdigits.errors import PictureError
+from inkdigits.picture.ink import find_ink, ink_is_dark, otsu_threshold
+
+
+@pytest.fixture
+def page(seven):
+    """The 7 in black on white, 200 x 200 pixels."""
+    canvas = np.ones((200, 200), np.float32)
+    canvas[44:156, 44:156] -= np.kron(seven, np.ones((4, 4))) / 255
+    return canvas
+
+
+def overlap(ink, page):
+    """Share of the strokes that was found, and share of what was found that is stroke."""
+    found, true = ink > 0.5, page < 0.5
+    return (found & true).sum() / true.sum(), (found & true).sum() / found.sum()
+
+
+def test_otsu_parts_two_levels_in_the_middle_between_them():
+    values = np.array([0.2] * 50 + [0.8] * 50, np.float32)
+    assert otsu_threshold(values) == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_the_strokes_are_found_in_either_polarity(page, invert):
+    assert ink_is_dark(page)
+    picture = 1 - page if invert else page
+    assert ink_is_dark(picture) != invert
+    found, pure = overlap(find_ink(picture), page)
+    assert found > 0.98
+    assert pure > 0.98
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.3), (0.6, 1.0), (0.45, 0.55)])
+def test_polarity_does_not_depend_on_a_fixed_grey(page, low, high):
+    # Black on dark grey, grey on white, a tenth of contrast in the middle.
+    found, pure = overlap(find_ink(low + (high - low) * page), page)
+    assert found > 0.98
+    assert pure > 0.98
+
+
+def test_a_shadow_across_the_paper_is_not_ink(page):
+    shadow = np.linspace(0.35, 1.0, 200, dtype=np.float32)[None, :]
+    found, pure = overlap(find_ink(page * shadow), page)
+    assert found > 0.95
+    assert pure > 0.95
+
+
+def test_lines_along_the_edges_are_not_the_digit(page):
+    page = page.copy()
+    lined = page.copy()
+    lined[:, 196:] = 0
+    lined[193:, :] = 0
+    found, pure = overlap(find_ink(lined), page)
+    assert found > 0.98
+    assert pure > 0.98
+
+
+def test_a_speck_is_left_out_and_a_detached_bar_is_kept():
+    page = np.ones((200, 200), np.float32)
+    page[60:160, 80:92] = 0
+    page[60:68, 100:140] = 0  # a 5's bar, off the body
+    page[20:23, 20:23] = 0  # a speck
+    ink = find_ink(page)
+    assert ink[64, 120] == 1
+    assert ink[21, 21] == 0
+
+
+@pytest.mark.parametrize("grey", [0.0, 0.5, 1.0])
+def test_one_colour_is_an_error_that_says_so(grey):
+    with pytest.raises(PictureError, match="all one colour"):
+        find_ink(np.full((60, 80), grey, np.float32))
+
+
+def test_a_soft_edged_array_keeps_its_grey_levels(sample):
+    image = sample.test.images[0].astype(np.float32) / 255
+    ink = find_ink(image)
+    assert np.abs(ink - image).max() < 0.1

@@ -1,0 +1,148 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkdigits.errors import PictureError
+from inkdigits.picture import digit_array
+from inkdigits.picture.open import MAX_SIDE, open_grey
+
+
+def encoded(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.fixture
+def drawing(seven):
+    """The 7, black on white, 280 x 280."""
+    return Image.fromarray(255 - np.kron(seven, np.ones((10, 10), np.uint8)))
+
+
+def variants(drawing):
+    """The same drawing in every format and mode people have."""
+    rgba = drawing.convert("RGBA")
+    ink_only = Image.new("RGBA", drawing.size, (0, 0, 0, 0))
+    ink_only.putalpha(drawing.point(lambda v: 255 - v))
+    white_ink = Image.new("RGBA", drawing.size, (255, 255, 255, 0))
+    white_ink.putalpha(drawing.point(lambda v: 255 - v))
+    deep = Image.fromarray(np.asarray(drawing).astype(np.uint16) * 257)
+    palette = drawing.convert("RGB").convert("P", palette=Image.Palette.ADAPTIVE)
+    yield "png", encoded(drawing, "PNG")
+    yield "inverted", encoded(drawing.point(lambda v: 255 - v), "PNG")
+    yield "rgba opaque", encoded(rgba, "PNG")
+    yield "black ink on transparent", encoded(ink_only, "PNG")
+    yield "white ink on transparent", encoded(white_ink, "PNG")
+    yield "la", encoded(ink_only.convert("LA"), "PNG")
+    yield "16 bit", encoded(deep, "PNG")
+    yield "16 bit tiff", encoded(deep, "TIFF")
+    yield "palette", encoded(palette, "PNG")
+    yield "palette transparent", encoded(ink_only.convert("P"), "PNG", transparency=0)
+    yield "1 bit", encoded(drawing.convert("1"), "PNG")
+    yield "cmyk jpeg", encoded(drawing.convert("CMYK"), "JPEG")
+    yield "jpeg 5", encoded(drawing, "JPEG", quality=5)
+    yield "bmp", encoded(drawing.convert("RGB"), "BMP")
+    yield "gif", encoded(drawing, "GIF")
+    yield "webp", encoded(drawing.convert("RGB"), "WEBP")
+    yield "tiff", encoded(drawing, "TIFF")
+    yield "float tiff", encoded(Image.fromarray(np.asarray(drawing) / np.float32(255)), "TIFF")
+    for orientation, turn in ((3, "ROTATE_180"), (6, "ROTATE_90"), (8, "ROTATE_270")):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        turned = drawing.transpose(Image.Transpose[turn])
+        yield f"exif {orientation}", encoded(turned, "JPEG", exif=exif, quality=95)
+
+
+def test_every_format_and_mode_gives_the_same_array(drawing):
+    wanted = digit_array(drawing)
+    off = {
+        name: float(np.abs(digit_array(data) - wanted).mean()) for name, data in variants(drawing)
+    }
+    assert len(off) == 21
+    assert {name: value for name, value in off.items() if value > 0.02} == {}
+
+
+def test_paths_bytes_images_and_arrays_are_the_same_picture(tmp_path, drawing):
+    path = tmp_path / "seven.png"
+    drawing.save(path)
+    wanted = digit_array(path)
+    assert (digit_array(str(path)) == wanted).all()
+    assert (digit_array(path.read_bytes()) == wanted).all()
+    assert (digit_array(drawing) == wanted).all()
+    pixels = np.asarray(drawing)
+    for array in (pixels, pixels[..., None], np.dstack([pixels] * 3), pixels > 127):
+        assert (digit_array(array) == wanted).all()
+    assert np.abs(digit_array(pixels / 255) - wanted).max() < 0.01
+    assert np.abs(digit_array(pixels.astype(np.uint16) * 257) - wanted).max() < 0.01
+
+
+@pytest.mark.parametrize("size", [(4000, 3000), (28, 400), (10, 10), (1, 50), (1000, 1)])
+def test_any_size_comes_out_bounded(size):
+    grey = open_grey(Image.effect_noise(size, 80))
+    assert max(grey.shape) == min(MAX_SIDE, max(size))
+    assert grey.min() >= 0
+    assert grey.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "is empty, wanted a picture"),
+        (b"GIF89a", "not a picture this program can read"),
+        (b"%PDF-1.4 something", "not a picture this program can read"),
+        (b"just text", "it reads PNG, JPEG, GIF, BMP, PPM, TIFF, WEBP"),
+    ],
+)
+def test_what_is_no_picture_is_one_clear_error(data, message):
+    with pytest.raises(PictureError, match=message):
+        open_grey(data)
+
+
+def test_a_truncated_picture_is_an_error_at_any_length(drawing):
+    data = encoded(drawing.convert("RGB"), "PNG")
+    for length in range(1, len(data) - 20, 97):
+        with pytest.raises(PictureError):
+            open_grey(data[:length])
+
+
+def test_too_many_pixels_are_refused_before_decoding():
+    large = encoded(Image.new("1", (8_001, 8_000)), "PNG")
+    with pytest.raises(PictureError, match="is 8001x8000, over the limit of 64,000,000 pixels"):
+        open_grey(large)
+    bomb = encoded(Image.new("1", (30_000, 30_000)), "PNG")
+    with pytest.raises(PictureError, match="over the limit of 64,000,000 pixels"):
+        open_grey(bomb)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(PictureError, match=r"no/such\.png: cannot be read: No such file"):
+        open_grey("no/such.png")
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((5, 5, 2), np.uint8), r"array is \(5, 5, 2\), wanted \(H, W\)"),
+        (np.zeros((0, 5), np.uint8), r"it has no pixel"),
+        (np.zeros((5, 5), np.int64), r"array is int64, wanted uint8"),
+        (np.full((5, 5), 7.0), r"array runs from 7 to 7, wanted \[0, 1\] for floats"),
+        (np.full((5, 5), np.nan), r"wanted \[0, 1\] for floats"),
+    ],
+)
+def test_an_array_of_another_kind_is_refused(array, message):
+    with pytest.raises(PictureError, match=message):
+        digit_array(array)
+
+
+def test_a_tiff_of_nan_is_refused():
+    data = encoded(Image.fromarray(np.full((30, 30), np.nan, np.float32)), "TIFF")
+    with pytest.raises(PictureError, match="holds values that are no numbers"):
+        open_grey(data)
+
+
+def test_an_animation_is_read_by_its_first_frame(drawing):
+    blank = Image.new("L", drawing.size, 255)
+    data = encoded(drawing, "GIF", save_all=True, append_images=[blank, blank])
+    assert np.abs(digit_array(data) - digit_array(drawing)).mean() < 0.02
