@@ -23,8 +23,8 @@ lint: .venv/.dev
 
 # TensorFlow lives in an environment of its own: it pins libraries that PyTorch's does not.
 test-tensorflow: .venv/.dev .venv-tensorflow/.done
-	$(BIN)/python tests/tensorflow/make_runs.py build/tensorflow-runs
-	.venv-tensorflow/bin/pytest tests/tensorflow --runs build/tensorflow-runs
+	$(BIN)/python tests/in_tensorflow/make_runs.py build/tensorflow-runs
+	KERAS_BACKEND=tensorflow .venv-tensorflow/bin/pytest tests/in_tensorflow --runs build/tensorflow-runs
 
 # The wheel in a clean environment, without the training extra, as a user of `predict` has it.
 test-wheel: .venv/.dev

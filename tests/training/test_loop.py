@@ -1,0 +1,154 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from inkdigits.errors import TrainingError
+from inkdigits.training.loop import as_tensors, calibrate, evaluate, probabilities, train
+from inkdigits.training.progress import Lines, Quiet
+from inkdigits.training.recipes import recipe
+from inkdigits.training.state import fresh_state, load_state, weights_of
+
+
+@pytest.fixture(scope="module")
+def digits(sample):
+    """600 digits to train on, 200 to validate on."""
+    every = np.arange(600)
+    return sample.train.take(every, "train"), sample.test.take(every[:200], "held")
+
+
+SHORT = recipe("fast").with_overrides({"epochs": 3, "batch_size": 64, "average_decay": 0.9})
+ORIGINAL = recipe("original").with_overrides({"epochs": 2})
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("row", [SHORT, ORIGINAL], ids=["fast", "original"])
+def test_one_seed_repeats_bit_for_bit_and_another_does_not(digits, row):
+    runs = [train(*digits, fresh_state(row, seed), Quiet()) for seed in (1, 1, 2)]
+    first, again, other = (weights_of(run.evaluated) for run in runs)
+    assert same(first, again)
+    assert not same(first, other)
+
+
+class StopAfter(Quiet):
+    """Ends the process's patience in the middle of an epoch, as kill -9 would."""
+
+    def __init__(self, epoch):
+        self._epoch = epoch
+
+    def batch(self, state, done, total, loss, rate):
+        if state.epoch == self._epoch and done > total // 2:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("row", [SHORT, ORIGINAL], ids=["fast", "original"])
+def test_a_resumed_run_ends_with_an_unbroken_runs_weights(tmp_path, digits, row):
+    whole = train(*digits, fresh_state(row, 5), Quiet())
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        train(*digits, fresh_state(row, 5), StopAfter(1), checkpoint)
+    state = load_state(checkpoint)
+    assert state.epoch == 1
+    resumed = train(*digits, state, Quiet(), checkpoint)
+    assert same(weights_of(resumed.evaluated), weights_of(whole.evaluated))
+    assert same(resumed.best_accuracy, whole.best_accuracy)
+    drop = {"seconds": 0.0, "images_per_second": 0.0}
+    assert [dataclasses.replace(e, **drop) for e in resumed.history] == [
+        dataclasses.replace(e, **drop) for e in whole.history
+    ]
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_the_last_checkpoint_kept(tmp_path, digits):
+    checkpoint = tmp_path / "checkpoint.safetensors"
+
+    class Poison(Quiet):
+        def epoch(self, row):
+            with torch.no_grad():
+                next(state.model.parameters()).fill_(float("nan"))
+
+    state = fresh_state(SHORT, 0)
+    with pytest.raises(TrainingError, match=r"the loss became nan in epoch 2.*--learning-rate"):
+        train(*digits, state, Poison(), checkpoint)
+    kept = load_state(checkpoint)
+    assert kept.epoch == 1
+    assert all(torch.isfinite(w).all() for w in weights_of(kept.model).values())
+
+
+def test_the_kept_weights_are_those_of_the_lowest_validation_loss(digits):
+    row = SHORT.with_overrides({"keep": "best_loss", "average_decay": 0.0, "calibrate": False})
+    state = train(*digits, fresh_state(row, 0), Quiet())
+    loss, _ = evaluate(state.evaluated, *as_tensors(digits[1]))
+    assert loss == pytest.approx(min(row.val_loss for row in state.history), rel=1e-6)
+
+
+def test_early_stopping_ends_the_run_before_its_epochs(digits):
+    row = SHORT.with_overrides(
+        {"epochs": 50, "early_stopping": 1, "learning_rate": 0.1, "schedule": "constant"}
+    )
+    state = train(*digits, fresh_state(row, 0), Quiet())
+    losses = [row.val_loss for row in state.history]
+    assert state.stopped
+    assert len(losses) < 50
+    assert losses[-1] >= min(losses[:-1])
+
+
+def test_without_validation_all_images_are_trained_on_and_the_last_epoch_is_kept(digits):
+    row = SHORT.with_overrides({"validation_share": 0.0})
+    state = train(digits[0], None, fresh_state(row, 0), Quiet())
+    assert [row.val_loss for row in state.history] == [None] * 3
+
+
+def test_fewer_images_than_a_batch_is_an_error(digits):
+    row = SHORT.with_overrides({"batch_size": 1000})
+    with pytest.raises(TrainingError, match="600 training images are fewer than a batch of 1000"):
+        train(*digits, fresh_state(row, 0), Quiet())
+
+
+def test_it_learns_and_is_not_perfect(sample):
+    row = recipe("fast").with_overrides({"epochs": 3, "batch_size": 64})
+    state = train(sample.train, None, fresh_state(row, 0), Quiet())
+    images, labels = as_tensors(sample.test)
+    _, accuracy = evaluate(state.evaluated, images, labels)
+    assert 0.96 < accuracy < 1  # exactly 1 would mean a broken evaluation
+    answers = probabilities(state.evaluated, images)
+    assert answers.shape == (1000, 10)
+    assert (answers.argmax(1) == labels.numpy()).mean() == pytest.approx(accuracy)
+
+
+def test_calibration_finds_a_known_temperature_and_changes_no_answer(digits):
+    state = train(*digits, fresh_state(SHORT, 0), Quiet())  # calibrated at its end
+    held = as_tensors(digits[1])
+    before = probabilities(state.evaluated, held[0])
+    with torch.no_grad():
+        for tensor in state.evaluated[-1].parameters():
+            tensor.mul_(4)
+    # The logits are four times too large: the temperature that undoes it is 4.
+    assert calibrate(state.evaluated, *held) == pytest.approx(4, rel=1e-3)
+    after = probabilities(state.evaluated, held[0])
+    assert np.abs(after - before).max() < 1e-3
+    assert (after.argmax(1) == before.argmax(1)).all()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"", "not a readable checkpoint"), (b"\x10" * 100, "not a readable checkpoint")],
+)
+def test_a_broken_checkpoint_is_refused(tmp_path, data, message):
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(TrainingError, match=message):
+        load_state(path)
+
+
+def test_a_piped_run_prints_one_plain_line_an_epoch(digits, capsys):
+    train(*digits, fresh_state(SHORT, 0), Lines(SHORT))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert lines[2].startswith("epoch 3/3  loss ")
+    assert "val accuracy" in lines[2]
+    assert "img/s" in lines[2]
+    assert "\r" not in "".join(lines)
