@@ -77,6 +77,12 @@ def build_keras(network: Network, weights: Arrays, name: str) -> Any:
     model = keras.Sequential(layers, name=name)
     model.set_weights(arrays)
     model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    # Empty slots for Adam: without them every loader warns that they are missing.
+    model.optimizer.build(model.trainable_variables)
+    # On PyTorch Keras writes down a class of that back end, which TensorFlow cannot import.
+    compiled = model.get_compile_config()
+    compiled["optimizer"].update(module="keras.optimizers", registered_name=None)
+    model.get_compile_config = lambda: compiled
     return model
 
 

@@ -17,8 +17,9 @@ Grey = NDArray[np.float32]
 
 MIN_CONTRAST = 0.04  # of black to white; fainter than pencil on grey paper, above JPEG's noise
 _SMALL = 40  # pixels: up to this a picture is a drawn or cut-out digit on an even ground
-_GROUND_SIDE = 64  # the ground is estimated on a copy this large: shadows are smooth
-_GROUND_WINDOW = 0.35  # of that side: wider than any stroke, narrower than most shadows
+_EVEN, _EVEN_SHARE = 0.03, 0.5  # ground is even if half the picture is this close to its value
+_GROUND_SIDE = 100  # pixels of the copy on which an uneven ground is estimated
+_GROUND_WINDOW = 0.2  # of that side: wider than a pen's stroke, narrower than a shadow
 _PAPER_SHARE, _INK_SHARE = 20, 99.7  # percentiles of the picture taken as paper and as full ink
 _CUT = 0.9  # of Otsu's threshold: strokes' soft edges belong to them
 _EDGE_WEIGHT = (1.0, 0.3, 0.05)  # of a group by how many sides of the frame it touches
@@ -38,8 +39,10 @@ def find_ink(grey: Grey) -> Grey:
             f"all one colour (contrast {high - low:.1%}, wanted at least {MIN_CONTRAST:.0%}): "
             "no ink to read"
         )
-    ink = 1 - grey if ink_is_dark(grey) else grey
-    ink = ink - (_border_median(ink) if max(grey.shape) <= _SMALL else _ground(ink))
+    ground, dark = _ground_value(grey), ink_is_dark(grey)
+    ink, ground = (1 - grey, 1 - ground) if dark else (grey, ground)
+    even = np.mean(np.abs(ink - ground) < _EVEN) >= _EVEN_SHARE
+    ink = ink - (ground if even or max(grey.shape) <= _SMALL else _uneven_ground(ink))
     level = np.clip(ink, 0, None)
     # A picture of 28x28 with a clean ground is a digit array already: nothing to cut away.
     paper, full = np.percentile(level, (_PAPER_SHARE, _INK_SHARE))
@@ -59,19 +62,8 @@ def find_ink(grey: Grey) -> Grey:
 
 
 def ink_is_dark(grey: Grey) -> bool:
-    """Whether the ink is darker than its ground.
-
-    Ink lies on the side of the ground's value that the picture reaches further to. The border is
-    mostly ground; in a larger picture a form's lines may run along it, so there the middle one of
-    three guesses counts: the border, a ring further in, the whole picture.
-    """
-    ground = _border_median(grey)
-    if max(grey.shape) > _SMALL:
-        inset = max(1, min(grey.shape) // 10)
-        ring = grey[inset : max(inset + 1, grey.shape[0] - inset)]
-        ring = ring[:, inset : max(inset + 1, grey.shape[1] - inset)]
-        if ring.size:
-            ground = float(np.median((ground, _border_median(ring), np.median(grey))))
+    """Whether the ink is darker than its ground: the picture then reaches further to that side."""
+    ground = _ground_value(grey)
     low, high = np.percentile(grey, (0.5, 99.5))
     return bool(ground - low > high - ground)
 
@@ -94,22 +86,38 @@ def otsu_threshold(values: Grey) -> float:
     return float(edges[1:][best].mean())
 
 
+def _ground_value(grey: Grey) -> float:
+    """The grey of most of the paper.
+
+    The border is mostly ground; in a larger picture a form's lines may run along it, so there the
+    middle one of three guesses counts: the border, a ring further in, the whole picture.
+    """
+    border = _border_median(grey)
+    inset = max(1, min(grey.shape) // 10)
+    if max(grey.shape) <= _SMALL or min(grey.shape) <= 2 * inset:
+        return border
+    ring = _border_median(grey[inset:-inset, inset:-inset])
+    return float(np.median((border, ring, np.median(grey))))
+
+
 def _border_median(values: Grey) -> float:
     edges = (values[0], values[-1], values[:, 0], values[:, -1])
     return float(np.median(np.concatenate(edges)))
 
 
-def _ground(ink: Grey) -> Grey:
+def _uneven_ground(ink: Grey) -> Grey:
     """The paper's own value at each pixel, where ink is the higher one.
 
-    A minimum filter wider than a stroke finds paper under the strokes, a Gaussian and a median
-    smooth what it leaves in steps; all on a small copy.
+    A grey opening (minimum, then maximum filter) wider than a stroke takes strokes off and leaves
+    shadows where they are, edges and all; it runs on a small, smoothed copy.
+    Source: the top-hat transform, Meyer 1979; Gonzalez & Woods, Digital Image Processing, 9.8.
     """
     share = min(1.0, _GROUND_SIDE / max(ink.shape))
     small = ndimage.zoom(ink, share, order=1, grid_mode=True, mode="nearest")
+    smooth = ndimage.gaussian_filter(small, 1, mode="nearest")
     window = max(3, round(_GROUND_WINDOW * max(small.shape)))
-    ground = ndimage.percentile_filter(small, 10, window, mode="nearest")
-    ground = ndimage.gaussian_filter(ground, window / 4, mode="nearest")
+    ground = ndimage.grey_opening(smooth, (window, window), mode="nearest")
+    ground = ndimage.gaussian_filter(ground, 1, mode="nearest")
     factors = (ink.shape[0] / small.shape[0], ink.shape[1] / small.shape[1])
     full = ndimage.zoom(ground, factors, order=1, grid_mode=True, mode="nearest")
     return np.asarray(full[: ink.shape[0], : ink.shape[1]], np.float32)
@@ -127,16 +135,19 @@ def _digit_group(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if n <= 1:
         return mask
     sizes = np.bincount(labels[mask], minlength=n + 1)[1:].astype(np.float64)
-    for i, (rows, columns) in enumerate(ndimage.find_objects(labels)):
-        sides = (
-            (rows.start == 0)
-            + (columns.start == 0)
-            + (rows.stop == mask.shape[0])
-            + (columns.stop == mask.shape[1])
-        )
-        sizes[i] *= _EDGE_WEIGHT[min(sides, 2)] if near else 1.0
-    kept = np.flatnonzero(sizes >= _PART_OF_BEST * sizes.max()) + 1
-    return np.isin(labels, kept) & mask
+    if not near:
+        return np.isin(labels, np.flatnonzero(sizes >= _PART_OF_BEST * sizes.max()) + 1) & mask
+    sides = np.array([_sides_touched(box, mask.shape) for box in ndimage.find_objects(labels)])
+    weights = sizes * np.array(_EDGE_WEIGHT)[np.minimum(sides, 2)]
+    best = int(weights.argmax())
+    # Where the digit itself keeps clear of the frame, whatever touches it is no part of it.
+    kept = (weights >= _PART_OF_BEST * weights[best]) & (sides <= sides[best])
+    return np.isin(labels, np.flatnonzero(kept) + 1) & mask
+
+
+def _sides_touched(box: tuple[slice, ...], shape: tuple[int, ...]) -> int:
+    """How many of the picture's four sides a group's box reaches."""
+    return sum((part.start == 0) + (part.stop == n) for part, n in zip(box, shape, strict=True))
 
 
 def _grown(chosen: NDArray[np.bool_], level: Grey) -> NDArray[np.bool_]:

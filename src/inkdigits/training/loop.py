@@ -33,6 +33,7 @@ from inkdigits.training.state import (
     weights_of,
 )
 
+_MAX_TEMPERATURE = 4.0  # and its inverse the least
 _EVALUATION_BATCH = 1_000  # images; larger only costs memory
 
 
@@ -98,7 +99,9 @@ def calibrate(model: nn.Sequential, images: Tensor, labels: Tensor) -> float:
     def loss_at(log_temperature: float) -> float:
         return F.cross_entropy(logits / np.exp(log_temperature), labels).item()
 
-    found = minimize_scalar(loss_at, bounds=(-3, 3), method="bounded")
+    # Bounded: on a small validation set read without error the best temperature would be 0.
+    edge = np.log(_MAX_TEMPERATURE)
+    found = minimize_scalar(loss_at, bounds=(-edge, edge), method="bounded")
     temperature = float(np.exp(found.x))
     with torch.no_grad():
         for tensor in model[-1].parameters():

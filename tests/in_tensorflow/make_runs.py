@@ -1,0 +1,49 @@
+"""Makes what the tests in this folder read: `python make_runs.py FOLDER`, with PyTorch.
+
+One short run of each kind of network on the sample digits, and what PyTorch answers on its test
+set.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from inkdigits import run
+from inkdigits.data import load
+from inkdigits.training.loop import as_tensors, probabilities
+from inkdigits.training.progress import Quiet
+from inkdigits.training.recipes import RECIPES
+from inkdigits.training.state import load_state, load_weights
+
+SETTINGS = {"epochs": 4, "batch_size": 64, "calibrate": False, "keep": "last"}
+
+
+def main(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    sets = load("sample")
+    images, _ = as_tensors(sets.test)
+    networks = {row.network: row for row in RECIPES.values()}
+    for network, row in networks.items():
+        place = folder / network
+        recipe = row.with_overrides(SETTINGS)
+        run.start_run(place, run.RunSettings(recipe=recipe, data="sample", seed=0, threads=2))
+        result = run.finish_run(place, Quiet(), lambda line: None, lambda *progress: None)
+        state = load_state(place / run.CHECKPOINT)
+        answers = probabilities(state.evaluated, images)
+        load_weights(state.evaluated, state.best_accuracy)
+        np.savez(
+            place / "wanted.npz",
+            images=sets.test.images,
+            labels=sets.test.labels,
+            probabilities=answers,
+            best_probabilities=probabilities(state.evaluated, images),
+        )
+        accuracy = result["scores"]["accuracy"]
+        (place / "wanted.json").write_text(json.dumps({"accuracy": accuracy}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,234 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkdigits.version import __version__
+
+
+def run(*args, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "inkdigits", *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    """A real, small run: the sample, one epoch."""
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    done = run("train", "--data", "sample", "--epochs", 1, "--batch-size", 64, "--out", folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+FILES = (
+    "mnist_cnn_model.keras", "mnist_cnn_model.h5", "best_mnist_model.h5", "training_history.pkl",
+    "class_distribution_mnist.png", "sample_digits.png", "training_history.png",
+    "confusion_matrix_mnist.png", "correct_predictions.png", "incorrect_predictions.png",
+    "model.onnx", "report.html", "result.json", "history.json", "checkpoint.safetensors",
+    "settings.json",
+)  # fmt: skip
+
+
+def test_a_run_folder_holds_every_file_and_no_other(run_folder):
+    folder, done = run_folder
+    assert sorted(p.name for p in folder.iterdir()) == sorted(FILES)
+    assert all((folder / name).stat().st_size > 100 for name in FILES)
+    assert f"report: {folder}/report.html" in done.stdout
+
+
+def test_the_result_can_be_repeated_from_what_it_says(run_folder):
+    folder, done = run_folder
+    result = json.loads((folder / "result.json").read_text())
+    assert result["scores"]["n"] == 1000
+    assert 0.9 < result["scores"]["accuracy"] < 1
+    assert f"{result['scores']['accuracy']:.2%} of 1,000 test images right" in done.stdout
+    assert result["recipe"]["epochs"] == 1
+    assert result["recipe"]["batch_size"] == 64
+    assert len(result["data"]["train"]["sha256"]) == 64
+    assert set(result["phase_seconds"]) == {
+        "data", "training", "evaluation", "exports", "pictures",
+    }  # fmt: skip
+    assert result["machine"]["versions"]["inkdigits"] == __version__
+    assert max(result["export_max_difference"].values()) <= 1e-5
+
+
+def test_the_notice_about_the_sample_is_on_stderr_and_in_the_report(run_folder):
+    folder, done = run_folder
+    assert "no number made from them can be compared" in done.stderr
+    report = (folder / "report.html").read_text()
+    assert "no number made from them can be compared" in report
+    assert "http" not in report.replace("http-equiv", "")  # loads nothing from anywhere
+    assert report.count("data:image/png;base64,") == 6
+
+
+def test_a_piped_run_prints_plain_lines(run_folder):
+    _, done = run_folder
+    assert "epoch 1/1  loss" in done.stderr
+    assert "\x1b" not in done.stderr + done.stdout
+    assert "Warning" not in done.stderr
+
+
+def test_a_finished_run_is_not_run_again(run_folder):
+    folder, _ = run_folder
+    before = (folder / "result.json").stat().st_mtime_ns
+    done = run("train", "--resume", folder)
+    assert done.returncode == 0
+    assert "is finished already" in done.stderr
+    assert (folder / "result.json").stat().st_mtime_ns == before
+
+
+def test_a_folder_in_use_is_not_written_to(run_folder):
+    folder, _ = run_folder
+    done = run("train", "--out", folder)
+    assert done.returncode == 2
+    assert "is there already and not empty" in done.stderr
+
+
+def test_a_fresh_models_run_folder_reads_a_picture(run_folder, tmp_path, sample):
+    folder, _ = run_folder
+    Image.fromarray(255 - np.kron(sample.test.images[250], np.ones((8, 8), np.uint8))).save(
+        tmp_path / "two.png"
+    )
+    done = run("predict", "--model", folder, "--json", tmp_path / "two.png")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["digit"] == sample.test.labels[250]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_run_goes_on_and_ends_with_an_unbroken_runs_weights(tmp_path, stop):
+    flags = ["--data", "sample", "--epochs", "6", "--batch-size", "64", "--threads", "1"]
+    broken, whole = tmp_path / "broken", tmp_path / "whole"
+    with subprocess.Popen(
+        [sys.executable, "-m", "inkdigits", "train", *flags, "--out", broken],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for line in process.stderr:
+            if line.startswith("epoch 2/6"):
+                break
+        time.sleep(0.1)
+        process.send_signal(stop)
+        rest = process.stderr.read()
+        code = process.wait(60)
+    assert code == {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGKILL: -9}[stop]
+    if stop != signal.SIGKILL:
+        assert f"go on with: inkdigits train --resume {broken}" in rest
+    assert not (broken / "result.json").exists()
+    assert run("train", "--resume", broken).returncode == 0
+    if stop == signal.SIGKILL:
+        assert run("train", *flags, "--out", whole).returncode == 0
+        results = [json.loads((f / "result.json").read_text()) for f in (broken, whole)]
+        assert results[0]["scores"] == results[1]["scores"]
+        assert results[0]["epochs_run"] == 6
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--epochs", "0"], "epochs is 0, wanted 1 to 10,000"),
+        (["--recipe", "slow"], "no recipe 'slow'; there are original, fast"),
+        (["--learning-rate", "-1"], "learning_rate is -1.0, wanted over 0"),
+        (["--threads", "0"], "threads is 0, wanted 1 to 1024"),
+        (["--resume", "x", "--epochs", "3"], "--resume goes on with the run's own settings"),
+    ],
+)
+def test_a_bad_setting_is_wrong_usage_before_any_data_is_read(args, message, tmp_path):
+    done = run("train", "--data", "no/such/data", *args, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "no/such/data" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resuming_what_is_no_run_is_a_clear_error(tmp_path):
+    done = run("train", "--resume", tmp_path)
+    assert done.returncode == 1
+    assert "is not a run folder" in done.stderr
+
+
+def test_predict_reads_in_order_reports_the_bad_and_exits_with_one(tmp_path, seven):
+    good = tmp_path / "b.png"
+    Image.fromarray(seven).save(good)
+    (tmp_path / "a.png").write_bytes(b"not a picture")
+    Image.new("L", (60, 60), 255).save(tmp_path / "blank.png")
+    (tmp_path / "empty.png").touch()
+    done = run("predict", "--json", good, tmp_path, tmp_path / "none.png", good)
+    assert done.returncode == 1
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["file"] for line in lines] == [str(good)] * 3
+    assert all(line["digit"] == 7 and len(line["probabilities"]) == 10 for line in lines)
+    errors = done.stderr.splitlines()
+    assert len(errors) == 4
+    assert all(line.startswith("error: ") for line in errors)
+    for name, why in (
+        ("a.png", "not a picture this program can read"),
+        ("blank.png", "all one colour"),
+        ("empty.png", "is empty"),
+        ("none.png", "cannot be read: No such file or directory"),
+    ):
+        assert sum(str(tmp_path / name) in line and why in line for line in errors) == 1
+
+
+def test_predict_shows_the_most_probable(tmp_path, seven):
+    Image.fromarray(seven).save(tmp_path / "seven.png")
+    done = run("predict", "--top", 3, tmp_path / "seven.png")
+    assert done.returncode == 0
+    assert done.stdout.count("%") == 3
+
+
+def test_predict_without_a_picture_is_wrong_usage():
+    assert run("predict").returncode == 2
+
+
+def test_export_png_writes_a_folder_that_train_reads(tmp_path):
+    done = run("data", "export-png", tmp_path / "digits", "--data", "sample")
+    assert done.returncode == 0
+    assert "5,000 pictures" in done.stdout
+    info = run("data", "info", tmp_path / "digits").stdout
+    original = run("data", "info", "sample").stdout
+    sums = [[s for s in text.split() if len(s) == 64] for text in (info, original)]
+    assert sums[0] == sums[1]
+    assert len(sums[0]) == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[], ["train"], ["predict"], ["recipes"], ["data"], ["data", "export-png"], ["data", "info"]],
+)
+def test_every_command_has_help_with_an_example_and_imports_nothing_heavy(command):
+    code = (
+        "import sys; from inkdigits.cli import cli\n"
+        f"try: cli.main({[*command, '--help']!r})\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'numpy', 'PIL', 'onnxruntime', 'keras', 'rich'}\n"
+        "print('heavy:', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "Example:" in done.stdout
+    assert "heavy: []" in done.stdout
+
+
+def test_version_is_printed():
+    assert run("--version").stdout.strip() == f"inkdigits, version {__version__}"
+
+
+def test_a_missing_training_library_names_the_command(tmp_path):
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(name='torch')")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = run("train", "--data", "sample", env=env, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "this needs torch, which is not installed: pip install 'inkdigits[train]'" in done.stderr

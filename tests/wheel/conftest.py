@@ -1,0 +1,12 @@
+"""Run by `make test-wheel`, which builds the wheel and installs it into an environment of its own."""
+
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--wheel-python", help="the interpreter that has only the wheel")
+
+
+@pytest.fixture
+def wheel_python(request):
+    return request.config.getoption("--wheel-python")
