@@ -56,13 +56,15 @@ def main() -> None:
         )
     about = results[0]["machine"]
     accuracies = [100 * r["scores"]["accuracy"] for r in results]
+    training = [r["training_seconds"] for r in results]
+    process = [r["process_seconds"] for r in results]
     print(
         f"\n{args.recipe} {' '.join(flags)}: {results[0]['parameters']:,} parameters, "
         f"{results[0]['recipe']['epochs']} epochs at most, n = {len(results)}\n"
         f"  test accuracy {spread(accuracies, 3)} %\n"
-        f"  training seconds, median {statistics.median(r['training_seconds'] for r in results):.1f}"
-        f" (mean ± sd {spread([r['training_seconds'] for r in results], 1)})\n"
-        f"  process seconds, median {statistics.median(r['process_seconds'] for r in results):.1f}\n"
+        f"  training seconds, median {statistics.median(training):.1f} "
+        f"(mean ± sd {spread(training, 1)})\n"
+        f"  process seconds, median {statistics.median(process):.1f}\n"
         f"  {about['cpu']}, {about['cores']} cores, commit {about['commit']}"
     )
 

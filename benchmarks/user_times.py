@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=11)
     args = parser.parse_args()
     python, small = sys.executable, str(EXAMPLES / "2_small_white_on_black.png")
-    photo = str(EXAMPLES / "0_photo_yellow_paper_shadow.jpg")
+    photo = str(EXAMPLES / "0_yellow_paper.jpg")
     for what, command in (
         ("inkdigits --version", ("--version",)),
         ("inkdigits predict, one 28x28 PNG", ("predict", small)),

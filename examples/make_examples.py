@@ -32,7 +32,7 @@ def paper(height: int, width: int, colour: tuple[int, int, int], grain: float) -
 
 def light(height: int, width: int, darkest: float) -> np.ndarray:
     """Light that falls off to one corner, with a soft shadow's edge across."""
-    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     edge = 1 / (1 + np.exp(-25 * (x + 0.4 * y - 0.75)))
     return (darkest + (1 - darkest) * (0.75 + 0.25 * (x + y) / 2) * (0.7 + 0.3 * edge))[..., None]
 
@@ -60,7 +60,7 @@ def make(x: np.ndarray, y: np.ndarray) -> None:
 
     yellow, white, blue, black = (238, 214, 130), (236, 236, 230), (35, 50, 150), (25, 25, 30)
     photo(strokes(digit[0], 420), 900, 1200, yellow, blue, (240, 420)).save(
-        HERE / "0_photo_yellow_paper_shadow.jpg", quality=82
+        HERE / "0_yellow_paper.jpg", quality=82
     )
 
     cell = np.full((150, 190), 248.0)

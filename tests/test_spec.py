@@ -15,5 +15,7 @@ def test_missing_metadata_are_refused_with_the_key():
 
 def test_other_normalisation_is_refused_with_both_values():
     found = {**spec.metadata(), "inkdigits.mean": "0.1307"}
-    with pytest.raises(ModelError, match=r"inkdigits\.mean is '0\.1307', this program feeds '0\.0'"):
+    with pytest.raises(
+        ModelError, match=r"inkdigits\.mean is '0\.1307', this program feeds '0\.0'"
+    ):
         spec.check_metadata(found, "model.onnx")

@@ -58,7 +58,7 @@ def test_a_label_over_nine_is_named(tmp_path):
 
 def test_counts_that_differ_are_refused(tmp_path):
     write_set(tmp_path, labels=bytes([1, 2]))
-    with pytest.raises(DataError, match="holds 3 images but .* holds 2 labels"):
+    with pytest.raises(DataError, match=r"holds 3 images but .* holds 2 labels"):
         load(str(tmp_path))
 
 

@@ -52,7 +52,7 @@ def test_a_mirror_that_never_answers_is_given_up_in_time(monkeypatch):
         download.urllib.request.OpenerDirector, "open", lambda *a, **k: hold.wait(30)
     )
     start = time.monotonic()
-    with pytest.raises(TimeoutError, match="no answer within 0.2 s"):
+    with pytest.raises(TimeoutError, match=r"no answer within 0\.2 s"):
         download._open("https://mirror.invalid/file")
     assert time.monotonic() - start < 5
     hold.set()
@@ -126,7 +126,9 @@ def test_an_environment_that_points_nowhere_is_an_error_that_names_it(monkeypatc
 
 @pytest.mark.parametrize("source", ["no/such/folder", "README.md"])
 def test_what_is_no_source_is_told_what_would_be(source):
-    with pytest.raises(DataError, match=r"--data takes mnist, sample|a file must be \.csv or \.npz"):
+    with pytest.raises(
+        DataError, match=r"--data takes mnist, sample|a file must be \.csv or \.npz"
+    ):
         load(source)
 
 

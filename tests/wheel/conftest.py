@@ -1,4 +1,4 @@
-"""Run by `make test-wheel`, which builds the wheel and installs it into an environment of its own."""
+"""Run by `make test-wheel`, which installs the wheel into an environment of its own."""
 
 import pytest
 

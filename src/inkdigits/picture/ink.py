@@ -97,7 +97,7 @@ def _ground_value(grey: Grey) -> float:
     if max(grey.shape) <= _SMALL or min(grey.shape) <= 2 * inset:
         return border
     ring = _border_median(grey[inset:-inset, inset:-inset])
-    return float(np.median((border, ring, np.median(grey))))
+    return float(np.median(np.array((border, ring, np.median(grey)))))
 
 
 def _border_median(values: Grey) -> float:

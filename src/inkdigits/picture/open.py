@@ -65,8 +65,7 @@ def open_grey(picture: Picture) -> NDArray[np.float32]:
     except Exception as error:
         why = str(error).split("<_io.BytesIO")[0].strip() or type(error).__name__
         raise PictureError(
-            f"{name}: not a picture this program can read ({why}); "
-            f"it reads {', '.join(FORMATS)}"
+            f"{name}: not a picture this program can read ({why}); it reads {', '.join(FORMATS)}"
         ) from error
 
 

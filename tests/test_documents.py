@@ -1,0 +1,98 @@
+"""The documents are true: their commands run, their numbers have a command beside them."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from inkdigits import cli
+from inkdigits.reader import SHIPPED_MODEL, Reader
+from inkdigits.training.recipes import RECIPES
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands(text):
+    """Lines of the `sh` blocks that call this project."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
+    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith(("inkdigits ", "make "))]
+
+
+def test_the_readme_has_its_two_commands():
+    assert {"make run", "make test"} <= set(commands(README))
+
+
+@pytest.mark.parametrize("line", [c for c in commands(README) if c.startswith("inkdigits ")])
+def test_every_inkdigits_command_in_the_readme_parses(line, monkeypatch):
+    """Each command and option is there; what they do is tested where they live."""
+    group, args = cli.cli, shlex.split(line)[1:]
+    path = []
+    while args and args[0] in getattr(group, "commands", {}):
+        path.append(args[0])
+        group = group.commands[args.pop(0)]
+    assert path, line
+    group.make_context("inkdigits", list(args))
+
+
+@pytest.mark.parametrize(
+    "line", [c for c in commands(README) if c.startswith("inkdigits predict") and "runs/" not in c]
+)
+def test_the_readmes_predict_commands_run(line):
+    done = subprocess.run(
+        [sys.executable, "-m", *shlex.split(line)],
+        capture_output=True, text=True, check=False, timeout=120, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("target", [c.split()[1] for c in commands(README) if c[:5] == "make "])
+def test_every_make_target_of_the_readme_is_there(target):
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
+
+
+def test_the_readmes_python_example_runs(monkeypatch):
+    example = re.search(r"```python\n(.*?)```", README, re.S)[1]
+    monkeypatch.chdir(ROOT)
+    names = {}
+    exec(compile(example, "README.md", "exec"), names)
+    assert len(example.strip().splitlines()) <= 10
+    assert names["reading"].digit == 0
+
+
+def test_every_recipe_stands_in_the_readme():
+    assert all(f"`{name}`" in README for name in RECIPES)
+
+
+def test_the_examples_are_read_right():
+    runner = CliRunner()
+    done = runner.invoke(cli.cli, ["predict", str(ROOT / "examples")])
+    assert done.exit_code == 0
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert len(lines) == 10
+    assert [line[1] for line in lines] == [Path(line[0]).name[0] for line in lines]
+
+
+def test_the_model_card_names_the_shipped_model():
+    import hashlib
+
+    card = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert hashlib.sha256(SHIPPED_MODEL.read_bytes()).hexdigest() in card
+    assert Reader().metadata["inkdigits.data"] == "mnist"
+
+
+@pytest.mark.parametrize(
+    "script", ["mnist_digit_recognition.py", "predict_digit.py", "load_data.py"]
+)
+def test_the_original_projects_scripts_show_their_help(script):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / script), "--help"],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "Example:" in done.stdout
