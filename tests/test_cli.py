@@ -45,7 +45,8 @@ def test_a_run_folder_holds_every_file_and_no_other(run_folder):
     folder, done = run_folder
     assert sorted(p.name for p in folder.iterdir()) == sorted(FILES)
     assert all((folder / name).stat().st_size > 100 for name in FILES)
-    assert f"report: {folder}/report.html" in done.stdout
+    assert f"in {folder}:" in done.stdout
+    assert all(f"\n  {name} " in done.stdout for name in FILES)
 
 
 def test_the_result_can_be_repeated_from_what_it_says(run_folder):

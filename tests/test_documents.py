@@ -75,7 +75,7 @@ def test_the_examples_are_read_right():
     assert done.exit_code == 0
     lines = [line.split() for line in done.stdout.splitlines()]
     assert len(lines) == 10
-    assert [line[1] for line in lines] == [Path(line[0]).name[0] for line in lines]
+    assert [line[0] for line in lines] == [Path(line[2]).name[0] for line in lines]
 
 
 def test_the_model_card_names_the_shipped_model():

@@ -159,7 +159,9 @@ def _run_to_end(folder: Path) -> None:
         f"{folder}: {scores['accuracy']:.2%} of {scores['n']:,} test images right, "
         f"loss {scores['loss']:.4f}, trained in {result['training_seconds']:.1f} s"
     )
-    click.echo(f"report: {folder / 'report.html'}")
+    click.echo(f"in {folder}:")
+    for name, what in run.FILES.items():
+        click.echo(f"  {name:<28}  {what}")
 
 
 class _Stopped(BaseException):
@@ -196,7 +198,6 @@ def predict(pictures: tuple[str, ...], model: str | None, as_json: bool, top: in
 
     # A short batch on a terminal shows lines as they come; a pipe wants throughput.
     results = reader.read_many(opened(), batch=16 if sys.stdout.isatty() else 512)
-    width = 0
     for found in results:
         name = names.pop(0)
         if isinstance(found, PictureError):
@@ -205,10 +206,8 @@ def predict(pictures: tuple[str, ...], model: str | None, as_json: bool, top: in
         elif as_json:
             click.echo(json.dumps({"file": name, **found.to_dict()}, ensure_ascii=False))
         else:
-            width = max(width, len(name), 12)
-            rows = found.top(top)
-            likely = "   ".join(f"{digit} {share:7.2%}" for digit, share in rows)
-            click.echo(f"{name:<{width}}  {likely}")
+            likely = "   ".join(f"{digit} {share:7.2%}" for digit, share in found.top(top))
+            click.echo(f"{likely}   {name}")
     if failed:
         raise click.exceptions.Exit(1)
 

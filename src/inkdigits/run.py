@@ -35,6 +35,24 @@ from inkdigits.training.state import State, Weights, fresh_state, load_state, we
 
 SETTINGS, CHECKPOINT, RESULT = "settings.json", "checkpoint.safetensors", "result.json"
 ONNX_MODEL = reader.RUN_MODEL
+FILES = {  # what a finished run folder holds
+    "report.html": "everything on one page, for a browser",
+    RESULT: "numbers, resolved recipe, data's SHA-256, versions, seconds",
+    ONNX_MODEL: "the model for `inkdigits predict --model`",
+    "mnist_cnn_model.keras": "the model for Keras",
+    "mnist_cnn_model.h5": "the same in Keras's older format",
+    "best_mnist_model.h5": "the epoch with the best validation accuracy",
+    "training_history.png": "loss, accuracy and rate by epoch",
+    "confusion_matrix_mnist.png": "true digit against digit read",
+    "incorrect_predictions.png": "read wrongly, the surest first",
+    "correct_predictions.png": "read right, the least sure",
+    "sample_digits.png": "40 digits of the training set",
+    "class_distribution_mnist.png": "images per digit",
+    "history.json": "each epoch's numbers",
+    "training_history.pkl": "the same, as Keras's History.history",
+    CHECKPOINT: "weights and optimiser, for --resume",
+    SETTINGS: "what the run was asked to do",
+}
 _CHECKED = 256  # test images every exported file is compared on
 _MAX_DIFFERENCE = 1e-5  # of a probability, exported file against PyTorch
 
