@@ -29,9 +29,8 @@ _TRAIN_EXTRA = "pip install 'inkdigits[train]'"
 def main() -> NoReturn:
     """Run the command line; errors become one line and exit code 1 (2 for wrong settings)."""
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        # Click gives the code of an Exit back instead of raising it.
+        code = cli.main(standalone_mode=False)
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -52,7 +51,7 @@ def main() -> NoReturn:
         # The reader of our output has gone (| head); that is no error of ours.
         sys.stderr.close()
         sys.exit(1)
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
