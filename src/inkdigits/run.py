@@ -249,10 +249,16 @@ def _result(
     differences: dict[str, float],
     phases: Phases,
 ) -> dict[str, Any]:
+    trained_on = len(sets.train)
+    if settings.recipe.validation_share:
+        share, seed = settings.recipe.validation_share, settings.seed
+        trained_on = len(split_validation(sets.train, share, seed)[0])
     about = {
         "test": {"name": sets.test.name, "sha256": sets.test.sha256, "images": len(sets.test)},
         "train": {"name": sets.train.name, "sha256": sets.train.sha256, "images": len(sets.train)},
         "source": sets.train.source,
+        "trained_on": trained_on,
+        "held_out": len(sets.train) - trained_on,
         "notice": sets.notice,
     }
     return {

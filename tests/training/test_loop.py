@@ -149,6 +149,6 @@ def test_a_piped_run_prints_one_plain_line_an_epoch(digits, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert lines[2].startswith("epoch 3/3  loss ")
-    assert "val accuracy" in lines[2]
+    assert "val acc " in lines[2]
     assert "img/s" in lines[2]
     assert "\r" not in "".join(lines)

@@ -91,9 +91,9 @@ def describe(row: Epoch, epochs: int) -> str:
     """An epoch as one line."""
     held = ""
     if row.val_loss is not None and row.val_accuracy is not None:
-        held = f"  val loss {row.val_loss:.4f}  val accuracy {row.val_accuracy:.2%}"
+        held = f"  val loss {row.val_loss:.4f}  val acc {row.val_accuracy:.2%}"
     return (
         f"epoch {row.epoch:>{len(str(epochs))}}/{epochs}  loss {row.loss:.4f}  "
-        f"accuracy {row.accuracy:.2%}{held}  rate {row.learning_rate:.2g}  "
+        f"acc {row.accuracy:.2%}{held}  rate {row.learning_rate:.2g}  "
         f"{row.images_per_second:,.0f} img/s  {row.seconds:.1f} s"
     )
