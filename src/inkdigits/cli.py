@@ -11,17 +11,23 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import fields
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from inkdigits.errors import ConfigError, InkdigitsError, PictureError
-from inkdigits.training.recipes import RECIPES, Recipe
+from inkdigits.training.recipes import DEFAULT, FINE_TUNE, RECIPES, Recipe
 from inkdigits.training.recipes import recipe as recipe_named
 from inkdigits.version import __version__
+
+if TYPE_CHECKING:
+    from inkdigits.run import RunSettings
+    from inkdigits.training.loop import Reporter
+    from inkdigits.training.workers import Workers
 
 _TRAIN_EXTRA = "pip install 'inkdigits[train]'"
 
@@ -83,7 +89,7 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @cli.command()
-@click.option("--recipe", "recipe_name", default="fast", show_default=True, help="|".join(RECIPES))
+@click.option("--recipe", "recipe_name", help=f"{'|'.join(RECIPES)}.  [default: {DEFAULT}]")
 @click.option(
     "--data",
     default="auto",
@@ -91,15 +97,19 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     help="mnist, sample, auto, a folder of IDX files or PNGs, a .csv or a .npz.",
 )
 @click.option("--seed", default=0, show_default=True, help="One seed, one result, bit for bit.")
+@click.option("--seeds", help="A study: 0-9 runs ten seeds, finished ones are not run again.")
 @click.option("--threads", type=int, help="Threads to train with.  [default: all cores]")
+@click.option("--from", "start", help="Go on from this model: a run folder or an .onnx file.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/...]")
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with this run folder.")
 @_recipe_options
 def train(
-    recipe_name: str,
+    recipe_name: str | None,
     data: str,
     seed: int,
+    seeds: str | None,
     threads: int | None,
+    start: str | None,
     out: Path | None,
     resume: Path | None,
     **overrides: Any,
@@ -111,45 +121,81 @@ def train(
       inkdigits train
       inkdigits train --recipe original --epochs 3 --out runs/try
       inkdigits train --resume runs/try
+      inkdigits train --seeds 0-4 --out runs/study
+      inkdigits train --data my-digits/ --from runs/try
+      torchrun --nproc-per-node=2 -m inkdigits train
     """
     given = {name: value for name, value in overrides.items() if value is not None}
-    if resume and given:
-        raise click.UsageError(
-            f"--resume goes on with the run's own settings; leave out {', '.join(given)}"
-        )
+    if resume and (given or seeds or start or recipe_name):
+        raise click.UsageError("--resume goes on with the run's own settings; leave the others out")
     # Settings are checked before anything heavy is imported, let alone read.
-    settings_recipe = recipe_named(recipe_name).with_overrides(given)
+    row = recipe_named(recipe_name or (FINE_TUNE if start else DEFAULT)).with_overrides(given)
 
-    from inkdigits import machine, run
+    from inkdigits import machine, run, study
+    from inkdigits.reader import model_path
+    from inkdigits.training.workers import joined
 
-    if resume:
-        folder = resume
-    else:
-        stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
-        folder = out or Path("runs") / f"{stamp}-{recipe_name}-seed{seed}"
-        settings = run.RunSettings(
-            recipe=settings_recipe,
-            data=data,
-            seed=seed,
-            threads=machine.cores() if threads is None else threads,
-        )
-        run.start_run(folder, settings)
-    _run_to_end(folder)
+    many = study.parse_seeds(seeds) if seeds else None
+    if start:
+        from inkdigits.exports.onnx import load_onnx
 
-
-def _run_to_end(folder: Path) -> None:
-    from inkdigits import run
-    from inkdigits.training.progress import Bar, Lines
-
+        row = row.with_overrides({"network": load_onnx(model_path(start))[0]})
+    settings = run.RunSettings(
+        recipe=row,
+        data=data,
+        seed=seed,
+        threads=machine.cores() if threads is None else threads,
+        start=start,
+    )
     signal.signal(signal.SIGTERM, _stop)
-    recipe = run.read_settings(folder).recipe
+    with joined() as workers:
+        if many is not None:
+            if workers.count > 1:
+                raise click.UsageError("--seeds runs one seed after another; leave torchrun out")
+            _run_study(out or Path("runs") / "study", settings, many)
+            return
+        stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
+        folder = workers.from_first(
+            resume or out or Path("runs") / f"{stamp}-{row.name}-seed{seed}"
+        )
+        if not resume and workers.is_first:
+            run.start_run(folder, settings)
+        workers.from_first(None)  # the folder is there
+        _run_to_end(folder, workers)
+
+
+def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
+    from inkdigits import study
+
+    try:
+        with _reporter(settings.recipe) as reporter:
+            for _ in study.run_seeds(folder, settings, seeds, reporter, _say, _advance):
+                pass
+    except (KeyboardInterrupt, _Stopped) as stop:
+        _say("stopped; the same command goes on: finished seeds are not run again")
+        sys.exit(143 if isinstance(stop, _Stopped) else 130)
+    click.echo(f"{'recipe':<14}{'n':>3}  {'test accuracy, %':<18}{'seconds':>9}  parameters")
+    for row in study.summarise(folder):
+        accuracy = f"{row.accuracy:.3f} ± {row.accuracy_sd:.3f}"
+        click.echo(
+            f"{row.recipe:<14}{row.n:>3}  {accuracy:<18}{row.training_seconds:>9.1f}  "
+            f"{row.parameters:,}"
+        )
+    click.echo(f"in {folder}: {study.SUMMARY}, {study.PARETO}, and a folder for each seed")
+
+
+def _run_to_end(folder: Path, workers: Workers) -> None:
+    from inkdigits import run
+    from inkdigits.training.progress import Quiet
+
+    if not workers.is_first:
+        with suppress(KeyboardInterrupt, _Stopped):  # the first worker says what there is to say
+            run.finish_run(folder, Quiet(), lambda line: None, _quiet_advance, workers)
+        return
     _say(f"run folder: {folder}")
     try:
-        if sys.stderr.isatty():
-            with Bar(recipe) as bar:
-                result = run.finish_run(folder, bar, _say, _advance)
-        else:
-            result = run.finish_run(folder, Lines(recipe), _say, _advance)
+        with _reporter(run.read_settings(folder).recipe) as reporter:
+            result = run.finish_run(folder, reporter, _say, _advance, workers)
     except (KeyboardInterrupt, _Stopped) as stop:
         _say(f"stopped; go on with: inkdigits train --resume {folder}")
         sys.exit(143 if isinstance(stop, _Stopped) else 130)
@@ -161,6 +207,17 @@ def _run_to_end(folder: Path) -> None:
     click.echo(f"in {folder}:")
     for name, what in run.FILES.items():
         click.echo(f"  {name:<28}  {what}")
+
+
+def _reporter(recipe: Recipe) -> AbstractContextManager[Reporter]:
+    """A live bar on a terminal, plain lines elsewhere."""
+    from inkdigits.training.progress import Bar, Lines
+
+    return Bar(recipe) if sys.stderr.isatty() else nullcontext(Lines(recipe))
+
+
+def _quiet_advance(what: str, done: int, total: int) -> None:
+    """Show nothing."""
 
 
 class _Stopped(BaseException):

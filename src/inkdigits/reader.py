@@ -56,7 +56,7 @@ class Reader:
     """
 
     def __init__(self, model: str | Path | None = None, threads: int = 0) -> None:
-        self.path = _model_path(model)
+        self.path = model_path(model)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4  # its errors come as exceptions, once
@@ -136,7 +136,11 @@ class Reader:
             )
 
 
-def _model_path(model: str | Path | None) -> Path:
+def model_path(model: str | Path | None) -> Path:
+    """The .onnx file that `model` names: a file, a run folder, or None for the shipped model.
+
+    Raises ModelError if there is none, or it is far too large to be ours.
+    """
     path = SHIPPED_MODEL if model is None else Path(model)
     if path.is_dir():
         path = path / RUN_MODEL

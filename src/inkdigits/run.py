@@ -25,13 +25,15 @@ from inkdigits.data.split import split_validation
 from inkdigits.errors import ConfigError, ModelError, TrainingError
 from inkdigits.evaluation import plots, report
 from inkdigits.evaluation.scores import Scores, score
-from inkdigits.exports.onnx import save_onnx
+from inkdigits.exports.onnx import load_onnx, save_onnx
 from inkdigits.files import write_text, written_whole
+from inkdigits.training.finetune import Comparison, keep_better, start_from
 from inkdigits.training.loop import Reporter, as_tensors, probabilities, train
 from inkdigits.training.models import parameter_count
 from inkdigits.training.networks import NETWORKS
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.state import State, Weights, fresh_state, load_state, weights_of
+from inkdigits.training.workers import Workers
 
 SETTINGS, CHECKPOINT, RESULT = "settings.json", "checkpoint.safetensors", "result.json"
 ONNX_MODEL = reader.RUN_MODEL
@@ -67,13 +69,19 @@ class RunSettings:
     recipe: Recipe
     data: str
     seed: int
-    threads: int
+    threads: int  # of all workers together
+    start: str | None = None  # an .onnx file or run folder to go on from
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}, wanted 0 or more")
         if not 1 <= self.threads <= 1024:
             raise ConfigError(f"threads is {self.threads}, wanted 1 to 1024")
+        if self.start is not None and not self.recipe.validation_share:
+            raise ConfigError(
+                "validation_share is 0: going on from a model needs a validation set, "
+                "to tell whether it got better"
+            )
 
 
 @dataclass
@@ -114,27 +122,38 @@ def read_settings(folder: Path) -> RunSettings:
         ) from error
 
 
-def finish_run(folder: Path, reporter: Reporter, say: Say, advance: Advance) -> dict[str, Any]:
+def finish_run(
+    folder: Path,
+    reporter: Reporter,
+    say: Say,
+    advance: Advance,
+    workers: Workers = Workers(),  # noqa: B008  frozen
+) -> dict[str, Any]:
     """Do what is left of the run in `folder` and give its result, as in result.json.
 
     Goes on from the checkpoint where there is one; a run that is finished is only read.
-    say: told of each phase. Raises InkdigitsError subclasses; KeyboardInterrupt leaves the last
+    say: told of each phase. workers: all but the first only train, and give an empty result.
+    Raises InkdigitsError subclasses; KeyboardInterrupt leaves the last
     checkpoint whole.
     """
     settings = read_settings(folder)
     if (folder / RESULT).is_file():
         say(f"{folder} is finished already")
-        result: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-        return result
-    torch.set_num_threads(settings.threads)
+        return read_result(folder)
+    torch.set_num_threads(max(1, settings.threads // workers.count))
     phases = Phases()
     with phases.timed("data"):
-        sets = load(settings.data, advance)
+        # The first worker downloads what is missing before the others look for it.
+        sets = load(settings.data, advance) if workers.is_first else None
+        workers.from_first(None)
+        sets = sets or load(settings.data, advance)
     if sets.notice:
         say(f"note: {sets.notice}")
     say(f"data: {sets.name}, {len(sets.train):,} training and {len(sets.test):,} test images")
     with phases.timed("training"):
-        state = _train(folder, settings, sets, reporter, say)
+        state, comparison = _train(folder, settings, sets, reporter, say, workers)
+    if not workers.is_first:
+        return {}
     with phases.timed("evaluation"):
         images, _ = as_tensors(sets.test)
         answers = probabilities(state.evaluated, images)
@@ -145,15 +164,28 @@ def finish_run(folder: Path, reporter: Reporter, say: Say, advance: Advance) -> 
     with phases.timed("pictures"):
         _draw(folder, settings, state, sets, scores, answers)
     result = _result(settings, state, sets, scores, differences, phases)
+    result["fine_tuning"] = asdict(comparison) if comparison else None
+    result["workers"] = workers.count
     with written_whole(folder / "report.html") as part:
         report.write_report(result, folder, part)
     _write_json(folder / RESULT, result)  # last: its presence says that the run is finished
+    return read_result(folder)
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """The result of a finished run, as its result.json has it."""
+    result: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     return result
 
 
 def _train(
-    folder: Path, settings: RunSettings, sets: DigitSets, reporter: Reporter, say: Say
-) -> State:
+    folder: Path,
+    settings: RunSettings,
+    sets: DigitSets,
+    reporter: Reporter,
+    say: Say,
+    workers: Workers,
+) -> tuple[State, Comparison | None]:
     checkpoint = folder / CHECKPOINT
     recipe = settings.recipe
     if checkpoint.is_file():
@@ -166,6 +198,12 @@ def _train(
         say(f"going on after epoch {state.epoch}")
     else:
         state = fresh_state(recipe, settings.seed)
+    start = None
+    if settings.start is not None:
+        path = reader.model_path(settings.start)
+        start = {name: torch.tensor(array) for name, array in load_onnx(path)[1].items()}
+        if state.epoch == 0:
+            start_from(state, start, str(path))
     train_set, held = sets.train, None
     if recipe.validation_share:
         train_set, held = split_validation(sets.train, recipe.validation_share, settings.seed)
@@ -173,8 +211,17 @@ def _train(
         f"training: recipe {recipe.name}, {parameter_count(state.model):,} parameters, "
         f"{len(train_set):,} images, {len(held) if held else 0:,} held out for validation, "
         f"{settings.threads} threads"
+        + (f" in {workers.count} workers" if workers.count > 1 else "")
     )
-    return train(train_set, held, state, reporter, checkpoint)
+    state = train(train_set, held, state, reporter, checkpoint, workers)
+    if start is None or held is None:
+        return state, None
+    comparison = keep_better(state, start, as_tensors(held))
+    say(
+        f"validation: {comparison.start_accuracy:.2%} before, {comparison.end_accuracy:.2%} after; "
+        + ("kept what was trained" if comparison.kept == "end" else "no better: kept the start")
+    )
+    return state, comparison
 
 
 def _export(
@@ -273,6 +320,7 @@ def _result(
         # Epochs alone, also those before a resume; phases also count what surrounds them.
         "training_seconds": round(sum(row.seconds for row in state.history), 3),
         "phase_seconds": phases.seconds,
+        "peak_memory_mb": machine.peak_memory_mb(),
         "export_max_difference": differences,
         "machine": machine.describe(),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

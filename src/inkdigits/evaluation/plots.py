@@ -161,6 +161,39 @@ def predictions(
     )
 
 
+def pareto(rows: Sequence[tuple[str, float, float, float, int]], path: Path) -> None:
+    """Accuracy against training time, one point a recipe.
+
+    rows: (recipe, seconds, mean accuracy in %, its sd, number of runs).
+    """
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8, 4.5), layout="constrained")
+        axes = figure.subplots()
+        best = -1.0
+        for name, seconds, accuracy, sd, n in sorted(rows, key=lambda row: row[1]):
+            # On the front: nothing quicker is as accurate.
+            colour = _TRAIN if accuracy > best else "#888888"
+            best = max(best, accuracy)
+            axes.errorbar(seconds, accuracy, sd, fmt="o", ms=7, capsize=4, color=colour)
+            axes.annotate(
+                f"{name}\n{accuracy:.2f} %, {seconds:,.1f} s, n = {n}",
+                (seconds, accuracy),
+                xytext=(9, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9,
+            )
+        axes.set_xscale("log")
+        axes.margins(x=0.35, y=0.25)
+        axes.grid(alpha=0.25, which="both")
+        axes.set(
+            xlabel="training seconds (median)",
+            ylabel="test accuracy, % (mean, bar: sd)",
+            title="Accuracy against training time",
+        )
+        _save(figure, path)
+
+
 def _digit_page(
     images: NDArray[np.uint8], captions: list[str], colours: list[str], title: str, path: Path
 ) -> None:

@@ -7,18 +7,22 @@ further package, takes seconds, and names things by its own inner workings.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from inkdigits.errors import ModelError
 from inkdigits.files import written_whole
-from inkdigits.spec import INPUT_NAME, N_CLASSES, OUTPUT_NAME, SIDE, metadata
+from inkdigits.spec import INPUT_NAME, N_CLASSES, OUTPUT_NAME, SIDE, check_metadata, metadata
 from inkdigits.training.networks import (
+    NETWORKS,
     Conv,
     Dense,
     Dropout,
@@ -73,6 +77,27 @@ def save_onnx(network: Network, weights: Arrays, path: Path, about: Mapping[str,
     onnx.checker.check_model(model, full_check=True)
     with written_whole(path) as part_path:
         onnx.save(model, str(part_path))
+
+
+def load_onnx(path: Path) -> tuple[str, dict[str, NDArray[np.float32]]]:
+    """The network's name and weights of a model that save_onnx wrote.
+
+    Raises ModelError if the file is not one, or its network is not in the table.
+    """
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+        found = {entry.key: entry.value for entry in model.metadata_props}
+        check_metadata(found, str(path))
+        network = json.loads(found["inkdigits.recipe"])["network"]
+        arrays = {
+            constant.name.removeprefix("layer"): numpy_helper.to_array(constant)
+            for constant in model.graph.initializer
+        }
+    except (OSError, ValueError, KeyError, TypeError, DecodeError) as error:
+        raise ModelError(f"{path}: holds no weights to go on from: {error}") from error
+    if network not in NETWORKS:
+        raise ModelError(f"{path}: its network {network!r} is not one of {', '.join(NETWORKS)}")
+    return network, arrays
 
 
 # Which arrays a layer has, in the order its ONNX operator takes them.

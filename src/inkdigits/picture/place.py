@@ -1,7 +1,7 @@
 """MNIST's framing, exactly: ink to a 20-pixel box, centred by mass in 28x28.
 
 In: the ink, cropped. Out: (28, 28) float32. A digit that is framed so already comes back
-unchanged to the last bit.
+unchanged to the last bit, unless its strokes are thinner than nearly all of MNIST's.
 Source: the MNIST page (LeCun, Cortes, Burges): size-normalised to a 20x20 box keeping the aspect
 ratio, grey levels from the anti-aliasing, centred by centre of mass in 28x28.
 """
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkdigits.errors import PictureError
+from inkdigits.picture.strokes import thickened
 from inkdigits.spec import INK_BOX, SIDE
 
 Ink = NDArray[np.float32]
@@ -28,7 +29,7 @@ def place(ink: Ink) -> Ink:
     ink: (H, W) float32 in [0, 1], any size; empty rows and columns around it are cut off.
     Raises PictureError if no pixel is above 0.
     """
-    box = _scaled(cropped(ink))
+    box = _scaled(cropped(thickened(cropped(ink))))
     frame = np.zeros((SIDE, SIDE), np.float32)
     dy, dx = centring_shift(box, _CENTRE)
     height, width = box.shape

@@ -32,6 +32,7 @@ from inkdigits.training.state import (
     save_state,
     weights_of,
 )
+from inkdigits.training.workers import Workers
 
 _MAX_TEMPERATURE = 4.0  # and its inverse the least
 _EVALUATION_BATCH = 1_000  # images; larger only costs memory
@@ -53,11 +54,13 @@ def train(
     state: State,
     reporter: Reporter,
     checkpoint: Path | None = None,
+    workers: Workers = Workers(),  # noqa: B008  frozen
 ) -> State:
     """Train from `state` to the recipe's end and give the state with the kept weights in place.
 
     state: fresh_state(recipe, seed), or one loaded from a checkpoint to go on with.
-    checkpoint: rewritten after every epoch.
+    checkpoint: rewritten after every epoch by the first worker.
+    workers: each takes its share of every batch; the first alone evaluates, all hear its numbers.
     Raises TrainingError if the loss stops being a number; the last checkpoint is then whole.
     """
     recipe = state.recipe
@@ -68,16 +71,18 @@ def train(
         )
     images, labels = as_tensors(train_set)
     held = as_tensors(validation_set) if validation_set is not None else None
+    model = workers.wrapped(state.model)
     steps = recipe.epochs * (len(images) // recipe.batch_size)
     while state.epoch < recipe.epochs and not state.stopped:
-        row = _train_epoch(state, images, labels, steps, reporter)
+        row = _train_epoch(state, model, images, labels, steps, reporter, workers)
         if held is not None:
-            val_loss, val_accuracy = evaluate(state.evaluated, *held)
+            found = evaluate(state.evaluated, *held) if workers.is_first else (0.0, 0.0)
+            val_loss, val_accuracy = workers.from_first(found)
             row = replace(row, val_loss=val_loss, val_accuracy=val_accuracy)
             _remember_best(state, val_loss, val_accuracy)
         state.history.append(row)
         state.epoch += 1
-        if checkpoint is not None:
+        if checkpoint is not None and workers.is_first:
             save_state(state, checkpoint)
         reporter.epoch(row)
     if recipe.keep == "best_loss" and state.best_loss is not None:
@@ -129,25 +134,33 @@ def evaluate(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[float, f
 
 
 def _train_epoch(
-    state: State, images: Tensor, labels: Tensor, steps: int, reporter: Reporter
+    state: State,
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    steps: int,
+    reporter: Reporter,
+    workers: Workers,
 ) -> Epoch:
-    recipe, model, size = state.recipe, state.model, state.recipe.batch_size
+    recipe, size = state.recipe, state.recipe.batch_size
     generator = _seed_epoch(state.seed, state.epoch)
-    order = torch.randperm(len(images), generator=generator)
+    order = torch.randperm(len(images), generator=generator)  # the same on every worker
+    if not workers.is_first:
+        generator = _seed_epoch(state.seed, state.epoch, workers.rank)
     n_batches = len(images) // size  # a short last batch would be a noisy step; others come next
     losses = right = 0.0
     rate = recipe.learning_rate
     model.train()
     start = time.perf_counter()
     for number in range(n_batches):
-        index = order[number * size : (number + 1) * size]
+        index = workers.share(order[number * size : (number + 1) * size])
         batch = _floats(images[index])
         if recipe.augments:
             batch = augment(batch, recipe, generator)
         rate = recipe.learning_rate * rate_share(recipe, state.step, steps)
-        loss, logits = _step(state, batch, labels[index], rate * state.plateau.multiplier)
+        loss, logits = _step(state, model, batch, labels[index], rate * state.plateau.multiplier)
         losses += loss
-        right += (logits.argmax(1) == labels[index]).sum().item()
+        right += (logits.argmax(1) == labels[index]).float().mean().item()
         done = (number + 1) * size
         spent = time.perf_counter() - start
         reporter.batch(state, done, n_batches * size, losses / (number + 1), done / spent)
@@ -155,7 +168,7 @@ def _train_epoch(
     return Epoch(
         epoch=state.epoch + 1,
         loss=losses / n_batches,
-        accuracy=right / (n_batches * size),
+        accuracy=right / n_batches,
         val_loss=None,
         val_accuracy=None,
         learning_rate=rate * state.plateau.multiplier,
@@ -164,11 +177,13 @@ def _train_epoch(
     )
 
 
-def _step(state: State, batch: Tensor, labels: Tensor, rate: float) -> tuple[float, Tensor]:
+def _step(
+    state: State, model: nn.Module, batch: Tensor, labels: Tensor, rate: float
+) -> tuple[float, Tensor]:
     recipe = state.recipe
     state.optimizer.param_groups[0]["lr"] = rate
     with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-        logits = state.model(batch)
+        logits = model(batch)
     loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
     value = loss.item()
     if not np.isfinite(value):
@@ -210,9 +225,12 @@ def _remember_best(state: State, val_loss: float, val_accuracy: float) -> None:
     state.stopped = state.stopping.should_stop(val_loss)
 
 
-def _seed_epoch(seed: int, epoch: int) -> torch.Generator:
-    """Seed PyTorch's global generator (dropout) and give the epoch's own (order, augmentation)."""
-    global_seed, own_seed = np.random.SeedSequence([seed, epoch]).generate_state(2, np.uint64)
+def _seed_epoch(seed: int, *where: int) -> torch.Generator:
+    """Seed PyTorch's global generator (dropout) and give the epoch's own (order, augmentation).
+
+    where: the epoch, and behind it the rank of any worker but the first.
+    """
+    global_seed, own_seed = np.random.SeedSequence([seed, *where]).generate_state(2, np.uint64)
     torch.manual_seed(int(global_seed) >> 1)
     return torch.Generator().manual_seed(int(own_seed) >> 1)
 

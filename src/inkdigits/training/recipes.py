@@ -147,8 +147,29 @@ RECIPES: dict[str, Recipe] = {
             shift=2,
             calibrate=True,
         ),
+        # To go on from given weights with one's own digits: small steps, small batches.
+        Recipe(
+            name="finetune",
+            network="compact",
+            epochs=10,
+            batch_size=32,
+            learning_rate=1e-3,
+            schedule="one_cycle",
+            warmup_share=0.1,
+            beta2=0.99,
+            label_smoothing=0.05,
+            rotate=7,
+            scale=0.07,
+            shear=0.1,
+            shift=2,
+            calibrate=True,
+        ),
     )
 }
+
+
+DEFAULT = "fast"
+FINE_TUNE = "finetune"  # the row that --from takes where no other is named
 
 
 def recipe(name: str) -> Recipe:

@@ -1,0 +1,102 @@
+"""A study: one recipe over many seeds, and what all recipes studied so far amount to.
+
+In: a folder with RECIPE/seedN run folders, finished or not. Out: the missing runs, then
+summary.json and pareto.png: accuracy against seconds of every recipe in the folder.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from inkdigits import run
+from inkdigits.errors import ConfigError
+from inkdigits.evaluation import plots
+from inkdigits.files import write_text
+from inkdigits.training.loop import Reporter
+
+SUMMARY, PARETO = "summary.json", "pareto.png"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One recipe over its finished seeds. Accuracy in %, times in seconds."""
+
+    recipe: str
+    n: int
+    accuracy: float  # mean
+    accuracy_sd: float  # of single runs, n - 1 in the denominator; 0 for one run
+    training_seconds: float  # median
+    parameters: int
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds from "0-9", "3" or "0,2,5-7". Raises ConfigError."""
+    seeds: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            seeds.extend(range(int(first), int(last or first) + 1))
+    except ValueError as error:
+        raise ConfigError(
+            f"seeds is {text!r}, wanted numbers and ranges like 0-9 or 0,3"
+        ) from error
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ConfigError(f"seeds is {text!r}: it names no seed, or one twice")
+    return seeds
+
+
+def run_seeds(
+    folder: Path,
+    settings: run.RunSettings,
+    seeds: list[int],
+    reporter: Reporter,
+    say: run.Say,
+    advance: run.Advance,
+) -> Iterator[dict[str, Any]]:
+    """Run each seed in folder/RECIPE/seedN and yield its result; finished ones are only read.
+
+    Raises ConfigError if a folder that is there was made with other settings.
+    """
+    for seed in seeds:
+        wanted = replace(settings, seed=seed)
+        place = folder / settings.recipe.name / f"seed{seed}"
+        if not (place / run.SETTINGS).is_file():
+            run.start_run(place, wanted)
+        elif run.read_settings(place) != wanted:
+            raise ConfigError(
+                f"{place} was made with other settings; name another --out for this study"
+            )
+        say(f"seed {seed}: {place}")
+        yield run.finish_run(place, reporter, say, advance)
+
+
+def summarise(folder: Path) -> list[Row]:
+    """A row for every recipe in `folder`; writes summary.json and pareto.png there."""
+    rows = []
+    for place in sorted(p for p in folder.iterdir() if p.is_dir()):
+        results = [run.read_result(file.parent) for file in sorted(place.glob(f"*/{run.RESULT}"))]
+        if not results:
+            continue
+        accuracies = [100 * r["scores"]["accuracy"] for r in results]
+        rows.append(
+            Row(
+                recipe=place.name,
+                n=len(results),
+                accuracy=statistics.mean(accuracies),
+                accuracy_sd=statistics.stdev(accuracies) if len(results) > 1 else 0.0,
+                training_seconds=statistics.median(r["training_seconds"] for r in results),
+                parameters=results[0]["parameters"],
+            )
+        )
+    write_text(folder / SUMMARY, json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    if rows:
+        plots.pareto(
+            [(r.recipe, r.training_seconds, r.accuracy, r.accuracy_sd, r.n) for r in rows],
+            folder / PARETO,
+        )
+    return rows

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+import torch
+
+from inkdigits.data.digits import Digits
+from inkdigits.errors import ModelError
+from inkdigits.exports.onnx import load_onnx
+from inkdigits.reader import SHIPPED_MODEL
+from inkdigits.training.finetune import keep_better, start_from
+from inkdigits.training.loop import as_tensors, evaluate, train
+from inkdigits.training.progress import Quiet
+from inkdigits.training.recipes import recipe
+from inkdigits.training.state import fresh_state, weights_of
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    network, arrays = load_onnx(SHIPPED_MODEL)
+    return network, {name: torch.tensor(array) for name, array in arrays.items()}
+
+
+@pytest.fixture(scope="module")
+def mirrored(sample):
+    """A new hand: digits written as in a mirror, 400 to train on and 300 to validate on."""
+    mixed = np.random.default_rng(0).permutation(1000)
+    parts = (sample.train.take(4 * mixed[:400], "train"), sample.test.take(mixed[:300], "held"))
+    return [
+        Digits(np.ascontiguousarray(d.images[:, :, ::-1]), d.labels, d.name, d.source)
+        for d in parts
+    ]
+
+
+def row(network, **overrides):
+    return recipe("finetune").with_overrides({"network": network, "epochs": 4, **overrides})
+
+
+def test_going_on_from_the_shipped_model_learns_a_new_hand(shipped, mirrored):
+    network, weights = shipped
+    state = fresh_state(row(network), 0)
+    start_from(state, weights, "shipped")
+    state = train(*mirrored, state, Quiet())
+    found = keep_better(state, weights, as_tensors(mirrored[1]))
+    assert found.kept == "end"
+    assert found.start_accuracy < 0.8
+    assert found.end_accuracy > found.start_accuracy + 0.1
+    _, accuracy = evaluate(state.evaluated, *as_tensors(mirrored[1]))
+    assert accuracy == found.end_accuracy
+
+
+def test_what_makes_it_worse_is_thrown_away(shipped, mirrored):
+    network, weights = shipped
+    wrong = Digits(mirrored[0].images, 9 - mirrored[0].labels, "wrong labels", "")
+    state = fresh_state(row(network, learning_rate=0.1), 0)
+    start_from(state, weights, "shipped")
+    state = train(wrong, mirrored[1], state, Quiet())
+    found = keep_better(state, weights, as_tensors(mirrored[1]))
+    assert found.kept == "start"
+    kept = weights_of(state.evaluated)
+    assert all(torch.equal(kept[name], weights[name]) for name in weights)
+
+
+def test_another_networks_weights_are_refused(shipped):
+    state = fresh_state(recipe("original"), 0)
+    with pytest.raises(ModelError, match="holds other weights than the network 'original' has"):
+        start_from(state, shipped[1], "shipped")
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    (tmp_path / "a.onnx").write_bytes(b"nothing of the kind")
+    with pytest.raises(ModelError, match=r"a\.onnx"):
+        load_onnx(tmp_path / "a.onnx")
