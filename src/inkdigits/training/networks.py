@@ -97,19 +97,21 @@ def _original() -> tuple[Layer, ...]:
     )  # fmt: skip
 
 
-def _compact(c1: int, c2: int, c3: int, c4: int) -> tuple[Layer, ...]:
+def _compact(c1: int, c2: int, c3: int, c4: int, dropout: float = 0.0) -> tuple[Layer, ...]:
     """28 → 24 → 12 → 10 → 8 → 4 → 2 pixels. Pooling first quarters norm's and ReLU's work."""
     return (
         Conv(c1, 5, bias=False), MaxPool(), Norm(), Relu(),
         Conv(c2, bias=False), Norm(), Relu(),
         Conv(c3, bias=False), MaxPool(), Norm(), Relu(),
         Conv(c4, bias=False), Norm(), Relu(),
-        Flatten(), Dense(N_CLASSES),
+        Flatten(), *([Dropout(dropout)] if dropout else []), Dense(N_CLASSES),
     )  # fmt: skip
 
 
 NETWORKS: dict[str, Network] = {
     # The student project's network, layer by layer.
     "original": Network(layers=_original(), parameters=471_018, initial="glorot_uniform"),
+    "tiny": Network(layers=_compact(16, 32, 32, 48), parameters=30_490),
     "compact": Network(layers=_compact(24, 48, 48, 64), parameters=62_658),
+    "wide": Network(layers=_compact(48, 96, 96, 128, dropout=0.3), parameters=242_810),
 }

@@ -1,0 +1,125 @@
+"""Where a training step's milliseconds go, and how far the step is from the machine's peak.
+
+    python benchmarks/step_profile.py [RECIPE ...]
+
+Prints, for each recipe's network, batch and precision, the share of each kind of work in a step
+(forward, backward and Adam on one batch that is already there) and what fetching and augmenting the
+batch adds. The peak is a plain matrix multiply of 2048 x 2048 in the same precision.
+"""
+
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+from inkdigits.training.augment import augment
+from inkdigits.training.loop import _floats
+from inkdigits.training.models import build
+from inkdigits.training.networks import NETWORKS
+from inkdigits.training.recipes import recipe
+
+STEPS = 60
+KINDS = {  # first match counts
+    "convolution, backward": ("convolution_backward",),
+    "convolution, forward": ("mkldnn_convolution", "conv"),
+    "pooling": ("max_pool", "fill_", "zero_"),
+    "batch normalisation": ("batch_norm",),
+    "optimiser": ("Optimizer", "_fused_adam"),
+    "dense": ("addmm", "aten::mm"),
+    "ReLU": ("threshold", "clamp", "relu"),
+    "copies and casts": ("copy_", "_to_copy", "contiguous"),
+}
+
+
+def peak_gflops(dtype: torch.dtype) -> float:
+    a = torch.randn(2048, 2048).to(dtype)
+    best = 0.0
+    for _ in range(12):
+        start = time.perf_counter()
+        a @ a
+        best = max(best, 2 * 2048**3 / (time.perf_counter() - start) / 1e9)
+    return best
+
+
+def multiply_adds(model: nn.Module) -> int:
+    """Of one image, forward."""
+    count = 0
+
+    def add(module, inputs, output):
+        nonlocal count
+        per_output = module.weight[0].numel()
+        count += output[0].numel() * per_output
+
+    hooks = [
+        m.register_forward_hook(add)
+        for m in model.modules()
+        if isinstance(m, nn.Conv2d | nn.Linear)
+    ]
+    model.eval()(torch.zeros(1, 1, 28, 28))
+    for hook in hooks:
+        hook.remove()
+    return count
+
+
+def main() -> None:
+    for name in sys.argv[1:] or ["fast", "original"]:
+        row = recipe(name)
+        torch.manual_seed(0)
+        model = build(NETWORKS[row.network])
+        work = 6 * multiply_adds(model)  # operations: 2 each, forward and twice that backward
+        model.train()
+        optimizer = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
+        images = torch.randint(0, 256, (row.batch_size, 1, 28, 28), dtype=torch.uint8)
+        labels = torch.randint(0, 10, (row.batch_size,))
+        batch = _floats(images)
+        low = row.precision == "bfloat16"
+
+        def step(model=model, batch=batch, labels=labels, optimizer=optimizer, low=low):
+            with torch.autocast("cpu", torch.bfloat16, enabled=low):
+                logits = model(batch)
+            F.cross_entropy(logits.float(), labels).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+        generator = torch.Generator().manual_seed(0)
+        fetch = timed(lambda images=images: _floats(images))
+        moved = timed(lambda batch=batch, row=row: augment(batch, row, generator))
+        seconds = timed(step)
+        with profile(activities=[ProfilerActivity.CPU]) as found:
+            for _ in range(STEPS):
+                step()
+        spent: dict[str, float] = {}
+        for event in found.key_averages():
+            kind = next(
+                (k for k, parts in KINDS.items() if any(p in event.key for p in parts)), "rest"
+            )
+            spent[kind] = spent.get(kind, 0) + event.self_cpu_time_total
+        total = sum(spent.values())
+        peak = peak_gflops(torch.bfloat16 if low else torch.float32)
+        rate = work * row.batch_size / seconds / 1e9
+        print(
+            f"\n{name}: network {row.network}, batch {row.batch_size}, {row.precision}, "
+            f"{torch.get_num_threads()} threads\n"
+            f"  step {1000 * seconds:.2f} ms ({row.batch_size / seconds:,.0f} images/s), "
+            f"fetching {1000 * fetch:.2f} ms, augmenting {1000 * moved * row.augments:.2f} ms\n"
+            f"  {rate:,.0f} GFLOP/s, {rate / peak:.0%} of the matrix multiply's {peak:,.0f}"
+        )
+        for kind, value in sorted(spent.items(), key=lambda pair: -pair[1]):
+            print(f"  {kind:<24}{value / total:6.1%}  {1000 * seconds * value / total:6.2f} ms")
+
+
+def timed(call) -> float:
+    """Median seconds of a call, after a warm-up."""
+    times = []
+    for _ in range(STEPS + 5):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return sorted(times[5:])[STEPS // 2]
+
+
+if __name__ == "__main__":
+    main()
