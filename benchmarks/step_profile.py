@@ -86,7 +86,7 @@ def main() -> None:
 
         generator = torch.Generator().manual_seed(0)
         fetch = timed(lambda images=images: _floats(images))
-        moved = timed(lambda batch=batch, row=row: augment(batch, row, generator))
+        moved = timed(lambda batch=batch, row=row, g=generator: augment(batch, row, g))
         seconds = timed(step)
         with profile(activities=[ProfilerActivity.CPU]) as found:
             for _ in range(STEPS):

@@ -182,6 +182,13 @@ def test_predict_reads_in_order_reports_the_bad_and_exits_with_one(tmp_path, sev
         assert sum(str(tmp_path / name) in line and why in line for line in errors) == 1
 
 
+def test_a_folder_without_pictures_is_said_to_be_one(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    done = run("predict", tmp_path)
+    assert done.returncode == 1
+    assert f"{tmp_path}: is a folder with no picture in it; wanted .bmp" in done.stderr
+
+
 def test_predict_shows_the_most_probable(tmp_path, seven):
     Image.fromarray(seven).save(tmp_path / "seven.png")
     done = run("predict", "--top", 3, tmp_path / "seven.png")

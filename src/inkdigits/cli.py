@@ -10,6 +10,7 @@ import json
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import fields
@@ -245,7 +246,7 @@ def predict(pictures: tuple[str, ...], model: str | None, as_json: bool, top: in
 
     reader = Reader(model)
     failed = 0
-    names: list[str] = []
+    names: deque[str] = deque()
 
     def opened() -> Iterator[str]:
         for name in _picture_files(pictures):
@@ -255,7 +256,7 @@ def predict(pictures: tuple[str, ...], model: str | None, as_json: bool, top: in
     # A short batch on a terminal shows lines as they come; a pipe wants throughput.
     results = reader.read_many(opened(), batch=16 if sys.stdout.isatty() else 512)
     for found in results:
-        name = names.pop(0)
+        name = names.popleft()
         if isinstance(found, PictureError):
             _say(f"error: {found}" if name in str(found) else f"error: {name}: {found}")
             failed += 1

@@ -36,7 +36,7 @@ class Scores:
     n: int
     accuracy: float
     loss: float  # mean cross-entropy
-    per_class: tuple[float, ...]  # share of each digit's images read right (recall)
+    per_class: tuple[float | None, ...]  # share of each digit's images read right; None: no image
     per_class_n: tuple[int, ...]
     calibration_error: float  # expected, over ECE_BINS bins of equal width
     confusions: tuple[Confusion, ...]  # the most common, most common first
@@ -72,7 +72,7 @@ def score(labels: NDArray[np.uint8], probabilities: NDArray[np.float32], n_wante
         accuracy=float((answers == labels).mean()),
         loss=float(-np.log(np.maximum(truth, _TINY)).mean()),
         per_class=tuple(
-            float(matrix[c, c] / counts[c]) if counts[c] else float("nan") for c in range(N_CLASSES)
+            float(matrix[c, c] / counts[c]) if counts[c] else None for c in range(N_CLASSES)
         ),
         per_class_n=tuple(counts.tolist()),
         calibration_error=calibration_error(labels, probabilities),

@@ -70,6 +70,10 @@ def open_grey(picture: Picture) -> NDArray[np.float32]:
 
 
 def _read(path: Path) -> bytes:
+    if path.is_dir():
+        raise PictureError(
+            f"{path}: is a folder with no picture in it; wanted {', '.join(sorted(SUFFIXES))}"
+        )
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
