@@ -59,6 +59,27 @@ def test_lines_along_the_edges_are_not_the_digit(page):
     assert pure > 0.98
 
 
+def test_a_line_that_the_digit_touches_is_taken_off_it(page):
+    lined = page.copy()
+    lined[154:158, :] = 0  # the stem of the 7 ends in row 139; moved down it would cross
+    lined[139:156, 100:112] = 0  # ... so a foot of ink joins the two
+    lined = np.roll(lined, 36, axis=0)  # the line now lies in the outer part of the picture
+    lined[:36] = 1
+    ink = find_ink(lined)
+    assert not (ink[188:196, :90] > 0.5).any()
+    assert not (ink[188:196, 125:] > 0.5).any()
+    assert (ink[80:180] > 0.5).sum() > 500
+
+
+def test_a_digit_that_fills_its_picture_is_not_taken_for_lines(page):
+    tight = page[60:142, 74:126]
+    found, pure = overlap(
+        find_ink(np.pad(tight, 2, constant_values=1)), np.pad(tight, 2, constant_values=1)
+    )
+    assert found > 0.9
+    assert pure > 0.9
+
+
 def test_a_speck_is_left_out_and_a_detached_bar_is_kept():
     page = np.ones((200, 200), np.float32)
     page[60:160, 80:92] = 0

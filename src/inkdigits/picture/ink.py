@@ -24,6 +24,9 @@ _PAPER_SHARE, _INK_SHARE = 20, 99.7  # percentiles of the picture taken as paper
 _CUT = 0.9  # of Otsu's threshold: strokes' soft edges belong to them
 _EDGE_WEIGHT = (1.0, 0.3, 0.05)  # of a group by how many sides of the frame it touches
 _PART_OF_BEST = 0.12  # a group this share of the best one's weight belongs to the digit (a 5's bar)
+_LINE_ZONE = 0.15  # share of the picture, from each edge, where a form's line may lie
+_LINE_SHARE = 0.85  # of a row or column that is ink: longer than a stroke of a digit in its cell
+_TIGHT = 0.15  # share of ink from which a picture is a digit cut out closely, not a cell
 _EIGHT = np.ones((3, 3), bool)  # pixels that touch at a corner are joined
 _FULL_INK = 80  # percentile of the ink's values that becomes 1
 
@@ -52,6 +55,8 @@ def find_ink(grey: Grey) -> Grey:
         raise PictureError("no ink stands out from the ground")
     level = np.clip((level - paper) / (full - paper), 0, 1).astype(np.float32)
     mask = level > _CUT * otsu_threshold(level)
+    if max(grey.shape) > _SMALL:
+        mask = _without_form_lines(mask)
     chosen = _digit_group(mask)
     if max(grey.shape) <= _SMALL:
         chosen = _grown(chosen, level)
@@ -121,6 +126,25 @@ def _uneven_ground(ink: Grey) -> Grey:
     factors = (ink.shape[0] / small.shape[0], ink.shape[1] / small.shape[1])
     full = ndimage.zoom(ground, factors, order=1, grid_mode=True, mode="nearest")
     return np.asarray(full[: ink.shape[0], : ink.shape[1]], np.float32)
+
+
+def _without_form_lines(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """`mask` without the rows and columns near the frame that are ink nearly all along.
+
+    A cell's lines run along its edges; where a digit touches one, the two are a single group and
+    weighing groups cannot part them. A digit cut out closely has strokes along its edges too: it
+    is told by its share of ink, and stays as it is. So does a mask of which nothing else is left.
+    """
+    if mask.mean() > _TIGHT:
+        return mask
+    cleared = mask.copy()
+    for lines in (cleared, cleared.T):  # rows, then columns: views of one array
+        depth = max(1, round(_LINE_ZONE * len(lines)))
+        along = mask.mean(1) if lines is cleared else mask.mean(0)
+        found = np.flatnonzero(along > _LINE_SHARE)
+        for i in found[(found < depth) | (found >= len(lines) - depth)]:
+            lines[max(0, i - 1) : i + 2] = False  # and its soft edge
+    return cleared if cleared.any() else mask
 
 
 def _digit_group(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
