@@ -184,7 +184,9 @@ def pareto(rows: Sequence[tuple[str, float, float, float, int]], path: Path) -> 
                 fontsize=9,
             )
         axes.set_xscale("log")
-        axes.margins(x=0.35, y=0.25)
+        axes.margins(x=0.2, y=0.25)
+        axes.set_xlim(right=axes.get_xlim()[1] * 3)  # room for the last point's words
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.grid(alpha=0.25, which="both")
         axes.set(
             xlabel="training seconds (median)",
