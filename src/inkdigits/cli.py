@@ -12,7 +12,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import fields
 from pathlib import Path
 from types import FrameType
@@ -168,13 +168,10 @@ def train(
 def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
     from inkdigits import study
 
-    try:
-        with _reporter(settings.recipe) as reporter:
-            for _ in study.run_seeds(folder, settings, seeds, reporter, _say, _advance):
-                pass
-    except (KeyboardInterrupt, _Stopped) as stop:
-        _say("stopped; the same command goes on: finished seeds are not run again")
-        sys.exit(143 if isinstance(stop, _Stopped) else 130)
+    hint = "stopped; the same command goes on: finished seeds are not run again"
+    with _stoppable(hint), _reporter(settings.recipe) as reporter:
+        for _ in study.run_seeds(folder, settings, seeds, reporter, _say, _advance):
+            pass
     click.echo(f"{'recipe':<14}{'n':>3}  {'test accuracy, %':<18}{'seconds':>9}  parameters")
     for row in study.summarise(folder):
         accuracy = f"{row.accuracy:.3f} ± {row.accuracy_sd:.3f}"
@@ -191,15 +188,12 @@ def _run_to_end(folder: Path, workers: Workers) -> None:
 
     if not workers.is_first:
         with suppress(KeyboardInterrupt, _Stopped):  # the first worker says what there is to say
-            run.finish_run(folder, Quiet(), lambda line: None, _quiet_advance, workers)
+            run.finish_run(folder, Quiet(), lambda line: None, lambda *progress: None, workers)
         return
     _say(f"run folder: {folder}")
-    try:
-        with _reporter(run.read_settings(folder).recipe) as reporter:
-            result = run.finish_run(folder, reporter, _say, _advance, workers)
-    except (KeyboardInterrupt, _Stopped) as stop:
-        _say(f"stopped; go on with: inkdigits train --resume {folder}")
-        sys.exit(143 if isinstance(stop, _Stopped) else 130)
+    hint = f"stopped; go on with: inkdigits train --resume {folder}"
+    with _stoppable(hint), _reporter(run.read_settings(folder).recipe) as reporter:
+        result = run.finish_run(folder, reporter, _say, _advance, workers)
     scores = result["scores"]
     click.echo(
         f"{folder}: {scores['accuracy']:.2%} of {scores['n']:,} test images right, "
@@ -210,15 +204,21 @@ def _run_to_end(folder: Path, workers: Workers) -> None:
         click.echo(f"  {name:<28}  {what}")
 
 
+@contextmanager
+def _stoppable(hint: str) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the command with a hint at how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, _Stopped) as stop:
+        _say(hint)
+        sys.exit(143 if isinstance(stop, _Stopped) else 130)
+
+
 def _reporter(recipe: Recipe) -> AbstractContextManager[Reporter]:
     """A live bar on a terminal, plain lines elsewhere."""
     from inkdigits.training.progress import Bar, Lines
 
     return Bar(recipe) if sys.stderr.isatty() else nullcontext(Lines(recipe))
-
-
-def _quiet_advance(what: str, done: int, total: int) -> None:
-    """Show nothing."""
 
 
 class _Stopped(BaseException):

@@ -151,7 +151,7 @@ def finish_run(
         say(f"note: {sets.notice}")
     say(f"data: {sets.name}, {len(sets.train):,} training and {len(sets.test):,} test images")
     with phases.timed("training"):
-        state, comparison = _train(folder, settings, sets, reporter, say, workers)
+        state, trained_on, comparison = _train(folder, settings, sets, reporter, say, workers)
     if not workers.is_first:
         return {}
     with phases.timed("evaluation"):
@@ -163,7 +163,7 @@ def finish_run(
         differences = _export(folder, settings, state, sets, answers)
     with phases.timed("pictures"):
         _draw(folder, settings, state, sets, scores, answers)
-    result = _result(settings, state, sets, scores, differences, phases)
+    result = _result(settings, state, sets, trained_on, scores, differences, phases)
     result["fine_tuning"] = asdict(comparison) if comparison else None
     result["workers"] = workers.count
     with written_whole(folder / "report.html") as part:
@@ -185,7 +185,8 @@ def _train(
     reporter: Reporter,
     say: Say,
     workers: Workers,
-) -> tuple[State, Comparison | None]:
+) -> tuple[State, int, Comparison | None]:
+    """The trained state, how many images it was trained on, and the start compared with it."""
     checkpoint = folder / CHECKPOINT
     recipe = settings.recipe
     if checkpoint.is_file():
@@ -215,13 +216,13 @@ def _train(
     )
     state = train(train_set, held, state, reporter, checkpoint, workers)
     if start is None or held is None:
-        return state, None
+        return state, len(train_set), None
     comparison = keep_better(state, start, as_tensors(held))
     say(
         f"validation: {comparison.start_accuracy:.2%} before, {comparison.end_accuracy:.2%} after; "
         + ("kept what was trained" if comparison.kept == "end" else "no better: kept the start")
     )
-    return state, comparison
+    return state, len(train_set), comparison
 
 
 def _export(
@@ -292,14 +293,11 @@ def _result(
     settings: RunSettings,
     state: State,
     sets: DigitSets,
+    trained_on: int,
     scores: Scores,
     differences: dict[str, float],
     phases: Phases,
 ) -> dict[str, Any]:
-    trained_on = len(sets.train)
-    if settings.recipe.validation_share:
-        share, seed = settings.recipe.validation_share, settings.seed
-        trained_on = len(split_validation(sets.train, share, seed)[0])
     about = {
         "test": {"name": sets.test.name, "sha256": sets.test.sha256, "images": len(sets.test)},
         "train": {"name": sets.train.name, "sha256": sets.train.sha256, "images": len(sets.train)},

@@ -42,8 +42,8 @@ def find_ink(grey: Grey) -> Grey:
             f"all one colour (contrast {high - low:.1%}, wanted at least {MIN_CONTRAST:.0%}): "
             "no ink to read"
         )
-    ground, dark = _ground_value(grey), ink_is_dark(grey)
-    ink, ground = (1 - grey, 1 - ground) if dark else (grey, ground)
+    ground = ground_value(grey)
+    ink, ground = (1 - grey, 1 - ground) if ink_is_dark(grey, ground) else (grey, ground)
     even = np.mean(np.abs(ink - ground) < _EVEN) >= _EVEN_SHARE
     ink = ink - (ground if even or max(grey.shape) <= _SMALL else _uneven_ground(ink))
     level = np.clip(ink, 0, None)
@@ -66,9 +66,11 @@ def find_ink(grey: Grey) -> Grey:
     return levelled
 
 
-def ink_is_dark(grey: Grey) -> bool:
-    """Whether the ink is darker than its ground: the picture then reaches further to that side."""
-    ground = _ground_value(grey)
+def ink_is_dark(grey: Grey, ground: float) -> bool:
+    """Whether the ink is darker than its ground: the picture then reaches further to that side.
+
+    grey: (H, W) float32 in [0, 1]. ground: the paper's value, as ground_value gives it.
+    """
     low, high = np.percentile(grey, (0.5, 99.5))
     return bool(ground - low > high - ground)
 
@@ -91,8 +93,8 @@ def otsu_threshold(values: Grey) -> float:
     return float(edges[1:][best].mean())
 
 
-def _ground_value(grey: Grey) -> float:
-    """The grey of most of the paper.
+def ground_value(grey: Grey) -> float:
+    """The grey of most of the paper, in [0, 1]. grey: (H, W) float32 in [0, 1].
 
     The border is mostly ground; in a larger picture a form's lines may run along it, so there the
     middle one of three guesses counts: the border, a ring further in, the whole picture.
@@ -138,9 +140,9 @@ def _without_form_lines(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if mask.mean() > _TIGHT:
         return mask
     cleared = mask.copy()
-    for lines in (cleared, cleared.T):  # rows, then columns: views of one array
+    # Rows, then columns: two views of one array.
+    for lines, along in ((cleared, mask.mean(1)), (cleared.T, mask.mean(0))):
         depth = max(1, round(_LINE_ZONE * len(lines)))
-        along = mask.mean(1) if lines is cleared else mask.mean(0)
         found = np.flatnonzero(along > _LINE_SHARE)
         for i in found[(found < depth) | (found >= len(lines) - depth)]:
             lines[max(0, i - 1) : i + 2] = False  # and its soft edge

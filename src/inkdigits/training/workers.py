@@ -53,13 +53,6 @@ class Workers:
         return box[0]
 
 
-def here() -> Workers:
-    """The workers joined by `joined`, or a single one."""
-    if dist.is_available() and dist.is_initialized():
-        return Workers(dist.get_rank(), dist.get_world_size())
-    return Workers()
-
-
 @contextmanager
 def joined() -> Iterator[Workers]:
     """Join the workers torchrun started, if it did, and leave them at the end.
@@ -70,7 +63,7 @@ def joined() -> Iterator[Workers]:
         yield Workers()
         return
     dist.init_process_group("gloo", timeout=_PATIENCE)
-    workers = here()
+    workers = Workers(dist.get_rank(), dist.get_world_size())
     try:
         yield workers
     except RuntimeError as error:
