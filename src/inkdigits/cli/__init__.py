@@ -1,0 +1,63 @@
+"""The commands: parse, call one library function, print.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 good, 1 something
+failed, 2 wrong usage. The only place that exits; heavy libraries are imported inside commands.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+
+from inkdigits.cli import data, predict, train
+from inkdigits.cli.console import say
+from inkdigits.errors import ConfigError, InkdigitsError
+from inkdigits.version import __version__
+
+_TRAIN_EXTRA = "pip install 'inkdigits[train]'"
+
+
+def main() -> NoReturn:
+    """Run the command line; errors become one line and exit code 1 (2 for wrong settings)."""
+    try:
+        # Click gives the code of an Exit back instead of raising it.
+        code = cli.main(standalone_mode=False)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("inkdigits"):
+            raise
+        say(f"error: this needs {error.name}, which is not installed: {_TRAIN_EXTRA}")
+        sys.exit(1)
+    except ConfigError as error:
+        say(f"error: {error}")
+        sys.exit(2)
+    except InkdigitsError as error:
+        say(f"error: {error}")
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output has gone (| head); that is no error of ours.
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="inkdigits")
+def cli() -> None:
+    """Read handwritten digits; train and check the networks that do.
+
+    \b
+    Example:
+      inkdigits predict photo.jpg
+      inkdigits train --recipe fast
+    """
+
+
+for _command in (train.train, predict.predict, train.recipes, data.data):
+    cli.add_command(_command)

@@ -1,0 +1,60 @@
+"""What every command does on a terminal: say something, show a counter, stop cleanly.
+
+In: lines and signals. Out: standard error and exit codes.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+
+def say(line: str) -> None:
+    """Write a line to standard error."""
+    click.echo(line, err=True)
+
+
+class _Counter:
+    """A counter line on a terminal; nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._shown = 0.0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if not sys.stderr.isatty():
+            return
+        now = time.monotonic()
+        if done < total and now - self._shown < 0.1:
+            return
+        self._shown = now
+        bar = "#" * (24 * done // max(total, 1))
+        end = "\n" if done >= total else ""
+        click.echo(f"\r{what} [{bar:<24}] {done:,}/{total:,}{end}", err=True, nl=False)
+
+
+advance = _Counter()
+
+
+@contextmanager
+def stoppable(hint: str) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the command with a hint at how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, Stopped) as stop:
+        say(hint)
+        sys.exit(143 if isinstance(stop, Stopped) else 130)
+
+
+class Stopped(BaseException):
+    """SIGTERM came; like KeyboardInterrupt, no library may swallow it."""
+
+
+def stop(number: int, frame: FrameType | None) -> NoReturn:
+    """The handler of SIGTERM."""
+    raise Stopped

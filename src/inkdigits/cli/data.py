@@ -1,0 +1,60 @@
+"""`inkdigits data`: labelled digits, looked at and exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from inkdigits.cli.console import advance, say
+
+
+@click.group()
+def data() -> None:
+    """Labelled digits: look at them, export them.
+
+    \b
+    Example:
+      inkdigits data export-png digits/
+    """
+
+
+@data.command("export-png")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--data", "source", default="mnist", show_default=True, help="As for train.")
+def export_png(folder: Path, source: str) -> None:
+    """Write every digit as FOLDER/{train,test}/{label}_{index}.png.
+
+    \b
+    Example:
+      inkdigits data export-png digits/
+    """
+    from inkdigits.data import load
+    from inkdigits.data.folders import write_png_folder
+
+    sets = load(source, advance)
+    if sets.notice:
+        say(f"note: {sets.notice}")
+    n = write_png_folder(sets, folder, lambda done, total: advance("writing PNGs", done, total))
+    click.echo(f"{n:,} pictures in {folder}")
+
+
+@data.command("info")
+@click.argument("source", default="auto")
+def info(source: str) -> None:
+    """What a source of digits holds: counts by digit, where from, SHA-256.
+
+    \b
+    Example:
+      inkdigits data info mnist
+    """
+    from inkdigits.data import load
+
+    sets = load(source, advance)
+    if sets.notice:
+        say(f"note: {sets.notice}")
+    for digits in (sets.train, sets.test):
+        counts = [int((digits.labels == c).sum()) for c in range(10)]
+        click.echo(f"{digits.name}: {len(digits):,} images from {digits.source}")
+        click.echo(f"  of 0-9: {' '.join(map(str, counts))}")
+        click.echo(f"  SHA-256 {digits.sha256}")
