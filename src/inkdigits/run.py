@@ -71,12 +71,19 @@ class RunSettings:
     seed: int
     threads: int  # of all workers together
     start: str | None = None  # an .onnx file or run folder to go on from
+    teacher: str | None = None  # an .onnx file or run folder whose answers are learnt
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}, wanted 0 or more")
         if not 1 <= self.threads <= 1024:
             raise ConfigError(f"threads is {self.threads}, wanted 1 to 1024")
+        if (self.teacher is None) != (self.recipe.teacher_share == 0):
+            raise ConfigError(
+                f"teacher_share is {self.recipe.teacher_share:g} and the teacher is "
+                f"{self.teacher or 'none'}: --teacher MODEL and a share over 0 go together, "
+                "as in the recipe distilled"
+            )
         if self.start is not None and not self.recipe.validation_share:
             raise ConfigError(
                 "validation_share is 0: going on from a model needs a validation set, "
@@ -100,12 +107,14 @@ class Phases:
 
 def start_run(folder: Path, settings: RunSettings) -> None:
     """Make the run folder with its settings. Raises ConfigError if it is there and not empty."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(
-            f"{folder}: is there already and not empty; name another --out, "
-            f"or go on with it: inkdigits train --resume {folder}"
-        )
+    refuse_filled(folder, f", or go on with it: inkdigits train --resume {folder}")
     _write_json(folder / SETTINGS, asdict(settings))
+
+
+def refuse_filled(folder: Path, instead: str = "") -> None:
+    """Raise ConfigError if the folder is there and not empty. instead: what else to do."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder}: is there already and not empty; name another --out{instead}")
 
 
 def read_settings(folder: Path) -> RunSettings:
@@ -214,7 +223,12 @@ def _train(
         f"{settings.threads} threads"
         + (f" in {workers.count} workers" if workers.count > 1 else "")
     )
-    state = train(train_set, held, state, reporter, checkpoint, workers)
+    teacher = None
+    if settings.teacher is not None:
+        model = reader.Reader(settings.teacher, max(1, settings.threads // workers.count))
+        say(f"teacher: {model.path}")
+        teacher = model.probabilities
+    state = train(train_set, held, state, reporter, checkpoint, workers, teacher)
     if start is None or held is None:
         return state, len(train_set), None
     comparison = keep_better(state, start, as_tensors(held))
@@ -311,6 +325,7 @@ def _result(
         "parameters": parameter_count(state.model),
         "seed": settings.seed,
         "threads": settings.threads,
+        "teacher": settings.teacher,
         "data": about,
         "scores": scores.to_dict(),
         "epochs_run": state.epoch,

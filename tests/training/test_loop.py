@@ -152,3 +152,26 @@ def test_a_piped_run_prints_one_plain_line_an_epoch(digits, capsys):
     assert "val acc " in lines[2]
     assert "img/s" in lines[2]
     assert "\r" not in "".join(lines)
+
+
+def test_a_student_learns_its_teachers_answers_and_not_the_labels(digits):
+    train_set, held = digits
+    label_of = {image.tobytes(): label for image, label in zip(*as_arrays(train_set), strict=True)}
+
+    def contrary(arrays):
+        assert arrays.shape[1:] == (28, 28)
+        assert arrays.dtype == np.float32
+        return np.stack([np.eye(10, dtype=np.float32)[9 - label_of[a.tobytes()]] for a in arrays])
+
+    still = {"rotate": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "teacher_share": 1.0}
+    row = SHORT.with_overrides({**still, "calibrate": False, "epochs": 6})
+    state = train(train_set, None, fresh_state(row, 0), Quiet(), teacher=contrary)
+    images, labels = as_tensors(held)
+    _, with_labels = evaluate(state.evaluated, images, labels)
+    _, with_teacher = evaluate(state.evaluated, images, 9 - labels)
+    assert with_teacher > 0.85
+    assert with_labels < 0.05
+
+
+def as_arrays(digits):
+    return digits.images.astype(np.float32) / np.float32(255), digits.labels

@@ -59,5 +59,5 @@ def cli() -> None:
     """
 
 
-for _command in (train.train, predict.predict, train.recipes, data.data):
+for _command in (predict.predict, train.train, train.ensemble, train.recipes, data.data):
     cli.add_command(_command)

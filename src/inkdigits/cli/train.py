@@ -51,6 +51,7 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--seeds", help="A study: 0-9 runs ten seeds, finished ones are not run again.")
 @click.option("--threads", type=int, help="Threads to train with.  [default: all cores]")
 @click.option("--from", "start", help="Go on from this model: a run folder or an .onnx file.")
+@click.option("--teacher", help="Learn this model's answers: a run folder or an .onnx file.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/...]")
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with this run folder.")
 @_recipe_options
@@ -61,6 +62,7 @@ def train(
     seeds: str | None,
     threads: int | None,
     start: str | None,
+    teacher: str | None,
     out: Path | None,
     resume: Path | None,
     **overrides: Any,
@@ -74,10 +76,11 @@ def train(
       inkdigits train --resume runs/try
       inkdigits train --seeds 0-4 --out runs/study
       inkdigits train --data my-digits/ --from runs/try
+      inkdigits train --recipe distilled --teacher runs/ensemble
       torchrun --nproc-per-node=2 -m inkdigits train
     """
     given = {name: value for name, value in overrides.items() if value is not None}
-    if resume and (given or seeds or start or recipe_name):
+    if resume and (given or seeds or start or teacher or recipe_name):
         raise click.UsageError("--resume goes on with the run's own settings; leave the others out")
     # Settings are checked before anything heavy is imported, let alone read.
     row = recipe_named(recipe_name or (FINE_TUNE if start else DEFAULT)).with_overrides(given)
@@ -97,6 +100,7 @@ def train(
         seed=seed,
         threads=machine.cores() if threads is None else threads,
         start=start,
+        teacher=teacher,
     )
     signal.signal(signal.SIGTERM, stop)
     with joined() as workers:
@@ -159,6 +163,31 @@ def _reporter(recipe: Recipe) -> AbstractContextManager[Reporter]:
     from inkdigits.training.progress import Bar, Lines
 
     return Bar(recipe) if sys.stderr.isatty() else nullcontext(Lines(recipe))
+
+
+@click.command()
+@click.argument(
+    "runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN_FOLDER..."
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+def ensemble(runs: tuple[Path, ...], out: Path) -> None:
+    """Average finished runs into one model and score it once on the test set.
+
+    \b
+    Example:
+      inkdigits train --recipe best --seeds 0-4 --out runs/study
+      inkdigits ensemble runs/study/best/seed* --out runs/ensemble
+    """
+    from inkdigits.ensemble import FILES, average
+
+    result = average(runs, out, say, advance)
+    scores = result["scores"]
+    click.echo(
+        f"{out}: {scores['accuracy']:.2%} of {scores['n']:,} test images right, "
+        f"loss {scores['loss']:.4f}, {len(runs)} members"
+    )
+    for name, what in FILES.items():
+        click.echo(f"  {name:<28}  {what}")
 
 
 @click.command()

@@ -8,7 +8,7 @@ further package, takes seconds, and names things by its own inner workings.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from inkdigits.errors import ModelError
 from inkdigits.files import written_whole
@@ -46,12 +46,37 @@ def save_onnx(network: Network, weights: Arrays, path: Path, about: Mapping[str,
     weights: "{layer place}.{weight|bias|running_mean|running_var}" to float32 array.
     about: further metadata (recipe, data, commit); the spec's own entries are added.
     """
+    nodes, constants = _nodes(network, weights, "", OUTPUT_NAME)
+    _save(nodes, constants, path, about)
+
+
+def save_ensemble(
+    members: Sequence[tuple[Network, Arrays]], path: Path, about: Mapping[str, str]
+) -> None:
+    """Write networks as one model that gives the mean of their probabilities.
+
+    members: each a network and its weights, as save_onnx takes them; all count the same.
+    """
+    nodes, constants, answers = [], [], []
+    for number, (network, weights) in enumerate(members):
+        answers.append(f"member{number}.{OUTPUT_NAME}")
+        its_nodes, its_constants = _nodes(network, weights, f"member{number}.", answers[-1])
+        nodes += its_nodes
+        constants += its_constants
+    nodes.append(helper.make_node("Mean", answers, [OUTPUT_NAME]))
+    _save(nodes, constants, path, about)
+
+
+def _nodes(
+    network: Network, weights: Arrays, prefix: str, output: str
+) -> tuple[list[NodeProto], list[TensorProto]]:
+    """The network's operators and constants, named with `prefix`, from the input to `output`."""
     nodes, constants = [], []
     value = INPUT_NAME
     for place, layer in enumerate(network.layers):
         if isinstance(layer, Dropout):
             continue
-        result = f"layer{place}"
+        result = f"{prefix}layer{place}"
         names = []
         for part in _PARTS.get(type(layer), ()):
             if f"{place}.{part}" in weights:
@@ -61,7 +86,13 @@ def save_onnx(network: Network, weights: Arrays, path: Path, about: Mapping[str,
         operator, attributes = _operator(layer)
         nodes.append(helper.make_node(operator, [value, *names], [result], **attributes))
         value = result
-    nodes.append(helper.make_node("Softmax", [value], [OUTPUT_NAME], axis=1))
+    nodes.append(helper.make_node("Softmax", [value], [output], axis=1))
+    return nodes, constants
+
+
+def _save(
+    nodes: list[NodeProto], constants: list[TensorProto], path: Path, about: Mapping[str, str]
+) -> None:
     graph = helper.make_graph(
         nodes,
         "inkdigits",

@@ -8,7 +8,7 @@ write, and never sees the test set.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from inkdigits.data import Digits
 from inkdigits.errors import TrainingError
+from inkdigits.spec import N_CLASSES
 from inkdigits.training.augment import augment
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.schedule import rate_share
@@ -33,6 +34,9 @@ from inkdigits.training.state import (
     weights_of,
 )
 from inkdigits.training.workers import Workers
+
+# (N, 28, 28) float32 in [0, 1] to (N, 10) float32 probabilities.
+Teacher = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 _MAX_TEMPERATURE = 4.0  # and its inverse the least
 _EVALUATION_BATCH = 1_000  # images; larger only costs memory
@@ -55,12 +59,14 @@ def train(
     reporter: Reporter,
     checkpoint: Path | None = None,
     workers: Workers = Workers(),  # noqa: B008  frozen
+    teacher: Teacher | None = None,
 ) -> State:
     """Train from `state` to the recipe's end and give the state with the kept weights in place.
 
     state: fresh_state(recipe, seed), or one loaded from a checkpoint to go on with.
     checkpoint: rewritten after every epoch by the first worker.
     workers: each takes its share of every batch; the first alone evaluates, all hear its numbers.
+    teacher: sees each batch as it was augmented; its answers are recipe.teacher_share of the truth.
     Raises TrainingError if the loss stops being a number; the last checkpoint is then whole.
     """
     recipe = state.recipe
@@ -74,7 +80,7 @@ def train(
     model = workers.wrapped(state.model)
     steps = recipe.epochs * (len(images) // recipe.batch_size)
     while state.epoch < recipe.epochs and not state.stopped:
-        row = _train_epoch(state, model, images, labels, steps, reporter, workers)
+        row = _train_epoch(state, model, images, labels, steps, reporter, workers, teacher)
         if held is not None:
             found = evaluate(state.evaluated, *held) if workers.is_first else (0.0, 0.0)
             val_loss, val_accuracy = workers.from_first(found)
@@ -141,6 +147,7 @@ def _train_epoch(
     steps: int,
     reporter: Reporter,
     workers: Workers,
+    teacher: Teacher | None,
 ) -> Epoch:
     recipe, size = state.recipe, state.recipe.batch_size
     generator = _seed_epoch(state.seed, state.epoch)
@@ -158,7 +165,8 @@ def _train_epoch(
         if recipe.augments:
             batch = augment(batch, recipe, generator)
         rate = recipe.learning_rate * rate_share(recipe, state.step, steps)
-        loss, logits = _step(state, model, batch, labels[index], rate * state.plateau.multiplier)
+        truth = _truth(labels[index], batch, recipe, teacher)
+        loss, logits = _step(state, model, batch, truth, rate * state.plateau.multiplier)
         losses += loss
         right += (logits.argmax(1) == labels[index]).float().mean().item()
         done = (number + 1) * size
@@ -177,14 +185,29 @@ def _train_epoch(
     )
 
 
+def _truth(labels: Tensor, batch: Tensor, recipe: Recipe, teacher: Teacher | None) -> Tensor:
+    """(N, 10) probabilities to learn: the smoothed labels, in part or all the teacher's answers.
+
+    The teacher sees the very pixels the network sees, also where augmentation has made one digit
+    look like another. Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network",
+    with Beyer et al. 2022's rule that teacher and student see the same view.
+    """
+    smoothing = recipe.label_smoothing
+    truth = F.one_hot(labels, N_CLASSES) * (1 - smoothing) + smoothing / N_CLASSES
+    if teacher is None:
+        return truth
+    answers = torch.from_numpy(teacher(batch[:, 0].clamp(0, 1).numpy()))
+    return torch.lerp(truth, answers, recipe.teacher_share)
+
+
 def _step(
-    state: State, model: nn.Module, batch: Tensor, labels: Tensor, rate: float
+    state: State, model: nn.Module, batch: Tensor, truth: Tensor, rate: float
 ) -> tuple[float, Tensor]:
     recipe = state.recipe
     state.optimizer.param_groups[0]["lr"] = rate
     with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         logits = model(batch)
-    loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+    loss = F.cross_entropy(logits.float(), truth)
     value = loss.item()
     if not np.isfinite(value):
         raise TrainingError(

@@ -38,6 +38,7 @@ class Recipe:
     epsilon: float = 1e-8  # Adam's
     weight_decay: float = 0.0  # AdamW's, times the learning rate
     label_smoothing: float = 0.0  # share of the truth spread over all ten classes
+    teacher_share: float = 0.0  # of the truth that is the teacher's answer instead of the label
     average_decay: float = 0.0  # of the moving average of weights that is evaluated; 0 is off
     precision: Precision = "float32"  # bfloat16: convolutions and products; weights stay float32
     rotate: float = 0.0  # degrees either way
@@ -97,6 +98,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "epsilon": (1e-16, 1, "over 0, at most 1"),
     "weight_decay": (0, 10, "0 to 10"),
     "label_smoothing": (0, 0.9, "0 to 0.9"),
+    "teacher_share": (0, 1, "0 (no teacher) to 1"),
     "average_decay": (0, 0.99999, "0 (off) to under 1"),
     "rotate": (0, 180, "0 to 180 degrees"),
     "scale": (0, 0.9, "0 to 0.9"),
@@ -174,6 +176,23 @@ RECIPES: dict[str, Recipe] = {
             rotate=12,
             scale=0.12,
             shear=0.15,
+            shift=2,
+            calibrate=True,
+        ),
+        # What an ensemble knows, in one small network. Needs --teacher.
+        Recipe(
+            name="distilled",
+            network="wide",
+            epochs=30,
+            batch_size=256,
+            learning_rate=1e-2,
+            schedule="one_cycle",
+            beta2=0.99,
+            teacher_share=1.0,
+            precision="bfloat16",
+            rotate=15,
+            scale=0.15,
+            shear=0.2,
             shift=2,
             calibrate=True,
         ),

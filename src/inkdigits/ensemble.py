@@ -1,0 +1,96 @@
+"""An ensemble: finished runs averaged into one model, scored once.
+
+In: run folders, all trained on the same data. Out: a folder with one model.onnx that gives the
+mean of the members' probabilities, its result.json and pictures. Members count the same: weights
+chosen on any set would need a set to choose them on.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inkdigits import machine, run
+from inkdigits.data import load
+from inkdigits.errors import ConfigError, TrainingError
+from inkdigits.evaluation import plots
+from inkdigits.evaluation.scores import score
+from inkdigits.exports.onnx import load_onnx, save_ensemble
+from inkdigits.files import write_text
+from inkdigits.reader import Reader
+from inkdigits.training.networks import NETWORKS
+
+FILES = {
+    run.ONNX_MODEL: "all members as one model, for `inkdigits predict --model`",
+    run.RESULT: "numbers, members, data's SHA-256, versions",
+    "confusion_matrix_mnist.png": run.FILES["confusion_matrix_mnist.png"],
+    "incorrect_predictions.png": run.FILES["incorrect_predictions.png"],
+}
+
+
+def average(
+    folders: Sequence[Path], out: Path, say: run.Say, advance: run.Advance
+) -> dict[str, Any]:
+    """Average the finished runs in `folders` into `out` and give the result, as in result.json.
+
+    Raises ConfigError if there are fewer than two, one is named twice or `out` is not empty,
+    TrainingError if a run is not finished or was trained on other data than the first.
+    """
+    if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
+        raise ConfigError(f"{len(folders)} runs given, wanted two or more, each named once")
+    run.refuse_filled(out)
+    results = [_finished(folder) for folder in folders]
+    hashes = [(r["data"]["train"]["sha256"], r["data"]["test"]["sha256"]) for r in results]
+    for folder, found in zip(folders, hashes, strict=True):
+        if found != hashes[0]:
+            raise TrainingError(
+                f"{folder} was trained or tested on other data than {folders[0]}; "
+                "one figure cannot speak for both"
+            )
+    members = []
+    for folder in folders:
+        name, weights = load_onnx(folder / run.ONNX_MODEL)
+        members.append((NETWORKS[name], weights))
+    sets = load(run.read_settings(folders[0]).data, advance)
+    if sets.test.sha256 != hashes[0][1]:
+        raise TrainingError(f"{sets.test.source} is no longer what {folders[0]} was tested on")
+    about = [
+        {"folder": str(folder), "recipe": r["recipe"]["name"], "seed": r["seed"]}
+        for folder, r in zip(folders, results, strict=True)
+    ]
+    save_ensemble(members, out / run.ONNX_MODEL, {"inkdigits.members": json.dumps(about)})
+    images = sets.test.images.astype(np.float32) / np.float32(255)
+    # In parts: the activations of all members at once would take gigabytes.
+    reader = Reader(out / run.ONNX_MODEL)
+    answers = np.concatenate(
+        [reader.probabilities(part) for part in np.array_split(images, len(images) // 500 + 1)]
+    )
+    scores = score(sets.test.labels, answers, len(sets.test))
+    say(f"test: {scores.accuracy:.2%} of {scores.n:,} images right, loss {scores.loss:.4f}")
+    plots.confusion_matrix(scores, out / "confusion_matrix_mnist.png")
+    plots.predictions(sets.test, answers, out / "incorrect_predictions.png", correct=False)
+    result = {
+        "members": about,
+        "parameters": sum(r["parameters"] for r in results),
+        "data": results[0]["data"],
+        "scores": scores.to_dict(),
+        "training_seconds": sum(r["training_seconds"] for r in results),
+        "machine": machine.describe(),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+    write_text(out / run.RESULT, json.dumps(result, indent=1) + "\n")  # last: it is then whole
+    return run.read_result(out)
+
+
+def _finished(folder: Path) -> dict[str, Any]:
+    if not (folder / run.RESULT).is_file():
+        raise TrainingError(
+            f"{folder} is not a finished run: it has no {run.RESULT}; "
+            f"finish it with inkdigits train --resume {folder}"
+        )
+    return run.read_result(folder)
