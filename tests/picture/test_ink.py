@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from inkdigits.errors import PictureError
-from inkdigits.picture.ink import find_ink, ground_value, ink_is_dark, otsu_threshold
+from inkdigits.picture.ground import ground_value, ink_is_dark
+from inkdigits.picture.ink import find_ink, otsu_threshold
 
 
 @pytest.fixture

@@ -34,7 +34,11 @@ def test_an_unknown_recipe_is_told_the_known_ones():
         ("learning_rate", float("nan"), "learning_rate is nan"),
         ("learning_rate", float("inf"), "learning_rate is inf"),
         ("validation_share", 1.0, "validation_share is 1.0"),
-        ("network", "huge", "network is 'huge', wanted one of original, tiny, compact, wide"),
+        (
+            "network",
+            "huge",
+            "network is 'huge', wanted one of original, tiny, compact, wide, large",
+        ),
         ("schedule", "steps", "schedule is 'steps', wanted one of constant, one_cycle"),
         ("precision", "int8", "precision is 'int8', wanted one of float32, bfloat16"),
         ("colour", 1, "no setting 'colour'; there are "),

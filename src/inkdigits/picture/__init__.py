@@ -9,11 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.picture.ink import find_ink
+from inkdigits.picture.find import find_digit
+from inkdigits.picture.ink import check_contrast, find_ink
 from inkdigits.picture.open import Picture, open_grey
 from inkdigits.picture.place import place
 
 __all__ = ["Picture", "digit_array"]
+
+_CLOSE = 120  # pixels: a smaller picture was cut out around its digit
 
 
 def digit_array(picture: Picture) -> NDArray[np.float32]:
@@ -21,4 +24,9 @@ def digit_array(picture: Picture) -> NDArray[np.float32]:
 
     Raises PictureError if it cannot be decoded, is over a limit, or holds no ink.
     """
-    return place(find_ink(open_grey(picture)))
+    grey = open_grey(picture)
+    if max(grey.shape) <= _CLOSE:
+        return place(find_ink(grey))
+    check_contrast(grey)
+    found = find_digit(grey)
+    return place(find_ink(grey[found.rows, found.columns], found.dark))

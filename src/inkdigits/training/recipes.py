@@ -165,10 +165,10 @@ RECIPES: dict[str, Recipe] = {
         # One network as accurate as we could make it in minutes.
         Recipe(
             name="best",
-            network="wide",
+            network="large",
             epochs=30,
             batch_size=256,
-            learning_rate=1e-2,
+            learning_rate=5e-3,
             schedule="one_cycle",
             beta2=0.99,
             label_smoothing=0.05,

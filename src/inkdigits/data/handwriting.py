@@ -1,0 +1,137 @@
+"""Digits as other people write them: other pens, other habits, made from digits that are known.
+
+In: (28, 28) uint8 digits with their labels and a random generator. Out: the same digits four times
+as large with other strokes. MNIST was written in the United States with thick pens; elsewhere a 1
+has a nose and a foot, a 7 has a bar, and forms are filled in with pencils and fine liners.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+LARGE = 112  # pixels: the frame that strokes are remade in, 4 times MNIST's
+_PIXEL = LARGE / 28
+_OWN_PEN = 0.3  # share of digits that keep the pen they were written with
+_THICKEST = 4.5  # pixels of 28
+_HABITS = {1: (("nose", 0.5), ("foot", 0.25)), 7: (("bar", 0.4), ("serif", 0.3))}
+_BLOCK = 0.12  # share that is stretched to fill a square, as some forms' readers store digits
+_GAP = 0.08  # share written with a pen that skipped once
+# Shifts that bring each of a pixel's eight neighbours onto it, clockwise from the one above.
+_CLOCKWISE = ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1))
+
+Strokes = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Point = tuple[float, float]  # (y, x)
+
+
+def rewritten(
+    digit: NDArray[np.uint8], label: int, random: np.random.Generator, thinnest: float = 1.0
+) -> Strokes:
+    """The digit in another hand: (112, 112) float32, ink 1, paper 0.
+
+    digit: (28, 28) uint8, ink 255. thinnest: pixels of 28 that a pen's line has at least; MNIST's
+    own lines have 2 to 4.
+    """
+    large = Image.fromarray(digit).resize((LARGE, LARGE), Image.Resampling.BICUBIC)
+    mask = np.asarray(large) > 110
+    inside = ndimage.distance_transform_edt(mask)
+    if random.random() < _OWN_PEN:
+        width = 2 * float(np.median(inside[thinned(mask)]))
+        depth = inside - ndimage.distance_transform_edt(~mask)
+    else:
+        width = random.uniform(thinnest, _THICKEST) * _PIXEL
+        depth = width / 2 - ndimage.distance_transform_edt(~thinned(mask))
+    for habit, share in _HABITS.get(label, ()):
+        if random.random() < share:
+            depth = np.maximum(depth, width / 2 - _distance(*_HABIT_LINES[habit](mask, random)))
+    if random.random() < _GAP:
+        y, x = random.choice(np.argwhere(mask))
+        depth = np.minimum(depth, _distance((y, x), (y, x)) - random.uniform(0.5, 1.0) * width)
+    strokes = np.clip(depth + 0.5, 0, 1).astype(np.float32)
+    return _filling_a_square(strokes) if random.random() < _BLOCK else strokes
+
+
+def thinned(mask: Mask) -> Mask:
+    """The strokes' middle lines, one pixel wide. mask: (H, W) bool, True on the strokes.
+
+    Source: Zhang and Suen 1984, "A fast parallel algorithm for thinning digital patterns".
+    """
+    lines = np.pad(mask, 1)
+    while True:
+        before = int(lines.sum())
+        for first in (True, False):
+            ring = np.stack([np.roll(lines, shift, (0, 1)) for shift in _CLOCKWISE])
+            n, _, e, _, s, _, w, _ = ring
+            count = ring.sum(0)
+            turns = (~ring & np.roll(ring, -1, 0)).sum(0)
+            sides = (~(n & e & s) & ~(e & s & w)) if first else (~(n & e & w) & ~(n & s & w))
+            lines = lines & ~((count >= 2) & (count <= 6) & (turns == 1) & sides)
+        if int(lines.sum()) == before:
+            return lines[1:-1, 1:-1]
+
+
+def _nose(mask: Mask, random: np.random.Generator) -> tuple[Point, Point]:
+    """The upstroke of a 1, from its top down to the left."""
+    top, _, height = _extent(mask)
+    x = _middle(mask, top)
+    length, angle = random.uniform(0.2, 0.65) * height, np.radians(random.uniform(25, 70))
+    return (top, x), (top + length * np.cos(angle), x - length * np.sin(angle))
+
+
+def _foot(mask: Mask, random: np.random.Generator) -> tuple[Point, Point]:
+    """The line that a 1 stands on."""
+    _, bottom, height = _extent(mask)
+    x, half = _middle(mask, bottom), random.uniform(0.15, 0.35) * height
+    return (bottom, x - half), (bottom, x + half)
+
+
+def _bar(mask: Mask, random: np.random.Generator) -> tuple[Point, Point]:
+    """The short line across a 7's stem."""
+    top, _, height = _extent(mask)
+    y = top + random.uniform(0.42, 0.65) * height
+    x, half, slope = _middle(mask, y), random.uniform(0.15, 0.3) * height, random.uniform(-0.3, 0.2)
+    return (y - slope * half, x - half), (y + slope * half, x + half)
+
+
+def _serif(mask: Mask, random: np.random.Generator) -> tuple[Point, Point]:
+    """The hook at the left end of a 7's top."""
+    top, _, height = _extent(mask)
+    part = mask[int(top) : int(top + height / 3)]
+    x = int(np.flatnonzero(part.any(0))[0])
+    y = top + float(np.flatnonzero(part[:, x]).mean())
+    return (y, x + 2.0), (y + random.uniform(0.08, 0.25) * height, x + random.uniform(-4, 4))
+
+
+_HABIT_LINES = {"nose": _nose, "foot": _foot, "bar": _bar, "serif": _serif}
+
+
+def _extent(mask: Mask) -> tuple[float, float, float]:
+    """First row with ink, last row, and the height between."""
+    rows = np.flatnonzero(mask.any(1))
+    return float(rows[0]), float(rows[-1]), float(rows[-1] - rows[0] + 1)
+
+
+def _middle(mask: Mask, y: float) -> float:
+    """The column in the middle of the ink in the rows around y."""
+    rows = mask[max(0, int(y) - 3) : int(y) + 4]
+    return float(np.nonzero(rows)[1].mean()) if rows.any() else LARGE / 2
+
+
+def _distance(a: Point, b: Point) -> NDArray[np.float64]:
+    """Each pixel's distance to the line between two points."""
+    y, x = np.mgrid[0:LARGE, 0:LARGE].astype(np.float64)
+    dy, dx = b[0] - a[0], b[1] - a[1]
+    length = dy * dy + dx * dx
+    along = np.clip(((y - a[0]) * dy + (x - a[1]) * dx) / length, 0, 1) if length else 0.0
+    return np.asarray(np.hypot(y - a[0] - along * dy, x - a[1] - along * dx))
+
+
+def _filling_a_square(strokes: Strokes) -> Strokes:
+    rows, columns = np.flatnonzero(strokes.any(1)), np.flatnonzero(strokes.any(0))
+    box = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    side = LARGE * 5 // 7  # MNIST's 20 of 28
+    square = Image.fromarray(box).resize((side, side), Image.Resampling.BILINEAR)
+    return np.asarray(np.pad(np.asarray(square), (LARGE - side) // 2), np.float32)

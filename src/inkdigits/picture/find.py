@@ -1,0 +1,123 @@
+"""Where in a picture the digit is, roughly: the box that is worth a closer look.
+
+In: a grey picture. Out: a box around the digit with a margin, and whether its ink is dark. A photo
+shows paper, shadows and a desk, and a digit that may be a thousandth of it; thresholds are found
+well only where paper and ink are of like amount.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from inkdigits.picture.ground import Grey, above_ground, ground_value, ink_is_dark, is_even
+from inkdigits.picture.groups import EIGHT, PART_OF_BEST, Mask, group_weights
+from inkdigits.picture.lines import without_lines
+
+_SIDE = 256  # pixels of the copy that is searched: a digit is 10 or more of them
+_NOISE, _FAINT = 5, 0.015  # sds over the paper's noise, and share of its light: what may be ink
+_FULL_MARK = 95  # percentile of what may be ink that counts as full ink
+_SEED, _PART = 0.6, 0.3  # of full ink: what a group must reach somewhere, and everywhere
+_JOIN = 0.02  # of the picture: strokes closer than that are one group
+_SURER = 4  # times the weight that speaks against the polarity told by the paper's grey
+_NEAR = 0.3  # of the digit's longer side: a part of it is no further away
+_MARGIN = 0.35  # of the box's longer side, on each side of it
+_MOST = 0.75  # of the picture's width or height: a larger box is no closer look
+
+
+class Found(NamedTuple):
+    """The digit's surroundings, and whether its ink is darker than its paper."""
+
+    rows: slice
+    columns: slice
+    dark: bool
+
+
+def find_digit(grey: Grey) -> Found:
+    """Rows and columns around the digit (all of them where nothing stands out), and its polarity.
+
+    grey: (H, W) float32 in [0, 1].
+    """
+    share = min(1.0, _SIDE / max(grey.shape))
+    size = (max(1, round(grey.shape[1] * share)), max(1, round(grey.shape[0] * share)))
+    small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
+    dark = ink_is_dark(small, ground_value(small))
+    group = _best_group(small, dark)
+    if not is_even(small):
+        # A lamp's pool may reach further from the paper's grey than the ink does.
+        other = _best_group(small, not dark)
+        if other.weight > _SURER * group.weight:
+            group = other
+    height, width = grey.shape
+    if group.weight == 0:
+        return Found(slice(0, height), slice(0, width), dark)
+    rows, columns = group.box
+    margin = _MARGIN * max(rows.stop - rows.start, columns.stop - columns.start)
+    rows, columns = (
+        slice(max(0, int((s.start - margin) / share)), min(n, int((s.stop + margin) / share) + 1))
+        for s, n in ((rows, height), (columns, width))
+    )
+    if rows.stop - rows.start > _MOST * height and columns.stop - columns.start > _MOST * width:
+        rows, columns = slice(0, height), slice(0, width)
+    return Found(rows, columns, group.dark)
+
+
+class _Group(NamedTuple):
+    weight: float
+    box: tuple[slice, slice]
+    dark: bool
+
+
+def _best_group(grey: Grey, dark: bool) -> _Group:
+    """The group of strokes that most looks like the digit, if ink is dark or if it is light."""
+    nothing = _Group(0.0, (slice(0, 0), slice(0, 0)), dark)
+    level = above_ground(grey, dark)
+    smooth = ndimage.gaussian_filter(level, 0.7)
+    paper = float(np.median(smooth))
+    noise = float(np.median(np.abs(smooth - paper))) / 0.6745  # a normal spread's sd
+    marked = without_lines(smooth > max(paper + _NOISE * noise, _FAINT))
+    if not marked.any():
+        return nothing
+    full = float(np.percentile(level[marked], _FULL_MARK))
+    part = marked & (level > _PART * full)
+    reach = max(1, round(_JOIN * max(grey.shape)))
+    labels, n = ndimage.label(ndimage.binary_dilation(part, EIGHT, iterations=reach), EIGHT)
+    labels = labels * part
+    seeds = np.bincount(labels[level > _SEED * full], minlength=n + 1)[1:]
+    weights = group_weights(labels, level, n) * (seeds > 0)
+    best = int(weights.argmax())
+    if weights[best] == 0:
+        return nothing
+    boxes = ndimage.find_objects(labels)
+    rows, columns = boxes[best]
+    weight = float(weights[best]) * _contrast(grey, labels == best + 1, rows, columns, dark)
+    # A 5's bar or the rest of a broken stroke: large enough, and near.
+    near = _NEAR * max(rows.stop - rows.start, columns.stop - columns.start)
+    for i in np.flatnonzero(weights >= PART_OF_BEST * weights[best]):
+        y, x = boxes[i]
+        if _gap(y, rows) < near and _gap(x, columns) < near:
+            rows = slice(min(rows.start, y.start), max(rows.stop, y.stop))
+            columns = slice(min(columns.start, x.start), max(columns.stop, x.stop))
+    return _Group(weight, (rows, columns), dark)
+
+
+def _contrast(grey: Grey, group: Mask, rows: slice, columns: slice, dark: bool) -> float:
+    """How far the group stands out of what surrounds it, the right way; at least 0.
+
+    Of a dark 0, the paper inside is a light group as well, but no lighter than the paper outside.
+    """
+    height, width = grey.shape
+    top, bottom = max(0, rows.start - 2), min(height, rows.stop + 2)
+    left, right = max(0, columns.start - 2), min(width, columns.stop + 2)
+    around = grey[top:bottom, left:right]
+    edges = (around[0], around[-1], around[:, 0], around[:, -1])
+    gap = float(np.median(np.concatenate(edges)) - np.mean(grey[group]))
+    return max(0.0, gap if dark else -gap)
+
+
+def _gap(a: slice, b: slice) -> int:
+    """Pixels between two ranges; 0 if they overlap."""
+    return max(0, int(a.start - b.stop), int(b.start - a.stop))

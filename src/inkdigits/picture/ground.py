@@ -1,0 +1,103 @@
+"""How far each pixel stands out of the paper it lies on.
+
+In: (H, W) grey values. Out: (H, W) level, 0 on paper, rising with the ink, of either polarity and
+under uneven light.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Grey = NDArray[np.float32]
+
+SMALL = 40  # pixels: up to this a picture is a drawn or cut-out digit on an even ground
+_EVEN, _EVEN_SHARE = 0.03, 0.5  # ground is even if half the picture is this close to its value
+_INK_OF_REST = 0.6  # share of what is off an even ground that is ink: over half its contrast
+_GROUND_SIDE = 100  # pixels of the copy on which an uneven ground is estimated
+_GROUND_WINDOW = 0.2  # of that side: wider than a pen's stroke, narrower than a shadow
+_DARKEST_PAPER = 0.15  # in a shadow; below it noise would be taken for ink
+
+
+def above_ground(grey: Grey, dark: bool | None = None) -> Grey:
+    """How much ink there is at each pixel: 0 on paper, at most 1; (H, W) float32.
+
+    grey: (H, W) float32 in [0, 1]. On an even ground that is the difference to the paper; on an
+    uneven one, dark ink is the share of the paper's own light that it swallows, so that a stroke is
+    as strong in a shadow as beside it. dark: whether ink is darker than paper, where that is known.
+    """
+    ground = ground_value(grey)
+    if dark is None:
+        dark = ink_is_dark(grey, ground)
+    ink, ground = (1 - grey, 1 - ground) if dark else (grey, ground)
+    if max(grey.shape) <= SMALL or _is_even(ink - np.float32(ground)):
+        return np.asarray(np.clip(ink - np.float32(ground), 0, None))
+    paper = uneven_ground(ink)
+    level = np.clip(ink - paper, 0, None)
+    return np.asarray(level / np.maximum(1 - paper, _DARKEST_PAPER) if dark else level)
+
+
+def is_even(grey: Grey) -> bool:
+    """Whether one value is the paper of all the picture. grey: (H, W) float32 in [0, 1]."""
+    ground = ground_value(grey)
+    return _is_even((grey - np.float32(ground)) * (-1 if ink_is_dark(grey, ground) else 1))
+
+
+def ink_is_dark(grey: Grey, ground: float) -> bool:
+    """Whether the ink is darker than its ground: the picture then reaches further to that side.
+
+    grey: (H, W) float32 in [0, 1]. ground: the paper's value, as ground_value gives it.
+    """
+    low, high = np.percentile(grey, (0.5, 99.5))
+    return bool(ground - low > high - ground)
+
+
+def ground_value(grey: Grey) -> float:
+    """The grey of most of the paper, in [0, 1]. grey: (H, W) float32 in [0, 1].
+
+    The border is mostly ground; in a larger picture a form's lines may run along it, so there the
+    middle one of three guesses counts: the border, a ring further in, the whole picture.
+    """
+    border = _border_median(grey)
+    inset = max(1, min(grey.shape) // 10)
+    if max(grey.shape) <= SMALL or min(grey.shape) <= 2 * inset:
+        return border
+    ring = _border_median(grey[inset:-inset, inset:-inset])
+    return float(np.median(np.array((border, ring, np.median(grey)))))
+
+
+def _border_median(values: Grey) -> float:
+    edges = (values[0], values[-1], values[:, 0], values[:, -1])
+    return float(np.median(np.concatenate(edges)))
+
+
+def _is_even(ink: Grey) -> bool:
+    """Whether one value is the paper of all the picture. ink: above (or below) the guessed paper.
+
+    Half the picture must lie close to that value, and what does not must be as good as all ink: a
+    drawing has little between paper and pen, a shadow lies between.
+    """
+    off = np.abs(ink) > _EVEN
+    if off.mean() > 1 - _EVEN_SHARE:
+        return False
+    rest = ink[off]
+    return len(rest) == 0 or float(np.mean(rest > rest.max() / 2)) > _INK_OF_REST
+
+
+def uneven_ground(ink: Grey) -> Grey:
+    """The paper's own value at each pixel, where ink is the higher one.
+
+    A grey opening (minimum, then maximum filter) wider than a stroke takes strokes off and leaves
+    shadows where they are, edges and all; it runs on a small, smoothed copy.
+    Source: the top-hat transform, Meyer 1979; Gonzalez & Woods, Digital Image Processing, 9.8.
+    """
+    share = min(1.0, _GROUND_SIDE / max(ink.shape))
+    small = ndimage.zoom(ink, share, order=1, grid_mode=True, mode="nearest")
+    smooth = ndimage.gaussian_filter(small, 1, mode="nearest")
+    window = max(3, round(_GROUND_WINDOW * max(small.shape)))
+    ground = ndimage.grey_opening(smooth, (window, window), mode="nearest")
+    ground = ndimage.gaussian_filter(ground, 1, mode="nearest")
+    factors = (ink.shape[0] / small.shape[0], ink.shape[1] / small.shape[1])
+    full = ndimage.zoom(ground, factors, order=1, grid_mode=True, mode="nearest")
+    return np.asarray(full[: ink.shape[0], : ink.shape[1]], np.float32)

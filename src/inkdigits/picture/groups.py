@@ -1,0 +1,58 @@
+"""Which connected groups of strokes are the digit.
+
+In: a mask of ink and how strong it is. Out: the mask of the digit alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from inkdigits.picture.ground import SMALL, Grey
+
+Mask = NDArray[np.bool_]
+
+EIGHT = np.ones((3, 3), bool)  # pixels that touch at a corner are joined
+_EDGE_WEIGHT = np.array((1.0, 0.3, 0.05))  # of a group by how many sides of the frame it touches
+PART_OF_BEST = 0.12  # a group this share of the best one's weight belongs to the digit (a 5's bar)
+
+
+def digit_group(mask: Mask, level: Grey) -> Mask:
+    """The connected groups of `mask` that make up the digit.
+
+    Groups are weighed by their ink and by how many sides of the frame they touch: a form's line,
+    a shadow or a neighbour runs out of the picture, a digit does not.
+    """
+    near = max(mask.shape) > SMALL
+    joined = ndimage.binary_closing(mask, EIGHT, border_value=0) | mask if near else mask
+    labels, n = ndimage.label(joined, EIGHT)
+    if n <= 1:
+        return mask
+    if not near:
+        sizes = np.bincount(labels[mask], minlength=n + 1)[1:].astype(np.float64)
+        return np.isin(labels, np.flatnonzero(sizes >= PART_OF_BEST * sizes.max()) + 1) & mask
+    weights = group_weights(labels * mask, level, n)
+    sides = _sides_touched(labels, n)
+    best = int(weights.argmax())
+    # Where the digit itself keeps clear of the frame, whatever touches it is no part of it.
+    kept = (weights >= PART_OF_BEST * weights[best]) & (sides <= sides[best])
+    return np.isin(labels, np.flatnonzero(kept) + 1) & mask
+
+
+def group_weights(labels: NDArray[np.int32], level: Grey, n: int) -> NDArray[np.float64]:
+    """How much of a digit each of the groups 1 to n is: its ink, less if it runs out of the frame.
+
+    labels: (H, W), 0 for none. level: (H, W) float32, how strong the ink is.
+    """
+    # Squared: a soft, faint blot counts for less than a stroke of the same size.
+    inks = np.bincount(labels.ravel(), np.square(level).ravel(), minlength=n + 1)[1:]
+    return np.asarray(inks * _EDGE_WEIGHT[np.minimum(_sides_touched(labels, n), 2)])
+
+
+def _sides_touched(labels: NDArray[np.int32], n: int) -> NDArray[np.int64]:
+    """How many of the picture's four sides each of the groups 1 to n reaches."""
+    count = np.zeros(n + 1, np.int64)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        count[np.unique(edge)] += 1
+    return count[1:]
