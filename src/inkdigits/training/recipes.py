@@ -166,7 +166,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="best",
             network="large",
-            epochs=30,
+            epochs=20,
             batch_size=256,
             learning_rate=5e-3,
             schedule="one_cycle",
