@@ -196,6 +196,32 @@ def test_predict_shows_the_most_probable(tmp_path, seven):
     assert done.stdout.count("%") == 3
 
 
+def test_predict_doubts_and_says_why(tmp_path, seven):
+    page = 180 + np.random.default_rng(0).normal(0, 5, (300, 400))
+    Image.fromarray(page.astype(np.uint8)).save(tmp_path / "blank.png")
+    Image.fromarray(seven).save(tmp_path / "seven.png")
+    done = run("predict", tmp_path)
+    assert done.returncode == 0
+    doubted, read = done.stdout.splitlines()
+    assert doubted.startswith("?  blank, best guess ")
+    assert read.startswith("7 ")
+    assert not run("predict", "--accept-all", tmp_path).stdout.startswith("?")
+    line = json.loads(run("predict", "--json", tmp_path / "blank.png").stdout)
+    assert (line["accepted"], line["reason"]) == (False, "blank")
+    line = json.loads(run("predict", "--json", "--accept-all", tmp_path / "blank.png").stdout)
+    assert (line["accepted"], line["reason"]) == (True, "")
+
+
+def test_predict_draws_why(tmp_path, seven):
+    Image.fromarray(seven).save(tmp_path / "seven.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    done = run("predict", "--explain", tmp_path / "out" / "why.png", tmp_path)
+    assert done.returncode == 1  # for the broken one
+    assert done.stdout.startswith("7 ")
+    with Image.open(tmp_path / "out" / "why.png") as page:
+        assert page.height < 2 * 270  # one row: the broken one has none
+
+
 def test_predict_without_a_picture_is_wrong_usage():
     assert run("predict").returncode == 2
 
@@ -213,7 +239,17 @@ def test_export_png_writes_a_folder_that_train_reads(tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["train"], ["predict"], ["recipes"], ["data"], ["data", "export-png"], ["data", "info"]],
+    [
+        [],
+        ["train"],
+        ["ensemble"],
+        ["predict"],
+        ["recipes"],
+        ["data"],
+        ["data", "export-png"],
+        ["data", "info"],
+        ["data", "make"],
+    ],
 )
 def test_every_command_has_help_with_an_example_and_imports_nothing_heavy(command):
     code = (

@@ -1,9 +1,11 @@
+import io
 import subprocess
 import sys
 
 import numpy as np
 import onnx
 import pytest
+from PIL import Image
 
 import inkdigits
 from inkdigits.errors import ModelError, PictureError
@@ -31,7 +33,9 @@ def test_a_reading_is_a_distribution_with_its_peak(reader, seven):
     assert sum(reading.probabilities) == pytest.approx(1, abs=1e-5)
     assert reading.confidence == max(reading.probabilities)
     assert reading.top(3)[0] == (7, reading.confidence)
-    assert set(reading.to_dict()) == {"digit", "confidence", "probabilities"}
+    assert set(reading.to_dict()) == {
+        "digit", "confidence", "probabilities", "accepted", "reason", "box",
+    }  # fmt: skip
 
 
 def test_the_picture_path_reads_mnist_as_the_array_path_does(reader, sample):
@@ -46,6 +50,78 @@ def test_read_many_keeps_the_order_and_reads_on_after_a_bad_picture(reader, seve
     found = list(reader.read_many([seven, blank, b"no picture", seven], batch=2))
     assert [f.digit for f in (found[0], found[3])] == [7, 7]
     assert all(isinstance(f, PictureError) for f in found[1:3])
+
+
+@pytest.fixture
+def photo(seven):
+    """The 7 dark on light paper with some grain, ink from (250, 150) to (315, 250) of 600 x 400."""
+    page = 200 + np.random.default_rng(0).normal(0, 4, (400, 600))
+    rows, columns = np.flatnonzero(seven.any(1)), np.flatnonzero(seven.any(0))
+    ink = seven[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    page[150:250, 250:315] -= np.kron(ink, np.ones((5, 5))) * (150 / 255)
+    return Image.fromarray(np.clip(page, 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+def test_the_box_is_where_the_ink_is_in_the_upright_picture(reader, photo, turns):
+    picture = photo
+    if turns:  # stored lying on its side, as a phone does
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        file = io.BytesIO()
+        photo.rotate(90, expand=True).save(file, "JPEG", exif=exif, quality=95)
+        picture = file.getvalue()
+    reading = reader.read(picture)
+    assert reading.digit == 7
+    assert reading.accepted
+    assert np.abs(np.array(reading.box) - (250, 150, 315, 250)).max() <= 3
+
+
+def test_the_box_counts_the_pictures_own_pixels(reader, photo):
+    reading = reader.read(photo.resize((3000, 2000)))
+    assert np.abs(np.array(reading.box) - (1250, 750, 1575, 1250)).max() <= 15
+
+
+def test_blank_paper_is_not_accepted(reader):
+    for seed in range(5):
+        page = 180 + np.random.default_rng(seed).normal(0, 5, (300, 400))
+        reading = reader.read(page.astype(np.uint8))
+        assert not reading.accepted
+        assert reading.reason == "blank"
+
+
+def test_two_digits_side_by_side_are_not_accepted(reader, sample):
+    taken = 0
+    for left, right in zip(sample.test.images[::50], sample.test.images[25::50], strict=True):
+        page = np.zeros((60, 90), np.uint8)
+        page[16:44, 8:36] = left
+        page[16:44, 50:78] = right
+        reading = reader.read(255 - page)
+        taken += reading.accepted
+        assert reading.accepted or reading.reason in ("several digits", "no digit", "unsure")
+    assert taken <= 2  # of 20
+
+
+def test_noise_is_not_accepted(reader):
+    random = np.random.default_rng(0)
+    found = [reader.read(random.integers(0, 256, (64, 64), np.uint8)) for _ in range(20)]
+    assert sum(reading.accepted for reading in found) <= 1
+
+
+def test_a_models_own_level_of_acceptance_counts(tmp_path, seven):
+    model = onnx.load(str(SHIPPED_MODEL))
+    for entry in list(model.metadata_props):
+        if entry.key == "inkdigits.accept":
+            model.metadata_props.remove(entry)
+    for stated, accepted in (("1.0", False), ("0.0", True)):
+        entry = model.metadata_props.add()
+        entry.key, entry.value = "inkdigits.accept", stated
+        onnx.save(model, str(tmp_path / "model.onnx"))
+        reading = Reader(tmp_path / "model.onnx").read(seven)
+        assert reading.digit == 7
+        assert reading.accepted is accepted
+        assert reading.reason == ("" if accepted else "unsure")
+        model.metadata_props.remove(entry)
 
 
 def test_read_uses_the_shipped_model(seven):

@@ -6,7 +6,7 @@ Runtime; never imports a training framework.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,12 +16,20 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from inkdigits.errors import ModelError, PictureError
-from inkdigits.picture import Picture, digit_array
-from inkdigits.spec import INPUT_NAME, N_CLASSES, OUTPUT_NAME, SIDE, check_metadata
+from inkdigits.picture import Picture, Seen, see
+from inkdigits.spec import (
+    INPUT_NAME,
+    N_CLASSES,
+    OUTPUT_NAME,
+    SIDE,
+    accept_from,
+    check_metadata,
+)
 
 RUN_MODEL = "model.onnx"  # what a run folder calls it
 SHIPPED_MODEL = Path(__file__).parent / "models" / "digits.onnx"
 MAX_MODEL_BYTES = 100_000_000
+_NO_DIGIT = 0.4  # confidence under which nothing speaks for any digit; 0.1 is the least there is
 _BATCH = 512  # pictures that read_many gathers; activations of one batch stay under 50 MB
 
 
@@ -32,6 +40,9 @@ class Reading:
     digit: int  # 0-9
     confidence: float  # the digit's probability, in [0, 1]
     probabilities: tuple[float, ...]  # of 0-9, summing to 1
+    accepted: bool = True  # False: `digit` is the best guess at something that may be no digit
+    reason: str = ""  # why not: blank, several digits, no digit, unsure
+    box: tuple[int, int, int, int] | None = None  # of the ink: left, top, right, bottom, in pixels
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
@@ -39,6 +50,9 @@ class Reading:
             "digit": self.digit,
             "confidence": round(self.confidence, 6),
             "probabilities": [round(p, 6) for p in self.probabilities],
+            "accepted": self.accepted,
+            "reason": self.reason,
+            "box": self.box,
         }
 
     def top(self, k: int) -> list[tuple[int, float]]:
@@ -69,6 +83,7 @@ class Reader:
             raise ModelError(f"{self.path}: not a model ONNX Runtime can load: {error}") from error
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self._check()
+        self._accept = accept_from(self.metadata, str(self.path))
 
     def read(self, picture: Picture) -> Reading:
         """The digit in one picture.
@@ -76,7 +91,7 @@ class Reader:
         picture: a path, a file's bytes, a PIL image, or a uint8, uint16, bool or float array
         (H, W), (H, W, 3) or (H, W, 4). Raises PictureError.
         """
-        return self.read_arrays(digit_array(picture)[None])[0]
+        return self.read_seen([see(picture)])[0]
 
     def read_many(
         self, pictures: Iterable[Picture], batch: int = _BATCH
@@ -88,22 +103,26 @@ class Reader:
         remaining = iter(pictures)
         while chunk := list(islice(remaining, batch)):
             results: list[Reading | PictureError | None] = []
-            arrays = []
+            found_in = []
             for picture in chunk:
                 try:
-                    arrays.append(digit_array(picture))
+                    found_in.append(see(picture))
                     results.append(None)
                 except PictureError as error:
                     results.append(error)
-            readings = iter(self.read_arrays(np.stack(arrays)) if arrays else [])
+            readings = iter(self.read_seen(found_in))
             yield from (next(readings) if found is None else found for found in results)
 
     def read_arrays(self, arrays: NDArray[np.float32]) -> list[Reading]:
         """A Reading for each digit array. arrays: (N, 28, 28) float32 in [0, 1], ink 1, paper 0."""
-        return [
-            Reading(int(row.argmax()), float(row.max()), tuple(row.tolist()))
-            for row in self.probabilities(arrays)
-        ]
+        return [self._reading(row, None) for row in self.probabilities(arrays)]
+
+    def read_seen(self, seen: Sequence[Seen]) -> list[Reading]:
+        """A Reading for each picture that has been looked at, with its box."""
+        if not seen:
+            return []
+        rows = self.probabilities(np.stack([one.array for one in seen]))
+        return [self._reading(row, one) for row, one in zip(rows, seen, strict=True)]
 
     def probabilities(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 10) float32 probabilities of (N, 28, 28) float32 digit arrays in [0, 1].
@@ -122,6 +141,19 @@ class Reader:
             [OUTPUT_NAME], {INPUT_NAME: values[:, None]}
         )[0]
         return found
+
+    def _reading(self, row: NDArray[np.float32], seen: Seen | None) -> Reading:
+        confidence = float(row.max())
+        reason = ""
+        if seen is not None and seen.blank:
+            reason = "blank"
+        elif confidence < self._accept:
+            if seen is not None and seen.several:
+                reason = "several digits"
+            else:
+                reason = "no digit" if confidence < _NO_DIGIT else "unsure"
+        box = seen.box if seen is not None else None
+        return Reading(int(row.argmax()), confidence, tuple(row.tolist()), not reason, reason, box)
 
     def _check(self) -> None:
         check_metadata(self.metadata, str(self.path))

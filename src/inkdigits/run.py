@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,8 +27,9 @@ from inkdigits.evaluation import plots, report
 from inkdigits.evaluation.scores import Scores, score
 from inkdigits.exports.onnx import load_onnx, save_onnx
 from inkdigits.files import write_text, written_whole
+from inkdigits.spec import ACCEPT
 from inkdigits.training.finetune import Comparison, keep_better, start_from
-from inkdigits.training.loop import Reporter, as_tensors, probabilities, train
+from inkdigits.training.loop import Reporter, accept_level, as_tensors, probabilities, train
 from inkdigits.training.models import parameter_count
 from inkdigits.training.networks import NETWORKS
 from inkdigits.training.recipes import Recipe
@@ -105,6 +106,15 @@ class Phases:
         self.seconds[phase] = round(time.perf_counter() - start, 3)
 
 
+class _Trained(NamedTuple):
+    """What training gave."""
+
+    state: State
+    n: int  # images trained on
+    comparison: Comparison | None  # of the end with a given start
+    accept: float  # the confidence from which answers are accepted
+
+
 def start_run(folder: Path, settings: RunSettings) -> None:
     """Make the run folder with its settings. Raises ConfigError if it is there and not empty."""
     refuse_filled(folder, f", or go on with it: inkdigits train --resume {folder}")
@@ -160,7 +170,8 @@ def finish_run(
         say(f"note: {sets.notice}")
     say(f"data: {sets.name}, {len(sets.train):,} training and {len(sets.test):,} test images")
     with phases.timed("training"):
-        state, trained_on, comparison = _train(folder, settings, sets, reporter, say, workers)
+        trained = _train(folder, settings, sets, reporter, say, workers)
+        state = trained.state
     if not workers.is_first:
         return {}
     with phases.timed("evaluation"):
@@ -169,11 +180,12 @@ def finish_run(
         scores = score(sets.test.labels, answers, len(sets.test))
     say(f"test: {scores.accuracy:.2%} of {scores.n:,} images right, loss {scores.loss:.4f}")
     with phases.timed("exports"):
-        differences = _export(folder, settings, state, sets, answers)
+        differences = _export(folder, settings, trained, sets, answers)
     with phases.timed("pictures"):
         _draw(folder, settings, state, sets, scores, answers)
-    result = _result(settings, state, sets, trained_on, scores, differences, phases)
-    result["fine_tuning"] = asdict(comparison) if comparison else None
+    result = _result(settings, state, sets, trained.n, scores, differences, phases)
+    result["fine_tuning"] = asdict(trained.comparison) if trained.comparison else None
+    result["accept"] = trained.accept
     result["workers"] = workers.count
     with written_whole(folder / "report.html") as part:
         report.write_report(result, folder, part)
@@ -194,8 +206,7 @@ def _train(
     reporter: Reporter,
     say: Say,
     workers: Workers,
-) -> tuple[State, int, Comparison | None]:
-    """The trained state, how many images it was trained on, and the start compared with it."""
+) -> _Trained:
     checkpoint = folder / CHECKPOINT
     recipe = settings.recipe
     if checkpoint.is_file():
@@ -228,21 +239,24 @@ def _train(
         model = reader.Reader(settings.teacher, max(1, settings.threads // workers.count))
         say(f"teacher: {model.path}")
         teacher = model.probabilities
-    state = train(train_set, held, state, reporter, checkpoint, workers, teacher)
+    state = train(train_set, held, state, reporter, checkpoint, workers, teacher, sets.nondigits)
     if start is None or held is None:
-        return state, len(train_set), None
+        accept = 0.0
+        if held is not None and recipe.nondigit_share:
+            accept = accept_level(state.evaluated, *as_tensors(held))
+        return _Trained(state, len(train_set), None, accept)
     comparison = keep_better(state, start, as_tensors(held))
     say(
         f"validation: {comparison.start_accuracy:.2%} before, {comparison.end_accuracy:.2%} after; "
         + ("kept what was trained" if comparison.kept == "end" else "no better: kept the start")
     )
-    return state, len(train_set), comparison
+    return _Trained(state, len(train_set), comparison, 0.0)
 
 
 def _export(
     folder: Path,
     settings: RunSettings,
-    state: State,
+    trained: _Trained,
     sets: DigitSets,
     answers: NDArray[np.float32],
 ) -> dict[str, float]:
@@ -250,6 +264,7 @@ def _export(
     # Keras takes seconds to import; a run that fails before this need not wait for it.
     from inkdigits.exports.keras import build_keras, keras_probabilities, save_keras
 
+    state = trained.state
     network = NETWORKS[settings.recipe.network]
     weights = _arrays(weights_of(state.evaluated))
     best = _arrays(state.best_accuracy) if state.best_accuracy is not None else weights
@@ -259,6 +274,7 @@ def _export(
         "inkdigits.data": sets.name,
         "inkdigits.data_sha256": sets.train.sha256,
         "inkdigits.commit": str(machine.describe()["commit"]),
+        ACCEPT: f"{trained.accept:.4f}",
     }
     save_onnx(network, weights, folder / ONNX_MODEL, about)
     final = build_keras(network, weights, "mnist_cnn")

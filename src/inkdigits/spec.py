@@ -25,6 +25,8 @@ MEAN, STD = 0.0, 1.0
 CLASS_NAMES = tuple("0123456789")
 N_CLASSES = len(CLASS_NAMES)
 
+ACCEPT = "inkdigits.accept"  # metadata: the confidence from which an answer is accepted
+
 INPUT_NAME, OUTPUT_NAME = "digits", "probabilities"
 
 
@@ -55,3 +57,19 @@ def check_metadata(found: Mapping[str, str], model_name: str) -> None:
                 f"{model_name} says {key} is {found[key]!r}, this program feeds {wanted!r}; "
                 "train it again with this version: inkdigits train"
             )
+
+
+def accept_from(found: Mapping[str, str], model_name: str) -> float:
+    """The confidence from which a model's answers are accepted, in [0, 1].
+
+    found: a model file's metadata; a model that states none accepts everything.
+    Raises ModelError if it states no number in that range.
+    """
+    stated = found.get(ACCEPT, "0")
+    try:
+        accept = float(stated)
+    except ValueError:
+        accept = -1.0
+    if not 0 <= accept <= 1:
+        raise ModelError(f"{model_name} says {ACCEPT} is {stated!r}, wanted a number from 0 to 1")
+    return accept

@@ -3,7 +3,7 @@ import pytest
 
 from inkdigits.errors import PictureError
 from inkdigits.picture.ground import ground_value, ink_is_dark
-from inkdigits.picture.ink import find_ink, otsu_threshold
+from inkdigits.picture.ink import check_contrast, find_ink, otsu_threshold
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_speck_is_left_out_and_a_detached_bar_is_kept():
 @pytest.mark.parametrize("grey", [0.0, 0.5, 1.0])
 def test_one_colour_is_an_error_that_says_so(grey):
     with pytest.raises(PictureError, match="all one colour"):
-        find_ink(np.full((60, 80), grey, np.float32))
+        check_contrast(np.full((60, 80), grey, np.float32))
 
 
 def test_a_soft_edged_array_keeps_its_grey_levels(sample):

@@ -6,7 +6,7 @@ from PIL import Image
 
 from inkdigits.errors import PictureError
 from inkdigits.picture import digit_array
-from inkdigits.picture.open import MAX_SIDE, open_grey
+from inkdigits.picture.open import MAX_SIDE, open_picture
 
 
 def encoded(image, kind, **options):
@@ -80,7 +80,7 @@ def test_paths_bytes_images_and_arrays_are_the_same_picture(tmp_path, drawing):
 
 @pytest.mark.parametrize("size", [(4000, 3000), (28, 400), (10, 10), (1, 50), (1000, 1)])
 def test_any_size_comes_out_bounded(size):
-    grey = open_grey(Image.effect_noise(size, 80))
+    grey = open_picture(Image.effect_noise(size, 80)).grey
     assert max(grey.shape) == min(MAX_SIDE, max(size))
     assert grey.min() >= 0
     assert grey.max() <= 1
@@ -97,28 +97,28 @@ def test_any_size_comes_out_bounded(size):
 )
 def test_what_is_no_picture_is_one_clear_error(data, message):
     with pytest.raises(PictureError, match=message):
-        open_grey(data)
+        open_picture(data)
 
 
 def test_a_truncated_picture_is_an_error_at_any_length(drawing):
     data = encoded(drawing.convert("RGB"), "PNG")
     for length in range(1, len(data) - 20, 97):
         with pytest.raises(PictureError):
-            open_grey(data[:length])
+            open_picture(data[:length])
 
 
 def test_too_many_pixels_are_refused_before_decoding():
     large = encoded(Image.new("1", (8_001, 8_000)), "PNG")
     with pytest.raises(PictureError, match="is 8001x8000, over the limit of 64,000,000 pixels"):
-        open_grey(large)
+        open_picture(large)
     bomb = encoded(Image.new("1", (30_000, 30_000)), "PNG")
     with pytest.raises(PictureError, match="over the limit of 64,000,000 pixels"):
-        open_grey(bomb)
+        open_picture(bomb)
 
 
 def test_a_missing_file_is_named():
     with pytest.raises(PictureError, match=r"no/such\.png: cannot be read: No such file"):
-        open_grey("no/such.png")
+        open_picture("no/such.png")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_an_array_of_another_kind_is_refused(array, message):
 def test_a_tiff_of_nan_is_refused():
     data = encoded(Image.fromarray(np.full((30, 30), np.nan, np.float32)), "TIFF")
     with pytest.raises(PictureError, match="holds values that are no numbers"):
-        open_grey(data)
+        open_picture(data)
 
 
 def test_an_animation_is_read_by_its_first_frame(drawing):

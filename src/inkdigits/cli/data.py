@@ -58,3 +58,51 @@ def info(source: str) -> None:
         click.echo(f"{digits.name}: {len(digits):,} images from {digits.source}")
         click.echo(f"  of 0-9: {' '.join(map(str, counts))}")
         click.echo(f"  SHA-256 {digits.sha256}")
+
+
+@data.command("make")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--data", "source", default="mnist", show_default=True, help="As for train.")
+@click.option("--digits", default=60_000, show_default=True, help="How many to make.")
+@click.option("--nondigits", default=15_000, show_default=True, help="Letters, scribbles, ...")
+@click.option("--seed", default=0, show_default=True, help="One seed, one set, bit for bit.")
+@click.option(
+    "--add",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="More labelled pictures of any size: x (N, H, W) uint8, y (N,).",
+)
+def make(
+    file: Path, source: str, digits: int, nondigits: int, seed: int, add: tuple[Path, ...]
+) -> None:
+    """Make digits as pictures show them: other hands and pens, photos, drawings; and non-digits.
+
+    FILE.npz then holds the source's digits, the made ones and the source's test set.
+
+    \b
+    Example:
+      inkdigits data make made.npz
+      inkdigits train --recipe pictures --data made.npz
+    """
+    if file.suffix != ".npz":
+        raise click.UsageError(f"{file}: wanted a name that ends in .npz")
+
+    from inkdigits.data import load
+    from inkdigits.data.tables import write_npz
+    from inkdigits.training.made import made_from
+
+    sets = load(source, advance)
+    made = made_from(
+        sets,
+        digits,
+        nondigits,
+        seed,
+        lambda done, total: advance("making digits", done, total),
+        add,
+    )
+    write_npz(made, file)
+    click.echo(
+        f"{file}: {len(made.train):,} training digits, {len(made.train) - len(sets.train):,} of "
+        f"them made, {len(made.nondigits):,} non-digits, {len(made.test):,} test digits"
+    )

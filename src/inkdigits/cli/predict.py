@@ -6,12 +6,20 @@ import json
 import sys
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from inkdigits.cli.console import say
 from inkdigits.errors import PictureError
+
+if TYPE_CHECKING:
+    from inkdigits.reader import Reader
+
+MOST_EXPLAINED = 50  # pictures on one page: more is 13,000 pixels high
 
 
 @click.command()
@@ -19,17 +27,34 @@ from inkdigits.errors import PictureError
 @click.option("--model", help="A run folder or an .onnx file.  [default: the shipped model]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line a picture.")
 @click.option("--top", type=click.IntRange(1, 10), default=1, help="Show the K most probable.")
-def predict(pictures: tuple[str, ...], model: str | None, as_json: bool, top: int) -> None:
+@click.option("--accept-all", is_flag=True, help="Give the best guess where it is doubtful, too.")
+@click.option(
+    "--explain",
+    type=click.Path(path_type=Path),
+    metavar="OUT.png",
+    help=f"Draw why each was read as it was, {MOST_EXPLAINED} pictures at most.",
+)
+def predict(
+    pictures: tuple[str, ...],
+    model: str | None,
+    as_json: bool,
+    top: int,
+    accept_all: bool,
+    explain: Path | None,
+) -> None:
     """Read the digit in each picture, in the order given; a folder is read by name.
 
     \b
     Example:
       inkdigits predict photo.jpg drawings/
       inkdigits predict --json --model runs/mine photo.jpg
+      inkdigits predict --explain why.png photo.jpg
     """
     from inkdigits.reader import Reader
 
     reader = Reader(model)
+    if explain:
+        _explain(list(islice(_picture_files(pictures), MOST_EXPLAINED)), reader, explain)
     failed = 0
     names: deque[str] = deque()
 
@@ -40,18 +65,42 @@ def predict(pictures: tuple[str, ...], model: str | None, as_json: bool, top: in
 
     # A short batch on a terminal shows lines as they come; a pipe wants throughput.
     results = reader.read_many(opened(), batch=16 if sys.stdout.isatty() else 512)
-    for found in results:
+    for result in results:
         name = names.popleft()
-        if isinstance(found, PictureError):
-            say(f"error: {found}" if name in str(found) else f"error: {name}: {found}")
+        if isinstance(result, PictureError):
+            say(f"error: {result}" if name in str(result) else f"error: {name}: {result}")
             failed += 1
-        elif as_json:
+            continue
+        found = replace(result, accepted=True, reason="") if accept_all else result
+        if as_json:
             click.echo(json.dumps({"file": name, **found.to_dict()}, ensure_ascii=False))
-        else:
+        elif found.accepted:
             likely = "   ".join(f"{digit} {share:7.2%}" for digit, share in found.top(top))
             click.echo(f"{likely}   {name}")
+        else:
+            guess = "   ".join(f"{digit} {share:.2%}" for digit, share in found.top(top))
+            click.echo(f"?  {found.reason}, best guess {guess}   {name}")
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def _explain(names: list[str], reader: Reader, path: Path) -> None:
+    from PIL import Image
+
+    from inkdigits import explain
+    from inkdigits.picture import see
+
+    rows = []
+    for name in names:
+        try:
+            seen = see(name)
+        except PictureError:
+            continue  # said where it is read
+        with Image.open(name) as picture:
+            picture.load()
+            rows.append(explain.Row(name, picture, seen, reader.read_seen([seen])[0]))
+    if rows:
+        explain.draw(rows, reader, path)
 
 
 def _picture_files(given: tuple[str, ...]) -> Iterator[str]:

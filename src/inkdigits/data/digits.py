@@ -6,7 +6,7 @@ In: arrays. Out: Digits (one set) and DigitSets (training and test). Checks them
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -68,12 +68,24 @@ class DigitSets:
     """A training and a test set of one source.
 
     notice: what a reader of any number made from it must be told, or "" if there is nothing.
+    nondigits: (M, 28, 28) uint8, ink 255: letters, scribbles and the like to learn to be unsure of.
     """
 
     train: Digits
     test: Digits
     name: str
     notice: str = ""
+    nondigits: NDArray[np.uint8] = field(
+        default_factory=lambda: np.empty((0, SIDE, SIDE), np.uint8)
+    )
+
+    def __post_init__(self) -> None:
+        found = self.nondigits
+        if found.ndim != 3 or found.shape[1:] != (SIDE, SIDE) or found.dtype != np.uint8:
+            raise DataError(
+                f"{self.name}: nondigits are {found.dtype} {found.shape}, "
+                f"wanted uint8 (M, {SIDE}, {SIDE})"
+            )
 
 
 def check_labels(labels: NDArray[np.integer[Any]], source: str) -> None:

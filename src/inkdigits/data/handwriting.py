@@ -16,9 +16,13 @@ LARGE = 112  # pixels: the frame that strokes are remade in, 4 times MNIST's
 _PIXEL = LARGE / 28
 _OWN_PEN = 0.3  # share of digits that keep the pen they were written with
 _THICKEST = 4.5  # pixels of 28
-_HABITS = {1: (("nose", 0.5), ("foot", 0.25)), 7: (("bar", 0.4), ("serif", 0.3))}
-_BLOCK = 0.12  # share that is stretched to fill a square, as some forms' readers store digits
-_GAP = 0.08  # share written with a pen that skipped once
+_HABITS = {
+    1: (("nose", 0.6), ("foot", 0.25)),
+    7: (("bar", 0.45), ("serif", 0.4), ("foot", 0.1)),
+}
+_BLOCK, _BLOCK_OF_ONES = 0.1, 0.25  # shares that are stretched, as some forms' readers store digits
+_NARROWEST = 0.45  # a stretched digit's width over its height, up to a square
+_GAP = 0.04  # share written with a pen that skipped once
 # Shifts that bring each of a pixel's eight neighbours onto it, clockwise from the one above.
 _CLOCKWISE = ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1))
 
@@ -37,13 +41,7 @@ def rewritten(
     """
     large = Image.fromarray(digit).resize((LARGE, LARGE), Image.Resampling.BICUBIC)
     mask = np.asarray(large) > 110
-    inside = ndimage.distance_transform_edt(mask)
-    if random.random() < _OWN_PEN:
-        width = 2 * float(np.median(inside[thinned(mask)]))
-        depth = inside - ndimage.distance_transform_edt(~mask)
-    else:
-        width = random.uniform(thinnest, _THICKEST) * _PIXEL
-        depth = width / 2 - ndimage.distance_transform_edt(~thinned(mask))
+    depth, width = pen_drawn(mask, random, thinnest)
     for habit, share in _HABITS.get(label, ()):
         if random.random() < share:
             depth = np.maximum(depth, width / 2 - _distance(*_HABIT_LINES[habit](mask, random)))
@@ -51,7 +49,24 @@ def rewritten(
         y, x = random.choice(np.argwhere(mask))
         depth = np.minimum(depth, _distance((y, x), (y, x)) - random.uniform(0.5, 1.0) * width)
     strokes = np.clip(depth + 0.5, 0, 1).astype(np.float32)
-    return _filling_a_square(strokes) if random.random() < _BLOCK else strokes
+    if random.random() < (_BLOCK_OF_ONES if label == 1 else _BLOCK):
+        strokes = _stretched(strokes, random.uniform(_NARROWEST, 1))
+    return strokes
+
+
+def pen_drawn(
+    mask: Mask, random: np.random.Generator, thinnest: float
+) -> tuple[NDArray[np.float64], float]:
+    """The shape with its own or another pen: how deep in the ink each pixel lies, and the width.
+
+    mask: (112, 112) bool. Depths are pixels, below 0 on paper.
+    """
+    inside = ndimage.distance_transform_edt(mask)
+    if random.random() < _OWN_PEN:
+        width = 2 * float(np.median(inside[thinned(mask)]))
+        return inside - ndimage.distance_transform_edt(~mask), width
+    width = random.uniform(thinnest, _THICKEST) * _PIXEL
+    return width / 2 - ndimage.distance_transform_edt(~thinned(mask)), width
 
 
 def thinned(mask: Mask) -> Mask:
@@ -77,12 +92,12 @@ def _nose(mask: Mask, random: np.random.Generator) -> tuple[Point, Point]:
     """The upstroke of a 1, from its top down to the left."""
     top, _, height = _extent(mask)
     x = _middle(mask, top)
-    length, angle = random.uniform(0.2, 0.65) * height, np.radians(random.uniform(25, 70))
+    length, angle = random.uniform(0.2, 0.6) * height, np.radians(random.uniform(20, 52))
     return (top, x), (top + length * np.cos(angle), x - length * np.sin(angle))
 
 
 def _foot(mask: Mask, random: np.random.Generator) -> tuple[Point, Point]:
-    """The line that a 1 stands on."""
+    """The line that a 1, at times a 7, stands on."""
     _, bottom, height = _extent(mask)
     x, half = _middle(mask, bottom), random.uniform(0.15, 0.35) * height
     return (bottom, x - half), (bottom, x + half)
@@ -102,7 +117,7 @@ def _serif(mask: Mask, random: np.random.Generator) -> tuple[Point, Point]:
     part = mask[int(top) : int(top + height / 3)]
     x = int(np.flatnonzero(part.any(0))[0])
     y = top + float(np.flatnonzero(part[:, x]).mean())
-    return (y, x + 2.0), (y + random.uniform(0.08, 0.25) * height, x + random.uniform(-4, 4))
+    return (y, x + 2.0), (y + random.uniform(0.08, 0.4) * height, x + random.uniform(-6, 12))
 
 
 _HABIT_LINES = {"nose": _nose, "foot": _foot, "bar": _bar, "serif": _serif}
@@ -129,9 +144,13 @@ def _distance(a: Point, b: Point) -> NDArray[np.float64]:
     return np.asarray(np.hypot(y - a[0] - along * dy, x - a[1] - along * dx))
 
 
-def _filling_a_square(strokes: Strokes) -> Strokes:
+def _stretched(strokes: Strokes, shape: float) -> Strokes:
+    """As wide as `shape` times its height, in MNIST's 20 of 28."""
     rows, columns = np.flatnonzero(strokes.any(1)), np.flatnonzero(strokes.any(0))
     box = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    side = LARGE * 5 // 7  # MNIST's 20 of 28
-    square = Image.fromarray(box).resize((side, side), Image.Resampling.BILINEAR)
-    return np.asarray(np.pad(np.asarray(square), (LARGE - side) // 2), np.float32)
+    height, width = LARGE * 5 // 7, max(1, round(LARGE * 5 / 7 * shape))
+    part = Image.fromarray(box).resize((width, height), Image.Resampling.BILINEAR)
+    frame = np.zeros((LARGE, LARGE), np.float32)
+    top, left = (LARGE - height) // 2, (LARGE - width) // 2
+    frame[top : top + height, left : left + width] = np.asarray(part)
+    return frame

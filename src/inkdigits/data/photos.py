@@ -1,6 +1,6 @@
-"""Pictures such as people have, made from digits whose label is known: photos and drawings.
+"""Pictures such as people have, made from strokes that are known: photos and drawings.
 
-In: (28, 28) uint8 digits and a random generator. Out: PIL images. What a pen, paper, light, a
+In: (112, 112) strokes (`handwriting`) and a random generator. Out: PIL images. What paper, light, a
 camera and a file format do to a digit is drawn at random for each picture: pen and pencil, ruled
 and squared paper, shadows, slanted views, blur, noise, JPEG; brushes, colours and transparent
 grounds for drawings. Nothing here knows how pictures are read.
@@ -9,14 +9,13 @@ grounds for drawings. Nothing here knows how pictures are read.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from inkdigits.data.handwriting import LARGE, rewritten
+from inkdigits.data.handwriting import LARGE, Strokes
 
 Array = NDArray[np.float32]
 
@@ -33,12 +32,15 @@ _PAPERS = (  # colour in [0, 1]
 )  # fmt: skip
 
 
-def photo(digit: NDArray[np.uint8], label: int, random: np.random.Generator) -> Image.Image:
-    """A photo or scan of the digit written on paper, 160 to 800 pixels wide, RGB."""
+def photographed(strokes: Strokes, random: np.random.Generator) -> Image.Image:
+    """A photo or scan of the strokes written on paper, 160 to 800 pixels wide, RGB.
+
+    strokes: (112, 112) float32, ink 1; without ink the page is blank.
+    """
     width = int(random.integers(160, 800))
     height = int(width * random.uniform(0.6, 1.4))
     size = min(width, height) * random.uniform(0.2, 0.8)  # of the digit's frame
-    strokes = _on_canvas(rewritten(digit, label, random), height, width, size, random)
+    canvas = _on_canvas(strokes, height, width, size, random)
     ink_name = random.choice(list(_INKS), p=[share for _, share in _INKS.values()])
     ink = np.array(_INKS[ink_name][0]) + random.normal(0, 0.03, 3)
     paper = np.array(_PAPERS[random.integers(len(_PAPERS))]) + random.normal(0, 0.02, 3)
@@ -52,7 +54,7 @@ def photo(digit: NDArray[np.uint8], label: int, random: np.random.Generator) -> 
     opacity: Array | float = random.uniform(0.75, 1.0)
     if ink_name == "pencil":
         opacity = random.uniform(0.55, 0.95) + 0.25 * _grain(height, width, 1, random)
-    cover = np.clip(strokes * opacity, 0, 1)[..., None]
+    cover = np.clip(canvas * opacity, 0, 1)[..., None]
     page = page * (1 - cover) + ink * cover
     page *= _light(height, width, random)[..., None]
     page = ndimage.gaussian_filter(page, (*[random.uniform(0, 0.012) * size] * 2, 0))
@@ -62,11 +64,14 @@ def photo(digit: NDArray[np.uint8], label: int, random: np.random.Generator) -> 
     return _as_jpeg(image, int(random.integers(25, 96)))
 
 
-def drawing(digit: NDArray[np.uint8], label: int, random: np.random.Generator) -> Image.Image:
-    """The digit drawn on a screen: any brush, colour, place and ground; L, RGB or RGBA."""
+def drawn(strokes: Strokes, random: np.random.Generator) -> Image.Image:
+    """The strokes drawn on a screen: any size, colour, place and ground; RGB or RGBA.
+
+    strokes: (112, 112) float32, ink 1.
+    """
     side = int(random.choice((28, 28, 32, 48, 64, 100, 200, 280, 400)))
     size = side * (random.uniform(0.75, 1.0) if side < 48 else random.uniform(0.25, 1.0))
-    strokes = _on_canvas(rewritten(digit, label, random, thinnest=0.3), side, side, size, random)
+    canvas = _on_canvas(strokes, side, side, size, random)
     dark_ground = random.random() < 0.5
     paper = np.full(3, 0.0 if dark_ground else 1.0)
     ink = np.full(3, 1.0 if dark_ground else 0.0)
@@ -75,21 +80,15 @@ def drawing(digit: NDArray[np.uint8], label: int, random: np.random.Generator) -
     if random.random() < 0.15:
         paper = np.clip(paper + random.uniform(-0.25, 0.25, 3), 0, 1)
     if random.random() < 0.5:
-        strokes = (strokes > 0.5).astype(np.float32)  # no soft edges
+        canvas = (canvas > 0.5).astype(np.float32)  # no soft edges
     if random.random() < 0.15:
-        alpha = np.rint(255 * strokes).astype(np.uint8)[..., None]
-        colour = np.broadcast_to(np.rint(255 * ink).astype(np.uint8), (*strokes.shape, 3))
+        alpha = np.rint(255 * canvas).astype(np.uint8)[..., None]
+        colour = np.broadcast_to(np.rint(255 * ink).astype(np.uint8), (*canvas.shape, 3))
         return Image.fromarray(np.concatenate([colour, alpha], 2))
-    cover = strokes[..., None]
+    cover = canvas[..., None]
     page = np.rint(255 * (paper * (1 - cover) + ink * cover)).astype(np.uint8)
     image = Image.fromarray(page)
     return _as_jpeg(image, 75) if random.random() < 0.15 else image
-
-
-KINDS: dict[str, Callable[[NDArray[np.uint8], int, np.random.Generator], Image.Image]] = {
-    "photo": photo,
-    "drawing": drawing,
-}
 
 
 def _on_canvas(
@@ -101,6 +100,8 @@ def _on_canvas(
     share = LARGE / size
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = share * turn @ np.array([[1, 0.0], [random.normal(0, 0.12), stretch]])
+    if not digit.any():
+        return np.zeros((height, width), np.float32)
     rows, columns = np.flatnonzero(digit.any(1)), np.flatnonzero(digit.any(0))
     half = size * max(rows[-1] - rows[0], columns[-1] - columns[0]) / LARGE / 2 * 1.15
     centre = np.array(

@@ -15,12 +15,14 @@ import numpy as np
 from inkdigits.data.digits import Digits, DigitSets
 from inkdigits.data.split import split_test
 from inkdigits.errors import DataError
+from inkdigits.files import written_whole
 from inkdigits.spec import N_PIXELS, SIDE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
+_NPZ_MORE = "nondigits"  # may be there: what is no digit, to learn to be unsure of
 
 
 def read_csv_sets(path: Path) -> DigitSets:
@@ -71,6 +73,7 @@ def read_npz(path: Path) -> DigitSets:
                     f"wanted {', '.join(_NPZ_KEYS)}"
                 )
             x_train, y_train, x_test, y_test = (arrays[key] for key in _NPZ_KEYS)
+            more = {_NPZ_MORE: arrays[_NPZ_MORE]} if _NPZ_MORE in arrays else {}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: not a readable NPZ file: {error}") from error
     for key, labels in (("y_train", y_train), ("y_test", y_test)):
@@ -80,7 +83,19 @@ def read_npz(path: Path) -> DigitSets:
         Digits(x_train, y_train, f"{path.stem} train", f"{path}:x_train"),
         Digits(x_test, y_test, f"{path.stem} test", f"{path}:x_test"),
         path.stem,
+        **more,
     )
+
+
+def write_npz(sets: DigitSets, path: Path) -> None:
+    """Write the sets as read_npz reads them, whole or not at all."""
+    with written_whole(path) as part:
+        np.savez_compressed(
+            part,
+            x_train=sets.train.images, y_train=sets.train.labels,
+            x_test=sets.test.images, y_test=sets.test.labels,
+            nondigits=sets.nondigits,
+        )  # fmt: skip
 
 
 def _header(path: Path) -> list[str]:

@@ -6,17 +6,57 @@ Knows nothing of models; imports numpy, scipy.ndimage and Pillow.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.picture.find import find_digit
+from inkdigits.picture.find import Found, find_digit
+from inkdigits.picture.ground import SMALL
+from inkdigits.picture.groups import side_by_side
 from inkdigits.picture.ink import check_contrast, find_ink
-from inkdigits.picture.open import Picture, open_grey
+from inkdigits.picture.open import Picture, open_picture
 from inkdigits.picture.place import place
+from inkdigits.picture.scale import scaled
 
-__all__ = ["Picture", "digit_array"]
+__all__ = ["Picture", "Seen", "digit_array", "see"]
 
-_CLOSE = 120  # pixels: a smaller picture was cut out around its digit
+_WORK = 400  # pixels: strokes are told from paper no better in a larger picture
+
+
+class Seen(NamedTuple):
+    """What was found in a picture."""
+
+    array: NDArray[np.float32]  # (28, 28), ink 1, paper 0
+    box: tuple[int, int, int, int]  # of the ink: left, top, right, bottom, pixels, upright
+    blank: bool  # nothing stands out of the paper's own grain; the array is a guess
+    several: bool  # two or more groups of strokes side by side
+
+
+def see(picture: Picture) -> Seen:
+    """The digit in one picture: its array and where it was.
+
+    Raises PictureError if the picture cannot be decoded, is over a limit, or is all one colour.
+    """
+    opened = open_picture(picture)
+    grey = opened.grey
+    check_contrast(grey)
+    height, width = grey.shape
+    found = Found(slice(0, height), slice(0, width), None, blank=False)
+    if max(grey.shape) > SMALL:
+        found = find_digit(grey)
+    part = grey[found.rows, found.columns]
+    share = min(1.0, _WORK / max(part.shape))
+    ink = find_ink(scaled(part, share) if share < 1 else part, found.dark)
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    x, y = opened.width / width, opened.height / height
+    box = (
+        round((found.columns.start + columns[0] / share) * x),
+        round((found.rows.start + rows[0] / share) * y),
+        round((found.columns.start + (columns[-1] + 1) / share) * x),
+        round((found.rows.start + (rows[-1] + 1) / share) * y),
+    )
+    return Seen(place(ink), box, found.blank, side_by_side(ink > 0))
 
 
 def digit_array(picture: Picture) -> NDArray[np.float32]:
@@ -24,9 +64,4 @@ def digit_array(picture: Picture) -> NDArray[np.float32]:
 
     Raises PictureError if it cannot be decoded, is over a limit, or holds no ink.
     """
-    grey = open_grey(picture)
-    if max(grey.shape) <= _CLOSE:
-        return place(find_ink(grey))
-    check_contrast(grey)
-    found = find_digit(grey)
-    return place(find_ink(grey[found.rows, found.columns], found.dark))
+    return see(picture).array

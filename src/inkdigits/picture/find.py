@@ -10,50 +10,52 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
-from inkdigits.picture.ground import Grey, above_ground, ground_value, ink_is_dark, is_even
+from inkdigits.picture.ground import above_ground, ground_value, ink_is_dark
 from inkdigits.picture.groups import EIGHT, PART_OF_BEST, Mask, group_weights
 from inkdigits.picture.lines import without_lines
+from inkdigits.picture.scale import Grey, scaled
 
 _SIDE = 256  # pixels of the copy that is searched: a digit is 10 or more of them
-_NOISE, _FAINT = 5, 0.015  # sds over the paper's noise, and share of its light: what may be ink
+_NOISE, _FAINT = 10, 0.015  # times the paper's own spread, and share of its light: what may be ink
 _FULL_MARK = 95  # percentile of what may be ink that counts as full ink
 _SEED, _PART = 0.6, 0.3  # of full ink: what a group must reach somewhere, and everywhere
 _JOIN = 0.02  # of the picture: strokes closer than that are one group
 _SURER = 4  # times the weight that speaks against the polarity told by the paper's grey
 _NEAR = 0.3  # of the digit's longer side: a part of it is no further away
 _MARGIN = 0.35  # of the box's longer side, on each side of it
+_CLOSE = 120  # pixels: a smaller picture was cut out around its digit
 _MOST = 0.75  # of the picture's width or height: a larger box is no closer look
 
 
 class Found(NamedTuple):
-    """The digit's surroundings, and whether its ink is darker than its paper."""
+    """The digit's surroundings, and whether its ink is darker than its paper, if that is known."""
 
     rows: slice
     columns: slice
-    dark: bool
+    dark: bool | None
+    blank: bool  # nothing stands out of the paper's own grain
 
 
 def find_digit(grey: Grey) -> Found:
-    """Rows and columns around the digit (all of them where nothing stands out), and its polarity.
+    """Rows and columns around the digit (all of them in a picture cut out closely), and polarity.
 
     grey: (H, W) float32 in [0, 1].
     """
     share = min(1.0, _SIDE / max(grey.shape))
-    size = (max(1, round(grey.shape[1] * share)), max(1, round(grey.shape[0] * share)))
-    small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
+    small = scaled(grey, share)
     dark = ink_is_dark(small, ground_value(small))
-    group = _best_group(small, dark)
-    if not is_even(small):
-        # A lamp's pool may reach further from the paper's grey than the ink does.
-        other = _best_group(small, not dark)
-        if other.weight > _SURER * group.weight:
-            group = other
+    group, other = _best_group(small, dark), _best_group(small, not dark)
+    # A lamp's pool may reach further from the paper's grey than the ink does.
+    if other.weight > _SURER * group.weight:
+        group = other
     height, width = grey.shape
+    whole = slice(0, height), slice(0, width)
     if group.weight == 0:
-        return Found(slice(0, height), slice(0, width), dark)
+        return Found(*whole, dark, blank=max(grey.shape) > _CLOSE)
+    if max(grey.shape) <= _CLOSE:
+        return Found(*whole, group.dark, blank=False)
     rows, columns = group.box
     margin = _MARGIN * max(rows.stop - rows.start, columns.stop - columns.start)
     rows, columns = (
@@ -61,8 +63,8 @@ def find_digit(grey: Grey) -> Found:
         for s, n in ((rows, height), (columns, width))
     )
     if rows.stop - rows.start > _MOST * height and columns.stop - columns.start > _MOST * width:
-        rows, columns = slice(0, height), slice(0, width)
-    return Found(rows, columns, group.dark)
+        rows, columns = whole
+    return Found(rows, columns, group.dark, blank=False)
 
 
 class _Group(NamedTuple):

@@ -7,14 +7,13 @@ under uneven light.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-Grey = NDArray[np.float32]
+from inkdigits.picture.scale import Grey, resized, scaled
 
 SMALL = 40  # pixels: up to this a picture is a drawn or cut-out digit on an even ground
 _EVEN, _EVEN_SHARE = 0.03, 0.5  # ground is even if half the picture is this close to its value
-_INK_OF_REST = 0.6  # share of what is off an even ground that is ink: over half its contrast
+_SHADE, _SHADE_SHARE = 0.06, 0.03  # paper off the ground's value, and share of the border it has
 _GROUND_SIDE = 100  # pixels of the copy on which an uneven ground is estimated
 _GROUND_WINDOW = 0.2  # of that side: wider than a pen's stroke, narrower than a shadow
 _DARKEST_PAPER = 0.15  # in a shadow; below it noise would be taken for ink
@@ -31,17 +30,13 @@ def above_ground(grey: Grey, dark: bool | None = None) -> Grey:
     if dark is None:
         dark = ink_is_dark(grey, ground)
     ink, ground = (1 - grey, 1 - ground) if dark else (grey, ground)
-    if max(grey.shape) <= SMALL or _is_even(ink - np.float32(ground)):
+    if max(grey.shape) <= SMALL:
         return np.asarray(np.clip(ink - np.float32(ground), 0, None))
     paper = uneven_ground(ink)
+    if _is_even(ink, ground, paper):
+        return np.asarray(np.clip(ink - np.float32(ground), 0, None))
     level = np.clip(ink - paper, 0, None)
     return np.asarray(level / np.maximum(1 - paper, _DARKEST_PAPER) if dark else level)
-
-
-def is_even(grey: Grey) -> bool:
-    """Whether one value is the paper of all the picture. grey: (H, W) float32 in [0, 1]."""
-    ground = ground_value(grey)
-    return _is_even((grey - np.float32(ground)) * (-1 if ink_is_dark(grey, ground) else 1))
 
 
 def ink_is_dark(grey: Grey, ground: float) -> bool:
@@ -72,17 +67,16 @@ def _border_median(values: Grey) -> float:
     return float(np.median(np.concatenate(edges)))
 
 
-def _is_even(ink: Grey) -> bool:
-    """Whether one value is the paper of all the picture. ink: above (or below) the guessed paper.
+def _is_even(ink: Grey, ground: float, paper: Grey) -> bool:
+    """Whether `ground` is the paper of all the picture, and `paper` differs only under thick ink.
 
-    Half the picture must lie close to that value, and what does not must be as good as all ink: a
-    drawing has little between paper and pen, a shadow lies between.
+    Half the picture must lie close to that value. What a window wider than a stroke still finds
+    above it is a shadow or a dark desk if it runs out of the picture, else a very thick pen.
     """
-    off = np.abs(ink) > _EVEN
-    if off.mean() > 1 - _EVEN_SHARE:
+    if np.mean(np.abs(ink - ground) < _EVEN) < _EVEN_SHARE:
         return False
-    rest = ink[off]
-    return len(rest) == 0 or float(np.mean(rest > rest.max() / 2)) > _INK_OF_REST
+    edges = np.concatenate((paper[0], paper[-1], paper[:, 0], paper[:, -1]))
+    return bool(np.mean(np.abs(edges - ground) > _SHADE) < _SHADE_SHARE)
 
 
 def uneven_ground(ink: Grey) -> Grey:
@@ -93,11 +87,9 @@ def uneven_ground(ink: Grey) -> Grey:
     Source: the top-hat transform, Meyer 1979; Gonzalez & Woods, Digital Image Processing, 9.8.
     """
     share = min(1.0, _GROUND_SIDE / max(ink.shape))
-    small = ndimage.zoom(ink, share, order=1, grid_mode=True, mode="nearest")
+    small = scaled(ink, share)
     smooth = ndimage.gaussian_filter(small, 1, mode="nearest")
     window = max(3, round(_GROUND_WINDOW * max(small.shape)))
     ground = ndimage.grey_opening(smooth, (window, window), mode="nearest")
     ground = ndimage.gaussian_filter(ground, 1, mode="nearest")
-    factors = (ink.shape[0] / small.shape[0], ink.shape[1] / small.shape[1])
-    full = ndimage.zoom(ground, factors, order=1, grid_mode=True, mode="nearest")
-    return np.asarray(full[: ink.shape[0], : ink.shape[1]], np.float32)
+    return resized(ground, *ink.shape)

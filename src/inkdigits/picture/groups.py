@@ -5,16 +5,20 @@ In: a mask of ink and how strong it is. Out: the mask of the digit alone.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inkdigits.picture.ground import SMALL, Grey
+from inkdigits.picture.ground import SMALL
+from inkdigits.picture.scale import Grey
 
 Mask = NDArray[np.bool_]
 
 EIGHT = np.ones((3, 3), bool)  # pixels that touch at a corner are joined
 _EDGE_WEIGHT = np.array((1.0, 0.3, 0.05))  # of a group by how many sides of the frame it touches
+_A_DIGIT, _A_HEIGHT = 0.25, 0.6  # of the largest group and the tallest: as good as a digit
 PART_OF_BEST = 0.12  # a group this share of the best one's weight belongs to the digit (a 5's bar)
 
 
@@ -56,3 +60,21 @@ def _sides_touched(labels: NDArray[np.int32], n: int) -> NDArray[np.int64]:
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         count[np.unique(edge)] += 1
     return count[1:]
+
+
+def side_by_side(mask: Mask) -> bool:
+    """Whether the strokes are two or more groups beside each other, each as good as a digit.
+
+    mask: (H, W) bool of the ink. A 5's bar lies over its body, and a speck is small.
+    """
+    labels, n = ndimage.label(mask, EIGHT)
+    if n < 2:
+        return False
+    sizes = np.bincount(labels.ravel())[1:]
+    boxes = [box for box, size in zip(ndimage.find_objects(labels), sizes, strict=True)
+             if size >= _A_DIGIT * sizes.max()]  # fmt: skip
+    tall = max(rows.stop - rows.start for rows, _ in boxes)
+    columns = sorted(
+        (part.start, part.stop) for rows, part in boxes if rows.stop - rows.start > _A_HEIGHT * tall
+    )
+    return any(b[0] >= a[1] for a, b in pairwise(columns))

@@ -27,30 +27,34 @@ def without_lines(mask: Mask) -> Mask:
 def _without_ruling(mask: Mask) -> Mask:
     """`mask` without the thin lines that run across the whole picture: ruled and squared paper.
 
-    Runs of ink longer than most strokes are joined into lines; a line that spans the picture goes
-    wherever it is alone. Where a stroke crosses it the ink reaches further up and down than the
-    line is thick, and stays. Source: run-length line removal, as in form processing (Yu & Jain
-    1996, "A generic system for form dropout").
+    A line goes wherever it is alone, or crosses another one. Where a stroke crosses it the ink
+    reaches further up and down than the line is thick, and stays. Source: run-length line removal,
+    as in form processing (Yu & Jain 1996, "A generic system for form dropout").
     """
-    cleared = mask.copy()
-    for view, result in ((mask, cleared), (mask.T, cleared.T)):
-        height, width = view.shape
-        runs = ndimage.binary_opening(
-            view, np.ones((1, max(_SHORT_RUN, round(_RUN * width))), bool)
-        )
-        if not runs.any():
-            continue
-        # Steps of a slanting line, and gaps in a faint one, are bridged.
-        labels, _ = ndimage.label(ndimage.binary_dilation(runs, np.ones((3, 9), bool)))
-        tall = _run_lengths(view)
-        for number, box in enumerate(ndimage.find_objects(labels), 1):
-            if box[1].stop - box[1].start < _SPAN * width:
-                continue
-            line = (labels[box] == number) & view[box]
-            thick = float(np.median(tall[box][line & runs[box]]))
-            if thick <= max(_THIN_LINE * height, _THIN_PIXELS):
-                result[box] &= ~(line & (tall[box] <= 2 * thick))
+    (along, alone), (up, alone_up) = _lines(mask), (part.T for part in _lines(mask.T))
+    cleared = mask & ~(alone | alone_up | (along & up))
     return cleared if cleared.any() else mask
+
+
+def _lines(mask: Mask) -> tuple[Mask, Mask]:
+    """Ink on the thin lines from left to right, and the part of it that no stroke crosses."""
+    height, width = mask.shape
+    line, alone = np.zeros_like(mask), np.zeros_like(mask)
+    # Runs of ink longer than most strokes; steps of a slanting line, and gaps, are bridged.
+    runs = ndimage.binary_opening(mask, np.ones((1, max(_SHORT_RUN, round(_RUN * width))), bool))
+    if not runs.any():
+        return line, alone
+    labels, _ = ndimage.label(ndimage.binary_dilation(runs, np.ones((3, 9), bool)))
+    tall = _run_lengths(mask)
+    for number, box in enumerate(ndimage.find_objects(labels), 1):
+        if box[1].stop - box[1].start < _SPAN * width:
+            continue
+        found = (labels[box] == number) & mask[box]
+        thick = float(np.median(tall[box][found & runs[box]]))
+        if thick <= max(_THIN_LINE * height, _THIN_PIXELS):
+            line[box] |= found
+            alone[box] |= found & (tall[box] <= 2 * thick)
+    return line, alone
 
 
 def _run_lengths(mask: Mask) -> NDArray[np.int64]:

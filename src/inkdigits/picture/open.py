@@ -1,6 +1,6 @@
 """The one safe way in: any picture to a grey image of bounded size.
 
-In: path, bytes, PIL image or array. Out: (H, W) float32 in [0, 1], longer side at most MAX_SIDE.
+In: path, bytes, PIL image or array. Out: grey values of bounded size.
 Checks limits before pixels are allocated; Pillow decodes.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ Picture = str | Path | bytes | Image.Image | NDArray[Any]
 
 MAX_PIXELS = 64_000_000  # 8000 x 8000; decoded in colour that is 256 MB
 MAX_BYTES = 100_000_000  # of a file; 64 million pixels of JPEG stay well under
-MAX_SIDE = 400  # finding ink needs no more: a digit then is 20 pixels or larger
+MAX_SIDE = 800  # a digit a fortieth of the picture then still is 20 pixels
 
 # Pillow opens far more; these are what cameras, scanners, phones and drawing programs write.
 # The last two make Pillow load all its decoders, so they are tried last.
@@ -29,11 +29,20 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 )
+_ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)  # EXIF's tag, and its values for a quarter turn
 _DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def open_grey(picture: Picture) -> NDArray[np.float32]:
-    """The picture as grey values: (H, W) float32, 0 black to 1 white, longer side <= MAX_SIDE.
+class Opened(NamedTuple):
+    """A picture's grey values, and its own size in pixels, upright."""
+
+    grey: NDArray[np.float32]  # (H, W), 0 black to 1 white, longer side at most MAX_SIDE
+    width: int
+    height: int
+
+
+def open_picture(picture: Picture) -> Opened:
+    """The picture's grey values.
 
     Turned as its EXIF says; the first frame of several; colour profiles ignored; transparency
     laid on the ground that makes the ink visible. Raises PictureError.
@@ -106,7 +115,7 @@ def _from_array(array: NDArray[Any]) -> Image.Image:
     return Image.fromarray(array[..., 0] if len(shape) == 3 and shape[2] == 1 else array)
 
 
-def _grey(image: Image.Image, name: str) -> NDArray[np.float32]:
+def _grey(image: Image.Image, name: str) -> Opened:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise PictureError(
@@ -115,7 +124,7 @@ def _grey(image: Image.Image, name: str) -> NDArray[np.float32]:
     if width * height == 0:
         raise PictureError(f"{name}: is {width}x{height}: it has no pixel")
     # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the time; does nothing for other formats.
-    image.draft(None, (2 * MAX_SIDE, 2 * MAX_SIDE))
+    image.draft(None, (MAX_SIDE, MAX_SIDE))
     if image.mode in _DEEP_MODES:
         image = _from_deep(image, name)
     if image.mode == "P" or (image.mode == "1" and "transparency" not in image.info):
@@ -125,11 +134,12 @@ def _grey(image: Image.Image, name: str) -> NDArray[np.float32]:
     has_alpha = image.mode in ("RGBA", "LA")
     if not has_alpha and image.mode not in ("L", "RGB"):
         image = image.convert("RGB")
+    if image.getexif().get(_ORIENTATION, 1) in _LYING:
+        width, height = height, width
     image = _small(ImageOps.exif_transpose(image))
     if has_alpha:
-        return _composed(image)
-    grey: NDArray[np.float32] = np.asarray(image.convert("L"), np.float32) / np.float32(255)
-    return grey
+        return Opened(_composed(image), width, height)
+    return Opened(np.asarray(image.convert("L"), np.float32) / np.float32(255), width, height)
 
 
 def _from_deep(image: Image.Image, name: str) -> Image.Image:

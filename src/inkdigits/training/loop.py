@@ -38,6 +38,7 @@ from inkdigits.training.workers import Workers
 # (N, 28, 28) float32 in [0, 1] to (N, 10) float32 probabilities.
 Teacher = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
+_ACCEPTED = 0.98  # share of the digits read right that are accepted
 _MAX_TEMPERATURE = 4.0  # and its inverse the least
 _EVALUATION_BATCH = 1_000  # images; larger only costs memory
 
@@ -60,6 +61,7 @@ def train(
     checkpoint: Path | None = None,
     workers: Workers = Workers(),  # noqa: B008  frozen
     teacher: Teacher | None = None,
+    nondigits: NDArray[np.uint8] | None = None,
 ) -> State:
     """Train from `state` to the recipe's end and give the state with the kept weights in place.
 
@@ -67,6 +69,7 @@ def train(
     checkpoint: rewritten after every epoch by the first worker.
     workers: each takes its share of every batch; the first alone evaluates, all hear its numbers.
     teacher: sees each batch as it was augmented; its answers are recipe.teacher_share of the truth.
+    nondigits: (M, 28, 28) uint8 that recipe.nondigit_share of a batch is drawn from and added.
     Raises TrainingError if the loss stops being a number; the last checkpoint is then whole.
     """
     recipe = state.recipe
@@ -75,12 +78,18 @@ def train(
             f"{len(train_set):,} training images are fewer than a batch of {recipe.batch_size}; "
             "set a smaller --batch-size"
         )
+    others = torch.from_numpy(nondigits)[:, None] if nondigits is not None else None
+    if recipe.nondigit_share and (others is None or not len(others)):
+        raise TrainingError(
+            f"nondigit_share is {recipe.nondigit_share:g} but the data hold no non-digits; "
+            "make some with inkdigits data make, or set it to 0"
+        )
     images, labels = as_tensors(train_set)
     held = as_tensors(validation_set) if validation_set is not None else None
     model = workers.wrapped(state.model)
     steps = recipe.epochs * (len(images) // recipe.batch_size)
     while state.epoch < recipe.epochs and not state.stopped:
-        row = _train_epoch(state, model, images, labels, steps, reporter, workers, teacher)
+        row = _train_epoch(state, model, images, labels, steps, reporter, workers, teacher, others)
         if held is not None:
             found = evaluate(state.evaluated, *held) if workers.is_first else (0.0, 0.0)
             val_loss, val_accuracy = workers.from_first(found)
@@ -120,6 +129,13 @@ def calibrate(model: nn.Sequential, images: Tensor, labels: Tensor) -> float:
     return temperature
 
 
+def accept_level(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """The confidence that all but a few of the digits read right reach; less is to be doubted."""
+    answers = torch.from_numpy(probabilities(model, images))
+    right = answers.argmax(1) == labels
+    return float(torch.quantile(answers.amax(1)[right], 1 - _ACCEPTED)) if right.any() else 0.0
+
+
 def as_tensors(digits: Digits) -> tuple[Tensor, Tensor]:
     """Images (N, 1, 28, 28) uint8 and labels (N,) int64."""
     images = torch.from_numpy(np.array(digits.images))[:, None]
@@ -148,6 +164,7 @@ def _train_epoch(
     reporter: Reporter,
     workers: Workers,
     teacher: Teacher | None,
+    nondigits: Tensor | None,
 ) -> Epoch:
     recipe, size = state.recipe, state.recipe.batch_size
     generator = _seed_epoch(state.seed, state.epoch)
@@ -161,14 +178,19 @@ def _train_epoch(
     start = time.perf_counter()
     for number in range(n_batches):
         index = workers.share(order[number * size : (number + 1) * size])
-        batch = _floats(images[index])
+        pixels = images[index]
+        if nondigits is not None and recipe.nondigit_share:
+            n_more = max(1, round(recipe.nondigit_share * len(index)))
+            more = torch.randint(len(nondigits), (n_more,), generator=generator)
+            pixels = torch.cat([pixels, nondigits[more]])
+        batch = _floats(pixels)
         if recipe.augments:
             batch = augment(batch, recipe, generator)
         rate = recipe.learning_rate * rate_share(recipe, state.step, steps)
         truth = _truth(labels[index], batch, recipe, teacher)
         loss, logits = _step(state, model, batch, truth, rate * state.plateau.multiplier)
         losses += loss
-        right += (logits.argmax(1) == labels[index]).float().mean().item()
+        right += (logits[: len(index)].argmax(1) == labels[index]).float().mean().item()
         done = (number + 1) * size
         spent = time.perf_counter() - start
         reporter.batch(state, done, n_batches * size, losses / (number + 1), done / spent)
@@ -188,16 +210,20 @@ def _train_epoch(
 def _truth(labels: Tensor, batch: Tensor, recipe: Recipe, teacher: Teacher | None) -> Tensor:
     """(N, 10) probabilities to learn: the smoothed labels, in part or all the teacher's answers.
 
+    What the batch holds beyond the labels is no digit: all ten are equally wrong there.
+    Source: Hendrycks et al. 2019, "Deep Anomaly Detection with Outlier Exposure".
+
     The teacher sees the very pixels the network sees, also where augmentation has made one digit
     look like another. Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network",
     with Beyer et al. 2022's rule that teacher and student see the same view.
     """
     smoothing = recipe.label_smoothing
     truth = F.one_hot(labels, N_CLASSES) * (1 - smoothing) + smoothing / N_CLASSES
-    if teacher is None:
-        return truth
-    answers = torch.from_numpy(teacher(batch[:, 0].clamp(0, 1).numpy()))
-    return torch.lerp(truth, answers, recipe.teacher_share)
+    if teacher is not None:
+        answers = torch.from_numpy(teacher(batch[: len(labels), 0].clamp(0, 1).numpy()))
+        truth = torch.lerp(truth, answers, recipe.teacher_share)
+    n_more = len(batch) - len(labels)
+    return F.pad(truth, (0, 0, 0, n_more), value=1 / N_CLASSES) if n_more else truth
 
 
 def _step(

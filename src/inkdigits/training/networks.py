@@ -108,17 +108,17 @@ def _compact(c1: int, c2: int, c3: int, c4: int, dropout: float = 0.0) -> tuple[
     )  # fmt: skip
 
 
-def _large() -> tuple[Layer, ...]:
+def _five(c1: int, c2: int, c3: int, c4: int, dropout: float) -> tuple[Layer, ...]:
     """28 → 24 → 12 → 8 → 4 → 2 pixels: nearly all its work is two wide 5x5 convolutions.
 
     Those run nearest to the processor's peak, where work on 24x24 pixels waits for memory.
     """
     return (
-        Conv(32, 5, bias=False), MaxPool(), Norm(), Relu(),
-        Conv(128, 5, bias=False), Norm(), Relu(),
-        Conv(160, 5, bias=False), Norm(), Relu(),
-        Conv(160, bias=False), Norm(), Relu(),
-        Flatten(), Dropout(0.3), Dense(N_CLASSES),
+        Conv(c1, 5, bias=False), MaxPool(), Norm(), Relu(),
+        Conv(c2, 5, bias=False), Norm(), Relu(),
+        Conv(c3, 5, bias=False), Norm(), Relu(),
+        Conv(c4, bias=False), Norm(), Relu(),
+        Flatten(), Dropout(dropout), Dense(N_CLASSES),
     )  # fmt: skip
 
 
@@ -128,5 +128,6 @@ NETWORKS: dict[str, Network] = {
     "tiny": Network(layers=_compact(16, 32, 32, 48), parameters=30_490),
     "compact": Network(layers=_compact(24, 48, 48, 64), parameters=62_658),
     "wide": Network(layers=_compact(48, 96, 96, 128, dropout=0.3), parameters=242_810),
-    "large": Network(layers=_large(), parameters=853_930),
+    "medium": Network(layers=_five(24, 56, 80, 80, dropout=0.1), parameters=207_970),
+    "large": Network(layers=_five(32, 128, 160, 160, dropout=0.3), parameters=853_930),
 }

@@ -39,6 +39,7 @@ class Recipe:
     weight_decay: float = 0.0  # AdamW's, times the learning rate
     label_smoothing: float = 0.0  # share of the truth spread over all ten classes
     teacher_share: float = 0.0  # of the truth that is the teacher's answer instead of the label
+    nondigit_share: float = 0.0  # of a batch, added to it: the data's non-digits, truth all ten
     average_decay: float = 0.0  # of the moving average of weights that is evaluated; 0 is off
     precision: Precision = "float32"  # bfloat16: convolutions and products; weights stay float32
     rotate: float = 0.0  # degrees either way
@@ -99,6 +100,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "weight_decay": (0, 10, "0 to 10"),
     "label_smoothing": (0, 0.9, "0 to 0.9"),
     "teacher_share": (0, 1, "0 (no teacher) to 1"),
+    "nondigit_share": (0, 1, "0 (none) to 1"),
     "average_decay": (0, 0.99999, "0 (off) to under 1"),
     "rotate": (0, 180, "0 to 180 degrees"),
     "scale": (0, 0.9, "0 to 0.9"),
@@ -193,6 +195,23 @@ RECIPES: dict[str, Recipe] = {
             rotate=15,
             scale=0.15,
             shear=0.2,
+            shift=2,
+            calibrate=True,
+        ),
+        # Digits as pictures show them, and what is no digit; the data come from `data make`.
+        Recipe(
+            name="pictures",
+            network="medium",
+            epochs=20,
+            batch_size=256,
+            learning_rate=6e-3,
+            schedule="one_cycle",
+            beta2=0.99,
+            nondigit_share=0.08,
+            precision="bfloat16",
+            rotate=10,
+            scale=0.1,
+            shear=0.15,
             shift=2,
             calibrate=True,
         ),

@@ -1,0 +1,101 @@
+"""What the Reader accepts: digits and what is none, through the picture path.
+
+    python benchmarks/doubt.py [--model RUN_OR_ONNX] [--fonts FOLDER ...]
+
+Of the field sets ($INKDIGITS_FIELD): the share of the digits read right that is accepted, and the
+expected calibration error. Of non-digits: the share accepted, by kind. --fonts names folders with
+handwriting fonts (Debian: fonts-breip, fonts-bwht, fonts-dkg-handwriting, fonts-femkeklaver,
+fonts-humor-sans, fonts-isabella, fonts-kristi, fonts-rufscript, in /usr/share/fonts); none of them
+is used in training, which takes Matplotlib's fonts.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from field import sets
+from PIL import Image, ImageDraw, ImageFont
+
+from inkdigits import Reader
+from inkdigits.data import load
+from inkdigits.data.handwriting import LARGE
+from inkdigits.data.nondigits import nondigit
+from inkdigits.data.photos import drawn, photographed
+from inkdigits.errors import PictureError
+from inkdigits.evaluation.scores import calibration_error
+
+N = 400  # pictures of each kind
+LETTERS = "ABCDEFGHJKLMNPQRTUVWXYacdefhijkmnprstuvwxyz"  # without O o I l S Z q g b
+SYMBOLS = "+=?&@#%*<>$!"
+SEED = 20_261  # of this benchmark; training sets are made with others
+
+
+def nondigits(fonts: list[Path]) -> Iterator[tuple[str, list[Image.Image]]]:
+    """Each kind's name and its pictures."""
+    random = np.random.default_rng(SEED)
+    nothing = np.zeros((LARGE, LARGE), np.float32)
+    yield "blank paper, photographed", [photographed(nothing, random) for _ in range(N)]
+    yield "noise", [Image.fromarray(random.integers(0, 256, (64, 64), np.uint8)) for _ in range(N)]
+    digits = load("mnist").train
+    held = digits.take(np.arange(50_000, 60_000), "held")
+    made = [nondigit(held.images, held.labels, random) for _ in range(N)]
+    yield "letters, signs, scribbles, pairs as in training", [drawn(s, random) for s in made]
+    yield "two digits side by side", [pair(held.images, random) for _ in range(N)]
+    for name, signs in (("letters", LETTERS), ("symbols", SYMBOLS)):
+        if fonts:
+            yield (
+                f"{name} in {len(fonts)} handwriting fonts",
+                [written(str(random.choice(list(signs))), fonts, random) for _ in range(N)],
+            )
+
+
+def pair(images: np.ndarray, random: np.random.Generator) -> Image.Image:
+    left, right = images[random.integers(len(images), size=2)]
+    canvas = np.zeros((60, 90), np.uint8)
+    canvas[16:44, 14:42] = left
+    at = int(random.integers(36, 46))
+    canvas[16:44, at : at + 28] = np.maximum(canvas[16:44, at : at + 28], right)
+    return Image.fromarray(255 - canvas)
+
+
+def written(sign: str, fonts: list[Path], random: np.random.Generator) -> Image.Image:
+    font = ImageFont.truetype(fonts[random.integers(len(fonts))], int(random.integers(60, 140)))
+    image = Image.new("L", (220, 220), 255)
+    ImageDraw.Draw(image).text((110, 110), sign, fill=20, font=font, anchor="mm")
+    return image
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model")
+    parser.add_argument("--fonts", type=Path, nargs="*", default=[])
+    args = parser.parse_args()
+    reader = Reader(args.model)
+    print("| field set | of those read right, accepted, % | calibration error, % |")
+    print("| --- | --- | --- |")
+    accepted = right = 0
+    for name, pictures, labels in sets(Path(os.environ["INKDIGITS_FIELD"])):
+        found = [f for f in reader.read_many(pictures) if not isinstance(f, PictureError)]
+        good = [f.accepted for f, label in zip(found, labels, strict=True) if f.digit == label]
+        probabilities = np.array([f.probabilities for f in found], np.float32)
+        error = calibration_error(labels.astype(np.uint8), probabilities)
+        print(f"| {name} | {100 * np.mean(good):.2f} | {100 * error:.2f} |", flush=True)
+        if not name.startswith("mnist"):
+            accepted, right = accepted + sum(good), right + len(good)
+    print(f"| all but MNIST | {100 * accepted / right:.2f} | |\n")
+    files = sorted(f for folder in args.fonts for f in folder.rglob("*.[to]tf"))
+    print("| no digit | n | accepted, % | reasons given |\n| --- | --- | --- | --- |")
+    for name, images in nondigits(files):
+        found = list(reader.read_many(images))
+        taken = [f for f in found if not isinstance(f, PictureError) and f.accepted]
+        reasons = [
+            "error" if isinstance(f, PictureError) else f.reason or "accepted" for f in found
+        ]
+        counts = ", ".join(f"{r} {reasons.count(r)}" for r in sorted(set(reasons)))
+        print(f"| {name} | {len(found)} | {100 * len(taken) / len(found):.1f} | {counts} |")
+
+
+if __name__ == "__main__":
+    main()

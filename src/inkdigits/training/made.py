@@ -1,0 +1,162 @@
+"""A training set made of digits that are known, as pictures of them come out of the picture path.
+
+In: DigitSets. Out: DigitSets with the source's own training digits, made ones behind them, its test
+set unchanged, and non-digits. Made digits are written in another hand; half of them then become a
+photo or a drawing, in which the picture path finds them again: what it leaves behind, networks
+have seen. A picture in which it finds nothing is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits import machine
+from inkdigits.data import Digits, DigitSets
+from inkdigits.data.digits import check_labels
+from inkdigits.data.handwriting import rewritten
+from inkdigits.data.nondigits import nondigit
+from inkdigits.data.photos import drawn, photographed
+from inkdigits.errors import ConfigError, DataError, PictureError
+from inkdigits.picture import digit_array
+from inkdigits.picture.place import place
+from inkdigits.spec import SIDE
+
+Advance = Callable[[int, int], None]  # (done, total)
+
+_PHOTO, _DRAWING = 0.25, 0.25  # shares of the made digits; the others are rewritten only
+_HAIRLINE = 0.3  # pixels of 28: the thinnest line of a drawing
+REPEATS = 4  # of added pictures, so that a thousand count among ten thousands
+_CHUNK = 250  # digits a worker makes at a time, a few seconds
+
+
+def made_from(
+    sets: DigitSets,
+    n_digits: int,
+    n_nondigits: int,
+    seed: int,
+    advance: Advance,
+    added: Sequence[Path] = (),
+) -> DigitSets:
+    """`sets` with `n_digits` made digits behind the training set and `n_nondigits` non-digits.
+
+    Each is a function of the seed and its number, whatever the number of cores. added: .npz files
+    of labelled pictures of any size, x (N, H, W) uint8 and y (N,) 0-9; as the picture path gives
+    them they stand behind the others, REPEATS times, and digits are made of them as well.
+    Raises ConfigError, or DataError if an added file cannot be read.
+    """
+    if n_digits < 0 or n_nondigits < 0 or seed < 0:
+        raise ConfigError(
+            f"asked for {n_digits} digits, {n_nondigits} non-digits, seed {seed}; "
+            "wanted 0 or more of each"
+        )
+    jobs = [
+        (what, seed, range(start, min(start + _CHUNK, n)))
+        for what, n in ((_digits, n_digits), (_nondigits, n_nondigits))
+        for start in range(0, n, _CHUNK)
+    ]
+    more = [_added(path) for path in added]
+    made: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = more * REPEATS
+    others: list[NDArray[np.uint8]] = [sets.nondigits]
+    train = sets.train
+    pool_images = np.concatenate([train.images, *(arrays for arrays, _ in made)])
+    pool_labels = np.concatenate([train.labels, *(labels for _, labels in made)])
+    # forkserver: a fork of a process that holds PyTorch's threads may hang.
+    with ProcessPoolExecutor(
+        machine.cores(), get_context("forkserver"), _begin, (pool_images, pool_labels)
+    ) as pool:
+        results = [pool.submit(what, seed, numbers) for what, seed, numbers in jobs]
+        for done, ((what, _, _), result) in enumerate(zip(jobs, results, strict=True), 1):
+            arrays, labels = result.result()
+            if what is _digits:
+                made.append((arrays, labels))
+            else:
+                others.append(arrays)
+            advance(done, len(jobs))
+    images = np.concatenate([train.images, *(arrays for arrays, _ in made)])
+    labels = np.concatenate([train.labels, *(labels for _, labels in made)])
+    name = f"{train.name} and {len(images) - len(train):,} made from it"
+    return DigitSets(
+        Digits(images, labels, name, train.source),
+        sets.test,
+        sets.name,
+        sets.notice,
+        np.concatenate(others),
+    )
+
+
+def _added(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            pictures, labels = file["x"], file["y"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise DataError(
+            f"{path}: {error}; wanted an .npz of x (N, H, W) uint8 and y (N,)"
+        ) from error
+    if len(pictures) != len(labels):
+        raise DataError(f"{path}: {len(pictures):,} pictures but {len(labels):,} labels")
+    check_labels(labels, str(path))
+    arrays, known = [], []
+    for picture, label in zip(pictures, labels, strict=True):
+        try:
+            arrays.append(digit_array(picture))
+        except PictureError:
+            continue
+        known.append(label)
+    return _pixels(arrays), np.array(known, np.uint8)
+
+
+_source: tuple[NDArray[np.uint8], NDArray[np.uint8]]  # of this worker
+
+
+def _begin(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
+    global _source  # noqa: PLW0603  a worker's copy of what all its jobs need
+    _source = images, labels
+
+
+def _digits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    images, labels = _source
+    arrays, made = [], []
+    for number in numbers:
+        random = np.random.default_rng([seed, 0, number])
+        chosen = int(random.integers(len(images)))
+        digit, label, kind = images[chosen], int(labels[chosen]), random.random()
+        try:
+            if kind < _PHOTO:
+                array = digit_array(photographed(rewritten(digit, label, random), random))
+            elif kind < _PHOTO + _DRAWING:
+                array = digit_array(drawn(rewritten(digit, label, random, _HAIRLINE), random))
+            else:
+                array = place(rewritten(digit, label, random))
+        except PictureError:
+            continue
+        arrays.append(array)
+        made.append(label)
+    return _pixels(arrays), np.array(made, np.uint8)
+
+
+def _nondigits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    arrays = []
+    for number in numbers:
+        random = np.random.default_rng([seed, 1, number])
+        strokes = nondigit(*_source, random)
+        try:
+            if random.random() < _PHOTO:
+                arrays.append(digit_array(photographed(strokes, random)))
+            else:
+                arrays.append(place(strokes))
+        except PictureError:
+            continue
+    return _pixels(arrays), np.empty(0, np.uint8)
+
+
+def _pixels(arrays: list[NDArray[np.float32]]) -> NDArray[np.uint8]:
+    if not arrays:
+        return np.empty((0, SIDE, SIDE), np.uint8)
+    return np.rint(255 * np.stack(arrays)).astype(np.uint8)

@@ -1,0 +1,100 @@
+"""Whatever comes in, a digit array or one clear error comes out."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from PIL import Image
+
+from inkdigits.errors import PictureError
+from inkdigits.picture import see
+
+
+def encoded(kind, **options):
+    page = np.full((60, 50), 230, np.uint8)
+    page[15:45, 22:27] = 20
+    file = io.BytesIO()
+    Image.fromarray(page).convert(options.pop("mode", "L")).save(file, kind, **options)
+    return file.getvalue()
+
+
+WHOLE = {
+    "png": encoded("PNG"),
+    "rgba": encoded("PNG", mode="RGBA"),
+    "jpeg": encoded("JPEG", mode="RGB"),
+    "gif": encoded("GIF"),
+    "bmp": encoded("BMP", mode="RGB"),
+    "tiff": encoded("TIFF", compression="tiff_lzw"),
+    "webp": encoded("WEBP", mode="RGB"),
+    "ppm": encoded("PPM"),
+}
+
+
+def array_or_error(picture):
+    try:
+        seen = see(picture)
+    except PictureError:
+        return
+    assert seen.array.shape == (28, 28)
+    assert seen.array.dtype == np.float32
+    assert np.isfinite(seen.array).all()
+    assert seen.array.min() >= 0
+    assert 0 < seen.array.max() <= 1
+    left, top, right, bottom = seen.box
+    assert 0 <= left < right
+    assert 0 <= top < bottom
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_the_whole_files_are_read(kind):
+    assert see(WHOLE[kind]).array.max() == 1
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.sampled_from(sorted(WHOLE)),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=8),
+    st.floats(0.3, 1),
+)
+def test_a_damaged_file_is_read_or_refused(kind, changes, kept):
+    data = bytearray(WHOLE[kind])
+    for place, value in changes:
+        data[int(place * (len(data) - 1))] = value
+    array_or_error(bytes(data[: int(kept * len(data))]))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused(data):
+    array_or_error(data)
+
+
+@settings(deadline=None, max_examples=150)
+@given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=70)))
+def test_any_grey_array_is_read_or_refused(array):
+    array_or_error(array)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.integers(1, 300),
+    st.integers(1, 300),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(["noise", "step", "dot", "frame"]),
+)
+def test_odd_pages_are_read_or_refused(height, width, seed, kind):
+    random = np.random.default_rng(seed)
+    page = np.full((height, width), random.integers(0, 256), np.uint8)
+    if kind == "noise":
+        page = random.integers(0, 256, (height, width)).astype(np.uint8)
+    elif kind == "step":
+        page[: height // 2] = random.integers(0, 256)
+    elif kind == "dot":
+        page[random.integers(height), random.integers(width)] = random.integers(0, 256)
+    else:
+        page[[0, -1]] = random.integers(0, 256)
+        page[:, [0, -1]] = page[0, 0]
+    array_or_error(page)

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkdigits import explain
+from inkdigits.picture import Seen, see
+from inkdigits.reader import Reader
+
+
+class Counts(Reader):
+    """Says that the probability of a 3 is the share of ink in row 10 to 14, column 6 to 10."""
+
+    def __init__(self):
+        pass
+
+    def probabilities(self, arrays):
+        found = np.zeros((len(arrays), 10), np.float32)
+        found[:, 3] = arrays[:, 10:15, 6:11].mean((1, 2))
+        return found
+
+
+def test_what_mattered_is_where_it_mattered():
+    lost = explain.occlusion(Counts(), np.ones((28, 28), np.float32), 3)
+    assert np.unravel_index(lost.argmax(), lost.shape) == (12, 8)
+    # A patch is 5 wide, so nothing further than 4 pixels off the square can matter.
+    outside = np.ones((28, 28), bool)
+    outside[6:19, 2:15] = False
+    assert np.abs(lost[outside]).max() == 0
+    # Only one patch covers all of the square; the pixel in its middle lies under 25.
+    covers = np.outer(*[[1, 2, 3, 4, 5, 4, 3, 2, 1]] * 2) / 25
+    assert lost[12, 8] == pytest.approx(covers[2:7, 2:7].mean(), abs=1e-6)
+
+
+def test_the_page_has_a_row_for_each_picture(tmp_path, seven):
+    reader = Reader()
+    picture = Image.fromarray(seven)
+    seen = see(picture)
+    assert isinstance(seen, Seen)
+    row = explain.Row("seven.png", picture, seen, reader.read_seen([seen])[0])
+    explain.draw([row, row], reader, tmp_path / "why.png")
+    page = np.asarray(Image.open(tmp_path / "why.png"))
+    half = page.shape[0] // 2
+    assert page.shape[1] > 900
+    assert np.ptp(page[:half]) == np.ptp(page[half:]) == 255
