@@ -99,7 +99,7 @@ def _draw_row(page: Image.Image, row: Row, reader: Reader, top: int) -> None:
 
 def _with_box(picture: Image.Image, seen: Seen) -> Image.Image:
     """The picture with the found ink's box, scaled into a panel."""
-    upright = ImageOps.exif_transpose(picture).convert("RGBA")
+    upright = ImageOps.exif_transpose(_shown(picture)).convert("RGBA")
     share = _PANEL / max(upright.size)
     size = (max(1, round(upright.width * share)), max(1, round(upright.height * share)))
     how = Image.Resampling.NEAREST if share > 1 else Image.Resampling.BOX
@@ -114,6 +114,15 @@ def _with_box(picture: Image.Image, seen: Seen) -> Image.Image:
     box = (x + left - 2, y + top - 2, x + right + 1, y + bottom + 1)
     ImageDraw.Draw(panel).rectangle(box, outline=_BOX, width=2)
     return panel.convert("RGB")
+
+
+def _shown(picture: Image.Image) -> Image.Image:
+    """The picture in a mode that is shown: 16-bit and float greys by their own range."""
+    if picture.mode[0] not in "IF":
+        return picture
+    values = np.asarray(picture, np.float32)
+    low, high = float(values.min()), float(values.max())
+    return Image.fromarray(np.rint((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8))
 
 
 def _enlarged(array: NDArray[np.float32]) -> Image.Image:
