@@ -19,6 +19,7 @@ from inkdigits.training.augment import augment
 from inkdigits.training.loop import _floats
 from inkdigits.training.models import build
 from inkdigits.training.networks import NETWORKS
+from inkdigits.training.precision import is_bfloat16
 from inkdigits.training.recipes import recipe
 
 STEPS = 60
@@ -75,7 +76,8 @@ def main() -> None:
         images = torch.randint(0, 256, (row.batch_size, 1, 28, 28), dtype=torch.uint8)
         labels = torch.randint(0, 10, (row.batch_size,))
         batch = _floats(images)
-        low = row.precision == "bfloat16"
+        low = is_bfloat16(row.precision)
+        precision = "bfloat16" if low else "float32"
 
         def step(model=model, batch=batch, labels=labels, optimizer=optimizer, low=low):
             with torch.autocast("cpu", torch.bfloat16, enabled=low):
@@ -101,7 +103,7 @@ def main() -> None:
         peak = peak_gflops(torch.bfloat16 if low else torch.float32)
         rate = work * row.batch_size / seconds / 1e9
         print(
-            f"\n{name}: network {row.network}, batch {row.batch_size}, {row.precision}, "
+            f"\n{name}: network {row.network}, batch {row.batch_size}, {precision}, "
             f"{torch.get_num_threads()} threads\n"
             f"  step {1000 * seconds:.2f} ms ({row.batch_size / seconds:,.0f} images/s), "
             f"fetching {1000 * fetch:.2f} ms, augmenting {1000 * moved * row.augments:.2f} ms\n"

@@ -32,6 +32,7 @@ from inkdigits.training.finetune import Comparison, keep_better, start_from
 from inkdigits.training.loop import Reporter, accept_level, as_tensors, probabilities, train
 from inkdigits.training.models import parameter_count
 from inkdigits.training.networks import NETWORKS
+from inkdigits.training.precision import is_bfloat16
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.state import State, Weights, fresh_state, load_state, weights_of
 from inkdigits.training.workers import Workers
@@ -340,6 +341,7 @@ def _result(
         "recipe": asdict(settings.recipe),
         "parameters": parameter_count(state.model),
         "seed": settings.seed,
+        "precision": "bfloat16" if is_bfloat16(settings.recipe.precision) else "float32",
         "threads": settings.threads,
         "teacher": settings.teacher,
         "data": about,

@@ -19,7 +19,15 @@ from inkdigits.training.recipes import RECIPES
 from inkdigits.training.state import load_state, load_weights
 
 # Small batches: the original's statistics, of momentum 0.99, need some 600 steps to settle.
-SETTINGS = {"epochs": 3, "batch_size": 16, "calibrate": False, "keep": "last"}
+# Teachers and non-digits change what is learnt, not what is saved.
+SETTINGS = {
+    "epochs": 3,
+    "batch_size": 16,
+    "calibrate": False,
+    "keep": "last",
+    "teacher_share": 0.0,
+    "nondigit_share": 0.0,
+}
 
 
 def main(folder: Path) -> None:

@@ -24,6 +24,7 @@ from inkdigits.data import Digits
 from inkdigits.errors import TrainingError
 from inkdigits.spec import N_CLASSES
 from inkdigits.training.augment import augment
+from inkdigits.training.precision import is_bfloat16
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.schedule import rate_share
 from inkdigits.training.state import (
@@ -231,7 +232,7 @@ def _step(
 ) -> tuple[float, Tensor]:
     recipe = state.recipe
     state.optimizer.param_groups[0]["lr"] = rate
-    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+    with torch.autocast("cpu", torch.bfloat16, enabled=is_bfloat16(recipe.precision)):
         logits = model(batch)
     loss = F.cross_entropy(logits.float(), truth)
     value = loss.item()
