@@ -42,12 +42,12 @@ def see(picture: Picture) -> Seen:
     grey = opened.grey
     check_contrast(grey)
     height, width = grey.shape
-    found = Found(slice(0, height), slice(0, width), None, blank=False)
+    found = Found(slice(0, height), slice(0, width), None, None, blank=False)
     if max(grey.shape) > SMALL:
         found = find_digit(grey)
     part = grey[found.rows, found.columns]
     share = min(1.0, _WORK / max(part.shape))
-    ink = find_ink(scaled(part, share) if share < 1 else part, found.dark)
+    ink = find_ink(scaled(part, share) if share < 1 else part, found.dark, found.strokes)
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     x, y = opened.width / width, opened.height / height
     box = (

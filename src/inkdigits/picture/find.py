@@ -30,11 +30,12 @@ _MOST = 0.75  # of the picture's width or height: a larger box is no closer look
 
 
 class Found(NamedTuple):
-    """The digit's surroundings, and whether its ink is darker than its paper, if that is known."""
+    """The digit's surroundings, and what is known of its ink already."""
 
     rows: slice
     columns: slice
-    dark: bool | None
+    dark: bool | None  # whether ink is darker than paper
+    strokes: Mask | None  # where they are, roughly, in a small copy of those surroundings
     blank: bool  # nothing stands out of the paper's own grain
 
 
@@ -53,9 +54,9 @@ def find_digit(grey: Grey) -> Found:
     height, width = grey.shape
     whole = slice(0, height), slice(0, width)
     if group.weight == 0:
-        return Found(*whole, dark, blank=max(grey.shape) > _CLOSE)
+        return Found(*whole, dark, None, blank=max(grey.shape) > _CLOSE)
     if max(grey.shape) <= _CLOSE:
-        return Found(*whole, group.dark, blank=False)
+        return Found(*whole, group.dark, group.strokes, blank=False)
     rows, columns = group.box
     margin = _MARGIN * max(rows.stop - rows.start, columns.stop - columns.start)
     rows, columns = (
@@ -64,18 +65,20 @@ def find_digit(grey: Grey) -> Found:
     )
     if rows.stop - rows.start > _MOST * height and columns.stop - columns.start > _MOST * width:
         rows, columns = whole
-    return Found(rows, columns, group.dark, blank=False)
+    within = tuple(slice(int(s.start * share), max(1, round(s.stop * share))) for s in (rows, columns))
+    return Found(rows, columns, group.dark, group.strokes[within], blank=False)
 
 
 class _Group(NamedTuple):
     weight: float
     box: tuple[slice, slice]
+    strokes: Mask
     dark: bool
 
 
 def _best_group(grey: Grey, dark: bool) -> _Group:
     """The group of strokes that most looks like the digit, if ink is dark or if it is light."""
-    nothing = _Group(0.0, (slice(0, 0), slice(0, 0)), dark)
+    nothing = _Group(0.0, (slice(0, 0), slice(0, 0)), np.zeros(grey.shape, bool), dark)
     level = above_ground(grey, dark)
     smooth = ndimage.gaussian_filter(level, 0.7)
     paper = float(np.median(smooth))
@@ -95,7 +98,9 @@ def _best_group(grey: Grey, dark: bool) -> _Group:
         return nothing
     boxes = ndimage.find_objects(labels)
     rows, columns = boxes[best]
-    weight = float(weights[best]) * _contrast(grey, labels == best + 1, rows, columns, dark)
+    strokes = labels == best + 1
+    stands_out = _contrast(grey, marked, strokes, (rows, columns), dark)
+    weight = float(weights[best]) * stands_out
     # A 5's bar or the rest of a broken stroke: large enough, and near.
     near = _NEAR * max(rows.stop - rows.start, columns.stop - columns.start)
     for i in np.flatnonzero(weights >= PART_OF_BEST * weights[best]):
@@ -103,20 +108,25 @@ def _best_group(grey: Grey, dark: bool) -> _Group:
         if _gap(y, rows) < near and _gap(x, columns) < near:
             rows = slice(min(rows.start, y.start), max(rows.stop, y.stop))
             columns = slice(min(columns.start, x.start), max(columns.stop, x.stop))
-    return _Group(weight, (rows, columns), dark)
+            strokes |= labels == i + 1
+    return _Group(weight, (rows, columns), strokes, dark)
 
 
-def _contrast(grey: Grey, group: Mask, rows: slice, columns: slice, dark: bool) -> float:
-    """How far the group stands out of what surrounds it, the right way; at least 0.
+def _contrast(
+    grey: Grey, marked: Mask, group: Mask, box: tuple[slice, slice], dark: bool
+) -> float:
+    """How far the group stands out of the paper around it, the right way; at least 0.
 
     Of a dark 0, the paper inside is a light group as well, but no lighter than the paper outside.
     """
-    height, width = grey.shape
-    top, bottom = max(0, rows.start - 2), min(height, rows.stop + 2)
-    left, right = max(0, columns.start - 2), min(width, columns.stop + 2)
-    around = grey[top:bottom, left:right]
-    edges = (around[0], around[-1], around[:, 0], around[:, -1])
-    gap = float(np.median(np.concatenate(edges)) - np.mean(grey[group]))
+    ring = np.zeros_like(group)
+    rows, columns = (slice(max(0, s.start - 2), s.stop + 2) for s in box)
+    ring[rows, columns] = True
+    ring[rows, columns][2:-2, 2:-2] = False
+    paper = ring & ~marked
+    if not paper.any():  # a form's lines all around
+        paper = ring
+    gap = float(np.median(grey[paper]) - np.mean(grey[group]))
     return max(0.0, gap if dark else -gap)
 
 

@@ -7,6 +7,7 @@ under uneven light.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from inkdigits.picture.scale import Grey, resized, scaled
@@ -16,15 +17,19 @@ _EVEN, _EVEN_SHARE = 0.03, 0.5  # ground is even if half the picture is this clo
 _SHADE, _SHADE_SHARE = 0.06, 0.03  # paper off the ground's value, and share of the border it has
 _GROUND_SIDE = 100  # pixels of the copy on which an uneven ground is estimated
 _GROUND_WINDOW = 0.2  # of that side: wider than a pen's stroke, narrower than a shadow
+_AROUND = 6  # pixels of that copy: how far around a blot the paper counts that lies under it
 _DARKEST_PAPER = 0.15  # in a shadow; below it noise would be taken for ink
 
 
-def above_ground(grey: Grey, dark: bool | None = None) -> Grey:
+def above_ground(
+    grey: Grey, dark: bool | None = None, strokes: NDArray[np.bool_] | None = None
+) -> Grey:
     """How much ink there is at each pixel: 0 on paper, at most 1; (H, W) float32.
 
     grey: (H, W) float32 in [0, 1]. On an even ground that is the difference to the paper; on an
     uneven one, dark ink is the share of the paper's own light that it swallows, so that a stroke is
     as strong in a shadow as beside it. dark: whether ink is darker than paper, where that is known.
+    strokes: (h, w) bool, any size: where the picture's ink is, roughly, where that is known.
     """
     ground = ground_value(grey)
     if dark is None:
@@ -32,7 +37,7 @@ def above_ground(grey: Grey, dark: bool | None = None) -> Grey:
     ink, ground = (1 - grey, 1 - ground) if dark else (grey, ground)
     if max(grey.shape) <= SMALL:
         return np.asarray(np.clip(ink - np.float32(ground), 0, None))
-    paper = uneven_ground(ink)
+    paper = uneven_ground(ink, strokes)
     if _is_even(ink, ground, paper):
         return np.asarray(np.clip(ink - np.float32(ground), 0, None))
     level = np.clip(ink - paper, 0, None)
@@ -79,17 +84,26 @@ def _is_even(ink: Grey, ground: float, paper: Grey) -> bool:
     return bool(np.mean(np.abs(edges - ground) > _SHADE) < _SHADE_SHARE)
 
 
-def uneven_ground(ink: Grey) -> Grey:
+def uneven_ground(ink: Grey, strokes: NDArray[np.bool_] | None = None) -> Grey:
     """The paper's own value at each pixel, where ink is the higher one.
 
     A grey opening (minimum, then maximum filter) wider than a stroke takes strokes off and leaves
-    shadows where they are, edges and all; it runs on a small, smoothed copy.
-    Source: the top-hat transform, Meyer 1979; Gonzalez & Woods, Digital Image Processing, 9.8.
+    shadows where they are, edges and all; it runs on a small, smoothed copy. Blots and thick pens
+    may be wider: under `strokes` the paper is no higher than what lies around them says.
+    Source: the top-hat transform, Meyer 1979; Gonzalez & Woods, Digital Image Processing, 9.8;
+    normalised convolution, Knutsson and Westin 1993.
     """
     share = min(1.0, _GROUND_SIDE / max(ink.shape))
     small = scaled(ink, share)
     smooth = ndimage.gaussian_filter(small, 1, mode="nearest")
     window = max(3, round(_GROUND_WINDOW * max(small.shape)))
     ground = ndimage.grey_opening(smooth, (window, window), mode="nearest")
+    if strokes is not None:
+        covered = resized(strokes.astype(np.float32), *small.shape) > 0
+        covered = ndimage.binary_dilation(covered, iterations=2)
+        weight = ndimage.gaussian_filter((~covered).astype(np.float32), _AROUND)
+        around = ndimage.gaussian_filter(np.where(covered, 0, ground), _AROUND)
+        known = covered & (weight > 1e-4)
+        ground[known] = np.minimum(ground, around / np.maximum(weight, 1e-4))[known]
     ground = ndimage.gaussian_filter(ground, 1, mode="nearest")
     return resized(ground, *ink.shape)

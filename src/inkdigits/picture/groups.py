@@ -19,6 +19,7 @@ Mask = NDArray[np.bool_]
 EIGHT = np.ones((3, 3), bool)  # pixels that touch at a corner are joined
 _EDGE_WEIGHT = np.array((1.0, 0.3, 0.05))  # of a group by how many sides of the frame it touches
 _A_DIGIT, _A_HEIGHT = 0.25, 0.6  # of the largest group and the tallest: as good as a digit
+_AMONG = 0.2  # share of a group's height and width that lies within the digit's
 PART_OF_BEST = 0.12  # a group this share of the best one's weight belongs to the digit (a 5's bar)
 
 
@@ -39,8 +40,12 @@ def digit_group(mask: Mask, level: Grey) -> Mask:
     weights = group_weights(labels * mask, level, n)
     sides = _sides_touched(labels, n)
     best = int(weights.argmax())
-    # Where the digit itself keeps clear of the frame, whatever touches it is no part of it.
-    kept = (weights >= PART_OF_BEST * weights[best]) & (sides <= sides[best])
+    # Where the digit itself keeps clear of the frame, what touches it is no part of it, unless it
+    # lies among the digit's strokes: a 4 whose top was cut off.
+    boxes = ndimage.find_objects(labels)
+    clear = sides <= sides[best]
+    clear |= (sides == 1) & [_overlap(box, boxes[best]) >= _AMONG for box in boxes]
+    kept = (weights >= PART_OF_BEST * weights[best]) & clear
     return np.isin(labels, np.flatnonzero(kept) + 1) & mask
 
 
@@ -52,6 +57,14 @@ def group_weights(labels: NDArray[np.int32], level: Grey, n: int) -> NDArray[np.
     # Squared: a soft, faint blot counts for less than a stroke of the same size.
     inks = np.bincount(labels.ravel(), np.square(level).ravel(), minlength=n + 1)[1:]
     return np.asarray(inks * _EDGE_WEIGHT[np.minimum(_sides_touched(labels, n), 2)])
+
+
+def _overlap(box: tuple[slice, slice], other: tuple[slice, slice]) -> float:
+    """How much of `box` lies within `other`, as a share of its height or width, the lesser."""
+    return min(
+        (min(a.stop, b.stop) - max(a.start, b.start)) / (a.stop - a.start)
+        for a, b in zip(box, other, strict=True)
+    )
 
 
 def _sides_touched(labels: NDArray[np.int32], n: int) -> NDArray[np.int64]:

@@ -22,14 +22,15 @@ _CUT = 0.9  # of Otsu's threshold: strokes' soft edges belong to them
 _FULL_INK = 80  # percentile of the ink's values that becomes 1
 
 
-def find_ink(grey: Grey, dark: bool | None = None) -> Grey:
+def find_ink(grey: Grey, dark: bool | None = None, strokes: Mask | None = None) -> Grey:
     """The digit's ink, 0 elsewhere, levelled so that the strokes reach 1.
 
     grey: (H, W) float32 in [0, 1]. dark: whether ink is darker than paper, where that is known.
+    strokes: (h, w) bool, any size: where the ink is, roughly, where that is known.
     Raises PictureError if no ink stands out.
     """
     small = max(grey.shape) <= SMALL
-    level = above_ground(grey, dark)
+    level = above_ground(grey, dark, strokes)
     paper, full = np.percentile(level, (_PAPER_SHARE, _INK_SHARE))
     if full - paper <= 0:
         paper, full = 0.0, float(level.max())

@@ -11,25 +11,23 @@ from scipy import ndimage
 
 Mask = NDArray[np.bool_]
 
-_RUN, _SHORT_RUN = 0.06, 12  # share of the picture, and pixels, of an unbroken run in a ruled line
-_SPAN = 0.85  # of the picture that a ruled line runs across
-_THIN_LINE, _THIN_PIXELS = 0.02, 2  # of the picture, or pixels: a thicker line is a stroke
-_LINE_ZONE = 0.15  # share of the picture, from each edge, where a form's line may lie
-_LINE_SHARE = 0.85  # of a row or column that is ink: longer than a stroke of a digit in its cell
+_RUN, _SHORT_RUN = 0.06, 8  # share of the picture, and pixels, of an unbroken run in a line
+_BRIDGED, _SHORT_GAP = 0.3, 9  # share of the picture, and pixels: a digit that crosses a line
+_EDGE, _FAR = 0.12, 0.25  # of the picture: one end of a line is that near the frame, and the other
+_COVER = 0.5  # of the columns between that have such runs
+_THIN, _THIN_PIXELS = 0.03, 3  # of the picture, or pixels: a thicker line is a stroke
+_ZONE, _ZONE_THIN = 0.15, 0.06  # a form's lines lie this near the frame, and may be thicker
 _TIGHT = 0.15  # share of ink from which a picture is a digit cut out closely, not a cell
 
 
 def without_lines(mask: Mask) -> Mask:
-    """`mask` without ruled lines and without a form's lines along its edges. mask: (H, W) bool."""
-    return _without_form_lines(_without_ruling(mask))
-
-
-def _without_ruling(mask: Mask) -> Mask:
-    """`mask` without the thin lines that run across the whole picture: ruled and squared paper.
+    """`mask` without the thin lines that run from one edge of the picture to the other.
 
     A line goes wherever it is alone, or crosses another one. Where a stroke crosses it the ink
-    reaches further up and down than the line is thick, and stays. Source: run-length line removal,
-    as in form processing (Yu & Jain 1996, "A generic system for form dropout").
+    reaches further up and down than the line is thick, and stays. A mask of which nothing is left
+    stays as it is: it was a drawing of one line. mask: (H, W) bool.
+    Source: run-length line removal, as in form processing (Yu & Jain 1996, "A generic system for
+    form dropout").
     """
     (along, alone), (up, alone_up) = _lines(mask), (part.T for part in _lines(mask.T))
     cleared = mask & ~(alone | alone_up | (along & up))
@@ -40,21 +38,39 @@ def _lines(mask: Mask) -> tuple[Mask, Mask]:
     """Ink on the thin lines from left to right, and the part of it that no stroke crosses."""
     height, width = mask.shape
     line, alone = np.zeros_like(mask), np.zeros_like(mask)
-    # Runs of ink longer than most strokes; steps of a slanting line, and gaps, are bridged.
-    runs = ndimage.binary_opening(mask, np.ones((1, max(_SHORT_RUN, round(_RUN * width))), bool))
+    tall = _run_lengths(mask)
+    # Of thin ink alone: a thick stroke has long runs too. Steps of a slanting line, and gaps that
+    # strokes leave, are bridged.
+    thin = mask & (tall <= _thickest(mask)[:, None])
+    runs = ndimage.binary_opening(thin, np.ones((1, max(_SHORT_RUN, round(_RUN * width))), bool))
     if not runs.any():
         return line, alone
-    labels, _ = ndimage.label(ndimage.binary_dilation(runs, np.ones((3, 9), bool)))
-    tall = _run_lengths(mask)
+    bridge = max(_SHORT_GAP, round(_BRIDGED * width))
+    labels, _ = ndimage.label(ndimage.binary_dilation(runs, np.ones((3, bridge), bool)))
     for number, box in enumerate(ndimage.find_objects(labels), 1):
-        if box[1].stop - box[1].start < _SPAN * width:
+        own = (labels[box] == number) & runs[box]
+        columns = np.flatnonzero(own.any(0)) + box[1].start
+        ends = columns[0], width - 1 - columns[-1]
+        far = min(ends) > _EDGE * width or max(ends) > _FAR * width
+        if far or len(columns) < _COVER * width:
             continue
         found = (labels[box] == number) & mask[box]
-        thick = float(np.median(tall[box][found & runs[box]]))
-        if thick <= max(_THIN_LINE * height, _THIN_PIXELS):
-            line[box] |= found
-            alone[box] |= found & (tall[box] <= 2 * thick)
+        thick = float(np.median(tall[box][own]))
+        line[box] |= found
+        alone[box] |= found & (tall[box] <= 2 * thick)
     return line, alone
+
+
+def _thickest(mask: Mask) -> NDArray[np.float64]:
+    """How thick a line may be in each row, pixels: thicker near the frame, where forms have theirs.
+
+    A digit cut out closely has strokes along its edges too; it is told by its share of ink.
+    """
+    height = len(mask)
+    rows = np.arange(height)
+    near = np.minimum(rows, height - 1 - rows) < _ZONE * height
+    share = np.where(near & (mask.mean() <= _TIGHT), _ZONE_THIN, _THIN)
+    return np.asarray(np.maximum(share * height, _THIN_PIXELS))
 
 
 def _run_lengths(mask: Mask) -> NDArray[np.int64]:
@@ -64,22 +80,3 @@ def _run_lengths(mask: Mask) -> NDArray[np.int64]:
     sizes = np.bincount(labels.ravel(), minlength=n + 1)
     sizes[0] = 0
     return np.asarray(sizes[labels])
-
-
-def _without_form_lines(mask: Mask) -> Mask:
-    """`mask` without the rows and columns near the frame that are ink nearly all along.
-
-    A cell's lines run along its edges; where a digit touches one, the two are a single group and
-    weighing groups cannot part them. A digit cut out closely has strokes along its edges too: it
-    is told by its share of ink, and stays as it is. So does a mask of which nothing else is left.
-    """
-    if mask.mean() > _TIGHT:
-        return mask
-    cleared = mask.copy()
-    # Rows, then columns: two views of one array.
-    for lines, along in ((cleared, mask.mean(1)), (cleared.T, mask.mean(0))):
-        depth = max(1, round(_LINE_ZONE * len(lines)))
-        found = np.flatnonzero(along > _LINE_SHARE)
-        for i in found[(found < depth) | (found >= len(lines) - depth)]:
-            lines[max(0, i - 1) : i + 2] = False  # and its soft edge
-    return cleared if cleared.any() else mask
