@@ -3,7 +3,7 @@ import pytest
 
 from inkdigits.errors import PictureError
 from inkdigits.picture.ground import ground_value, ink_is_dark
-from inkdigits.picture.ink import check_contrast, find_ink, otsu_threshold
+from inkdigits.picture.ink import check_contrast, find_ink
 
 
 @pytest.fixture
@@ -18,11 +18,6 @@ def overlap(ink, page):
     """Share of the strokes that was found, and share of what was found that is stroke."""
     found, true = ink > 0.5, page < 0.5
     return (found & true).sum() / true.sum(), (found & true).sum() / found.sum()
-
-
-def test_otsu_parts_two_levels_in_the_middle_between_them():
-    values = np.array([0.2] * 50 + [0.8] * 50, np.float32)
-    assert otsu_threshold(values) == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.parametrize("invert", [False, True])

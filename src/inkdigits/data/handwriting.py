@@ -18,7 +18,7 @@ _OWN_PEN = 0.3  # share of digits that keep the pen they were written with
 _THICKEST = 4.5  # pixels of 28
 _HABITS = {
     1: (("nose", 0.6), ("foot", 0.25)),
-    7: (("bar", 0.45), ("serif", 0.4), ("foot", 0.1)),
+    7: (("bar", 0.45), ("serif", 0.4)),
 }
 _BLOCK, _BLOCK_OF_ONES = 0.1, 0.25  # shares that are stretched, as some forms' readers store digits
 _NARROWEST = 0.45  # a stretched digit's width over its height, up to a square
@@ -97,7 +97,7 @@ def _nose(mask: Mask, random: np.random.Generator) -> tuple[Point, Point]:
 
 
 def _foot(mask: Mask, random: np.random.Generator) -> tuple[Point, Point]:
-    """The line that a 1, at times a 7, stands on."""
+    """The line that a 1 stands on."""
     _, bottom, height = _extent(mask)
     x, half = _middle(mask, bottom), random.uniform(0.15, 0.35) * height
     return (bottom, x - half), (bottom, x + half)

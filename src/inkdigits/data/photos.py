@@ -65,12 +65,13 @@ def photographed(strokes: Strokes, random: np.random.Generator) -> Image.Image:
 
 
 def drawn(strokes: Strokes, random: np.random.Generator) -> Image.Image:
-    """The strokes drawn on a screen: any size, colour, place and ground; RGB or RGBA.
+    """The strokes drawn on a screen or stored small: any size, colour, place, ground; RGB or RGBA.
 
     strokes: (112, 112) float32, ink 1.
     """
-    side = int(random.choice((28, 28, 32, 48, 64, 100, 200, 280, 400)))
-    size = side * (random.uniform(0.75, 1.0) if side < 48 else random.uniform(0.25, 1.0))
+    side = int(random.choice((16, 20, 28, 28, 32, 48, 64, 100, 200, 280, 400)))
+    smallest = 0.25 if side >= 48 else 0.75 if side >= 28 else 0.95
+    size = side * random.uniform(smallest, 1.0)
     canvas = _on_canvas(strokes, side, side, size, random)
     dark_ground = random.random() < 0.5
     paper = np.full(3, 0.0 if dark_ground else 1.0)

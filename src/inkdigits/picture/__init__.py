@@ -18,6 +18,7 @@ from inkdigits.picture.ink import check_contrast, find_ink
 from inkdigits.picture.open import Picture, open_picture
 from inkdigits.picture.place import place
 from inkdigits.picture.scale import scaled
+from inkdigits.picture.sheet import sheet_and_desk
 
 __all__ = ["Picture", "Seen", "digit_array", "see"]
 
@@ -42,9 +43,11 @@ def see(picture: Picture) -> Seen:
     grey = opened.grey
     check_contrast(grey)
     height, width = grey.shape
-    found = Found(slice(0, height), slice(0, width), None, None, blank=False)
+    found = Found(slice(0, height), slice(0, width), None, None, 0.0, blank=False)
     if max(grey.shape) > SMALL:
-        found = find_digit(grey)
+        # A sheet on a desk, or a hard shadow on a page: the digit is in the one or in the other.
+        views = sheet_and_desk(grey) or (grey,)
+        grey, found = max(((v, find_digit(v)) for v in views), key=lambda pair: pair[1].weight)
     part = grey[found.rows, found.columns]
     share = min(1.0, _WORK / max(part.shape))
     ink = find_ink(scaled(part, share) if share < 1 else part, found.dark, found.strokes)

@@ -14,13 +14,14 @@ from scipy import ndimage
 
 from inkdigits.picture.ground import above_ground, ground_value, ink_is_dark
 from inkdigits.picture.groups import EIGHT, PART_OF_BEST, Mask, group_weights
-from inkdigits.picture.lines import without_lines
+from inkdigits.picture.lines import grown, without_lines
 from inkdigits.picture.scale import Grey, scaled
 
 _SIDE = 256  # pixels of the copy that is searched: a digit is 10 or more of them
 _NOISE, _FAINT = 10, 0.015  # times the paper's own spread, and share of its light: what may be ink
-_FULL_MARK = 95  # percentile of what may be ink that counts as full ink
-_SEED, _PART = 0.6, 0.3  # of full ink: what a group must reach somewhere, and everywhere
+_PART = 0.3  # of a group's full ink: what may be fainter is its surroundings
+_CANDIDATES = 8  # groups, those with most ink, that are looked at closely
+_RING_LOW = 15  # percentile: how far the paper around a group differs in itself
 _JOIN = 0.02  # of the picture: strokes closer than that are one group
 _SURER = 4  # times the weight that speaks against the polarity told by the paper's grey
 _NEAR = 0.3  # of the digit's longer side: a part of it is no further away
@@ -36,6 +37,7 @@ class Found(NamedTuple):
     columns: slice
     dark: bool | None  # whether ink is darker than paper
     strokes: Mask | None  # where they are, roughly, in a small copy of those surroundings
+    weight: float  # how much like a digit it looks: its ink and how far that stands out
     blank: bool  # nothing stands out of the paper's own grain
 
 
@@ -54,9 +56,9 @@ def find_digit(grey: Grey) -> Found:
     height, width = grey.shape
     whole = slice(0, height), slice(0, width)
     if group.weight == 0:
-        return Found(*whole, dark, None, blank=max(grey.shape) > _CLOSE)
+        return Found(*whole, dark, None, 0.0, blank=max(grey.shape) > _CLOSE)
     if max(grey.shape) <= _CLOSE:
-        return Found(*whole, group.dark, group.strokes, blank=False)
+        return Found(*whole, group.dark, group.strokes, group.weight, blank=False)
     rows, columns = group.box
     margin = _MARGIN * max(rows.stop - rows.start, columns.stop - columns.start)
     rows, columns = (
@@ -66,7 +68,7 @@ def find_digit(grey: Grey) -> Found:
     if rows.stop - rows.start > _MOST * height and columns.stop - columns.start > _MOST * width:
         rows, columns = whole
     within = tuple(slice(int(s.start * share), max(1, round(s.stop * share))) for s in (rows, columns))
-    return Found(rows, columns, group.dark, group.strokes[within], blank=False)
+    return Found(rows, columns, group.dark, group.strokes[within], group.weight, blank=False)
 
 
 class _Group(NamedTuple):
@@ -84,32 +86,35 @@ def _best_group(grey: Grey, dark: bool) -> _Group:
     paper = float(np.median(smooth))
     noise = float(np.median(np.abs(smooth - paper))) / 0.6745  # a normal spread's sd
     marked = without_lines(smooth > max(paper + _NOISE * noise, _FAINT))
-    if not marked.any():
+    reach = 2 * max(1, round(_JOIN * max(grey.shape))) + 1
+    labels, n = ndimage.label(grown(marked, reach, reach), EIGHT)
+    # By each group's own full ink: a pencil's digit is faint beside a dark desk's edge.
+    full = np.concatenate(([0], ndimage.maximum(smooth, labels, np.arange(1, n + 1))))
+    part = marked & (level > _PART * full[labels])
+    labels, n = ndimage.label(grown(part, reach, reach), EIGHT)
+    if n == 0:
         return nothing
-    full = float(np.percentile(level[marked], _FULL_MARK))
-    part = marked & (level > _PART * full)
-    reach = max(1, round(_JOIN * max(grey.shape)))
-    labels, n = ndimage.label(ndimage.binary_dilation(part, EIGHT, iterations=reach), EIGHT)
     labels = labels * part
-    seeds = np.bincount(labels[level > _SEED * full], minlength=n + 1)[1:]
-    weights = group_weights(labels, level, n) * (seeds > 0)
+    inks = group_weights(labels, level, n)
+    boxes = ndimage.find_objects(labels)
+    weights = np.zeros(n)
+    for i in np.argsort(-inks)[:_CANDIDATES]:
+        if inks[i] > 0:
+            weights[i] = inks[i] * _contrast(grey, marked, labels == i + 1, boxes[i], dark)
     best = int(weights.argmax())
     if weights[best] == 0:
         return nothing
-    boxes = ndimage.find_objects(labels)
     rows, columns = boxes[best]
     strokes = labels == best + 1
-    stands_out = _contrast(grey, marked, strokes, (rows, columns), dark)
-    weight = float(weights[best]) * stands_out
     # A 5's bar or the rest of a broken stroke: large enough, and near.
     near = _NEAR * max(rows.stop - rows.start, columns.stop - columns.start)
-    for i in np.flatnonzero(weights >= PART_OF_BEST * weights[best]):
+    for i in np.flatnonzero(inks >= PART_OF_BEST * inks[best]):
         y, x = boxes[i]
         if _gap(y, rows) < near and _gap(x, columns) < near:
             rows = slice(min(rows.start, y.start), max(rows.stop, y.stop))
             columns = slice(min(columns.start, x.start), max(columns.stop, x.stop))
             strokes |= labels == i + 1
-    return _Group(weight, (rows, columns), strokes, dark)
+    return _Group(float(weights[best]), (rows, columns), strokes, dark)
 
 
 def _contrast(
@@ -117,7 +122,9 @@ def _contrast(
 ) -> float:
     """How far the group stands out of the paper around it, the right way; at least 0.
 
-    Of a dark 0, the paper inside is a light group as well, but no lighter than the paper outside.
+    What the paper around it differs in itself is taken off: around the edge of a sheet lie paper
+    and desk, around a digit paper alone. Of a dark 0, the paper inside is a light group as well,
+    but no lighter than the paper outside.
     """
     ring = np.zeros_like(group)
     rows, columns = (slice(max(0, s.start - 2), s.stop + 2) for s in box)
@@ -126,8 +133,9 @@ def _contrast(
     paper = ring & ~marked
     if not paper.any():  # a form's lines all around
         paper = ring
-    gap = float(np.median(grey[paper]) - np.mean(grey[group]))
-    return max(0.0, gap if dark else -gap)
+    low, middle, high = np.percentile(grey[paper], (_RING_LOW, 50, 100 - _RING_LOW))
+    gap = float(middle - np.mean(grey[group]))
+    return max(0.0, (gap if dark else -gap) - float(high - low) / 2)
 
 
 def _gap(a: slice, b: slice) -> int:

@@ -14,6 +14,7 @@ from inkdigits.errors import PictureError
 from inkdigits.picture.ground import SMALL, above_ground
 from inkdigits.picture.groups import EIGHT, Mask, digit_group
 from inkdigits.picture.lines import without_lines
+from inkdigits.picture.otsu import otsu_threshold
 from inkdigits.picture.scale import Grey
 
 MIN_CONTRAST = 0.04  # of black to white; fainter than pencil on grey paper, above JPEG's noise
@@ -56,24 +57,6 @@ def check_contrast(grey: Grey) -> None:
         raise PictureError(
             f"blank: all one colour (contrast {contrast:.1%}, wanted at least {MIN_CONTRAST:.0%})"
         )
-
-
-def otsu_threshold(values: Grey) -> float:
-    """The cut that best parts `values` in [0, 1] into two classes.
-
-    Source: Otsu 1979: maximises the variance between the classes, here over 256 bins.
-    """
-    counts, edges = np.histogram(values, 256, (0, 1))
-    centres = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)
-    above = below[-1] - below
-    sums = np.cumsum(counts * centres)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = sums / below - (sums[-1] - sums) / above
-    between = np.nan_to_num(below * above * gap**2)
-    # Where a range of cuts is equally good, its middle.
-    best = np.flatnonzero(between >= between.max() * (1 - 1e-12))
-    return float(edges[1:][best].mean())
 
 
 def _grown(chosen: Mask, level: Grey) -> Mask:

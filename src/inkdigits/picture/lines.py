@@ -42,11 +42,11 @@ def _lines(mask: Mask) -> tuple[Mask, Mask]:
     # Of thin ink alone: a thick stroke has long runs too. Steps of a slanting line, and gaps that
     # strokes leave, are bridged.
     thin = mask & (tall <= _thickest(mask)[:, None])
-    runs = ndimage.binary_opening(thin, np.ones((1, max(_SHORT_RUN, round(_RUN * width))), bool))
+    runs = _long_runs(thin, max(_SHORT_RUN, round(_RUN * width)))
     if not runs.any():
         return line, alone
     bridge = max(_SHORT_GAP, round(_BRIDGED * width))
-    labels, _ = ndimage.label(ndimage.binary_dilation(runs, np.ones((3, bridge), bool)))
+    labels, _ = ndimage.label(grown(runs, 3, bridge))
     for number, box in enumerate(ndimage.find_objects(labels), 1):
         own = (labels[box] == number) & runs[box]
         columns = np.flatnonzero(own.any(0)) + box[1].start
@@ -59,6 +59,22 @@ def _lines(mask: Mask) -> tuple[Mask, Mask]:
         line[box] |= found
         alone[box] |= found & (tall[box] <= 2 * thick)
     return line, alone
+
+
+def _long_runs(mask: Mask, length: int) -> Mask:
+    """The pixels that lie in a run of at least `length` pixels from left to right.
+
+    Twenty times as fast as ndimage.binary_opening with a flat line.
+    """
+    length |= 1  # odd, so that both filters are centred
+    kept = ndimage.minimum_filter1d(mask.view(np.uint8), length, axis=1, mode="constant")
+    return np.asarray(ndimage.maximum_filter1d(kept, length, axis=1, mode="constant") > 0)
+
+
+def grown(mask: Mask, height: int, width: int) -> Mask:
+    """The mask dilated by a rectangle; as ndimage.binary_dilation, but fast for large ones."""
+    size = (height | 1, width | 1)
+    return np.asarray(ndimage.maximum_filter(mask.view(np.uint8), size, mode="constant") > 0)
 
 
 def _thickest(mask: Mask) -> NDArray[np.float64]:
