@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from inkdigits.picture.ground import above_ground, ground_value, ink_is_dark
 from inkdigits.picture.groups import EIGHT, PART_OF_BEST, Mask, group_weights
+from inkdigits.picture.levels import percentiles
 from inkdigits.picture.lines import grown, without_lines
 from inkdigits.picture.scale import Grey, scaled
 
@@ -67,8 +68,8 @@ def find_digit(grey: Grey) -> Found:
     )
     if rows.stop - rows.start > _MOST * height and columns.stop - columns.start > _MOST * width:
         rows, columns = whole
-    within = tuple(slice(int(s.start * share), max(1, round(s.stop * share))) for s in (rows, columns))
-    return Found(rows, columns, group.dark, group.strokes[within], group.weight, blank=False)
+    y, x = (slice(int(s.start * share), max(1, round(s.stop * share))) for s in (rows, columns))
+    return Found(rows, columns, group.dark, group.strokes[y, x], group.weight, blank=False)
 
 
 class _Group(NamedTuple):
@@ -117,9 +118,7 @@ def _best_group(grey: Grey, dark: bool) -> _Group:
     return _Group(float(weights[best]), (rows, columns), strokes, dark)
 
 
-def _contrast(
-    grey: Grey, marked: Mask, group: Mask, box: tuple[slice, slice], dark: bool
-) -> float:
+def _contrast(grey: Grey, marked: Mask, group: Mask, box: tuple[slice, slice], dark: bool) -> float:
     """How far the group stands out of the paper around it, the right way; at least 0.
 
     What the paper around it differs in itself is taken off: around the edge of a sheet lie paper
@@ -133,9 +132,9 @@ def _contrast(
     paper = ring & ~marked
     if not paper.any():  # a form's lines all around
         paper = ring
-    low, middle, high = np.percentile(grey[paper], (_RING_LOW, 50, 100 - _RING_LOW))
+    low, middle, high = percentiles(grey[paper], _RING_LOW, 50, 100 - _RING_LOW)
     gap = float(middle - np.mean(grey[group]))
-    return max(0.0, (gap if dark else -gap) - float(high - low) / 2)
+    return max(0.0, (gap if dark else -gap) - (high - low) / 2)
 
 
 def _gap(a: slice, b: slice) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from inkdigits.picture.levels import percentiles
 from inkdigits.picture.scale import Grey, resized, scaled
 
 SMALL = 40  # pixels: up to this a picture is a drawn or cut-out digit on an even ground
@@ -49,7 +50,7 @@ def ink_is_dark(grey: Grey, ground: float) -> bool:
 
     grey: (H, W) float32 in [0, 1]. ground: the paper's value, as ground_value gives it.
     """
-    low, high = np.percentile(grey, (0.5, 99.5))
+    low, high = percentiles(grey, 0.5, 99.5)
     return bool(ground - low > high - ground)
 
 

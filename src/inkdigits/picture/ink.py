@@ -13,8 +13,8 @@ from scipy import ndimage
 from inkdigits.errors import PictureError
 from inkdigits.picture.ground import SMALL, above_ground
 from inkdigits.picture.groups import EIGHT, Mask, digit_group
+from inkdigits.picture.levels import otsu_threshold, percentiles
 from inkdigits.picture.lines import without_lines
-from inkdigits.picture.otsu import otsu_threshold
 from inkdigits.picture.scale import Grey
 
 MIN_CONTRAST = 0.04  # of black to white; fainter than pencil on grey paper, above JPEG's noise
@@ -32,7 +32,7 @@ def find_ink(grey: Grey, dark: bool | None = None, strokes: Mask | None = None) 
     """
     small = max(grey.shape) <= SMALL
     level = above_ground(grey, dark, strokes)
-    paper, full = np.percentile(level, (_PAPER_SHARE, _INK_SHARE))
+    paper, full = percentiles(level, _PAPER_SHARE, _INK_SHARE)
     if full - paper <= 0:
         paper, full = 0.0, float(level.max())
     if full <= 0:
@@ -45,8 +45,8 @@ def find_ink(grey: Grey, dark: bool | None = None, strokes: Mask | None = None) 
     if small:
         chosen = _grown(chosen, level)
     ink = np.where(chosen, level, np.float32(0))
-    strong = np.percentile(ink[chosen], _FULL_INK)
-    levelled: Grey = np.clip(ink / max(float(strong), 1e-6), 0, 1).astype(np.float32)
+    (strong,) = percentiles(ink[chosen], _FULL_INK)
+    levelled: Grey = np.clip(ink / max(strong, 1e-6), 0, 1).astype(np.float32)
     return levelled
 
 

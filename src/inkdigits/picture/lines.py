@@ -36,7 +36,7 @@ def without_lines(mask: Mask) -> Mask:
 
 def _lines(mask: Mask) -> tuple[Mask, Mask]:
     """Ink on the thin lines from left to right, and the part of it that no stroke crosses."""
-    height, width = mask.shape
+    width = mask.shape[1]
     line, alone = np.zeros_like(mask), np.zeros_like(mask)
     tall = _run_lengths(mask)
     # Of thin ink alone: a thick stroke has long runs too. Steps of a slanting line, and gaps that

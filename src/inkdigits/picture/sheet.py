@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inkdigits.picture.otsu import otsu_threshold
+from inkdigits.picture.levels import otsu_threshold
 from inkdigits.picture.scale import Grey, resized, scaled
 
 Mask = NDArray[np.bool_]
