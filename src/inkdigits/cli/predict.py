@@ -54,12 +54,12 @@ def predict(
 
     reader = Reader(model)
     if explain:
-        _explain(list(islice(_picture_files(pictures), MOST_EXPLAINED)), reader, explain)
+        _explain(list(islice(_picture_files(pictures, explain), MOST_EXPLAINED)), reader, explain)
     failed = 0
     names: deque[str] = deque()
 
     def opened() -> Iterator[str]:
-        for name in _picture_files(pictures):
+        for name in _picture_files(pictures, explain):
             names.append(name)
             yield name
 
@@ -103,8 +103,11 @@ def _explain(names: list[str], reader: Reader, path: Path) -> None:
         explain.draw(rows, reader, path)
 
 
-def _picture_files(given: tuple[str, ...]) -> Iterator[str]:
-    """Files in the order given; a folder stands for the pictures in it and below, by name."""
+def _picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[str]:
+    """Files in the order given; a folder stands for the pictures in it and below, by name.
+
+    page: what this command draws; it may lie in such a folder and is no input.
+    """
     from inkdigits.picture.open import SUFFIXES
 
     for name in given:
@@ -114,6 +117,8 @@ def _picture_files(given: tuple[str, ...]) -> Iterator[str]:
             continue
         found = False
         for file in sorted(path.rglob("*")):
+            if page is not None and file.absolute() == page.absolute():
+                continue
             if file.suffix.lower() in SUFFIXES and file.is_file():
                 found = True
                 yield str(file)

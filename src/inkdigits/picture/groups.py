@@ -61,10 +61,11 @@ def group_weights(labels: NDArray[np.int32], level: Grey, n: int) -> NDArray[np.
 
 def _overlap(box: tuple[slice, slice], other: tuple[slice, slice]) -> float:
     """How much of `box` lies within `other`, as a share of its height or width, the lesser."""
-    return min(
+    shares = (
         (min(a.stop, b.stop) - max(a.start, b.start)) / (a.stop - a.start)
         for a, b in zip(box, other, strict=True)
     )
+    return float(min(shares))
 
 
 def _sides_touched(labels: NDArray[np.int32], n: int) -> NDArray[np.int64]:
