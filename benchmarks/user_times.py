@@ -1,4 +1,4 @@
-"""What a user waits for, in whole processes.
+"""What a user waits for, in whole processes; and one picture in a program, on one core.
 
     python benchmarks/user_times.py [--runs 11]
 
@@ -7,12 +7,18 @@ it runs, in a temporary folder).
 """
 
 import argparse
+import io
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from PIL import Image
+
+from inkdigits import Reader
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -31,6 +37,30 @@ def report(what: str, found: list[float]) -> None:
     )
 
 
+def in_a_program(picture: bytes, name: str, runs: int) -> None:
+    """Reader.read on one core; print the milliseconds."""
+    if hasattr(os, "sched_setaffinity"):
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(cores)})
+    reader = Reader(threads=1)
+    times = []
+    for _ in range(runs + 3):
+        start = time.perf_counter()
+        reader.read(picture)
+        times.append(1000 * (time.perf_counter() - start))
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+    low, middle, high = min(times[3:]), statistics.median(times[3:]), max(times[3:])
+    what = f"Reader.read, {name}, one core"
+    print(f"{what:<44} median {middle:6.2f} ms ({low:.2f} to {high:.2f}, n = {runs})", flush=True)
+
+
+def twelve_megapixels(photo: str) -> bytes:
+    file = io.BytesIO()
+    Image.open(photo).resize((4000, 3000)).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=11)
@@ -45,6 +75,8 @@ def main() -> None:
         # The first run fills the disk's cache.
         times = [seconds(python, "-m", "inkdigits", *command) for _ in range(args.runs + 1)]
         report(what, times[1:])
+    in_a_program(Path(small).read_bytes(), "28x28 PNG", 1000)
+    in_a_program(twelve_megapixels(photo), "12-megapixel JPEG", 20)
     with tempfile.TemporaryDirectory() as scratch:
         folder = f"{scratch}/digits"
         report(

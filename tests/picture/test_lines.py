@@ -40,3 +40,10 @@ def test_a_digits_own_bar_is_no_ruled_line():
     _, four = paper([])
     close = four[50:150, 110:200]
     assert np.array_equal(without_lines(close), close)
+
+
+def test_a_strokes_thickness_in_a_strip_is_measured_by_the_strips_height():
+    strip = np.zeros((28, 400), bool)
+    strip[3:25, 14:18] = True  # a 1 as high as the strip allows
+    strip[3:6, 10:14] = True
+    assert np.array_equal(without_lines(strip), strip)

@@ -15,7 +15,7 @@ _RUN, _SHORT_RUN = 0.06, 8  # share of the picture, and pixels, of an unbroken r
 _BRIDGED, _SHORT_GAP = 0.3, 9  # share of the picture, and pixels: a digit that crosses a line
 _EDGE, _FAR = 0.12, 0.25  # of the picture: one end of a line is that near the frame, and the other
 _COVER = 0.5  # of the columns between that have such runs
-_THIN, _THIN_PIXELS = 0.03, 3  # of the picture, or pixels: a thicker line is a stroke
+_THIN, _THIN_PIXELS = 0.03, 3  # of the shorter side, or pixels: a thicker line is a stroke
 _ZONE, _ZONE_THIN = 0.15, 0.06  # a form's lines lie this near the frame, and may be thicker
 _TIGHT = 0.15  # share of ink from which a picture is a digit cut out closely, not a cell
 
@@ -86,7 +86,7 @@ def _thickest(mask: Mask) -> NDArray[np.float64]:
     rows = np.arange(height)
     near = np.minimum(rows, height - 1 - rows) < _ZONE * height
     share = np.where(near & (mask.mean() <= _TIGHT), _ZONE_THIN, _THIN)
-    return np.asarray(np.maximum(share * height, _THIN_PIXELS))
+    return np.asarray(np.maximum(share * min(mask.shape), _THIN_PIXELS))
 
 
 def _run_lengths(mask: Mask) -> NDArray[np.int64]:
