@@ -27,6 +27,7 @@ from inkdigits.training.augment import augment
 from inkdigits.training.precision import is_bfloat16
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.schedule import rate_share
+from inkdigits.training.settle import settle_norms
 from inkdigits.training.state import (
     Epoch,
     State,
@@ -103,6 +104,9 @@ def train(
         reporter.epoch(row)
     if recipe.keep == "best_loss" and state.best_loss is not None:
         load_weights(state.evaluated, state.best_loss)
+    if recipe.settle:
+        chosen = torch.randperm(len(images), generator=_seed_epoch(state.seed, recipe.epochs))
+        settle_norms(state.evaluated, _floats(images[chosen[: recipe.settle]]))
     if recipe.calibrate and held is not None:
         calibrate(state.evaluated, *held)
     return state

@@ -128,6 +128,5 @@ NETWORKS: dict[str, Network] = {
     "tiny": Network(layers=_compact(16, 32, 32, 48), parameters=30_490),
     "compact": Network(layers=_compact(24, 48, 48, 64), parameters=62_658),
     "wide": Network(layers=_compact(48, 96, 96, 128, dropout=0.3), parameters=242_810),
-    "medium": Network(layers=_five(24, 56, 80, 80, dropout=0.1), parameters=207_970),
     "large": Network(layers=_five(32, 128, 160, 160, dropout=0.3), parameters=853_930),
 }

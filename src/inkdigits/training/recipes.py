@@ -52,6 +52,7 @@ class Recipe:
     plateau_factor: float = 0.5  # new rate = rate * factor
     keep: Keep = "last"  # which epoch's weights the run ends with
     validation_share: float = 0.1  # of the training set; 0 trains on all of it
+    settle: int = 0  # training images, as they are, for batch normalisation's statistics; 0 is off
     calibrate: bool = False  # fit one temperature on the validation set, folded into the weights
 
     def __post_init__(self) -> None:
@@ -111,6 +112,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "plateau": (0, 10_000, "0 (off) or more epochs"),
     "plateau_factor": (0.001, 0.999, "between 0 and 1"),
     "validation_share": (0, 0.9, "0 to 0.9"),
+    "settle": (0, 10_000_000, "0 (off) or more images"),
 }
 
 
@@ -180,6 +182,7 @@ RECIPES: dict[str, Recipe] = {
             scale=0.12,
             shear=0.15,
             shift=2,
+            settle=20_000,
             calibrate=True,
         ),
         # What an ensemble knows, in one small network. Needs --teacher.
@@ -197,13 +200,14 @@ RECIPES: dict[str, Recipe] = {
             scale=0.15,
             shear=0.2,
             shift=2,
+            settle=20_000,
             calibrate=True,
         ),
         # Digits as pictures show them, and what is no digit; the data come from `data make`.
         Recipe(
             name="pictures",
-            network="medium",
-            epochs=20,
+            network="wide",
+            epochs=16,
             batch_size=256,
             learning_rate=6e-3,
             schedule="one_cycle",
@@ -214,6 +218,7 @@ RECIPES: dict[str, Recipe] = {
             scale=0.1,
             shear=0.15,
             shift=2,
+            settle=20_000,
             calibrate=True,
         ),
         # To go on from given weights with one's own digits: small steps, small batches.
