@@ -27,7 +27,7 @@ def settle_norms(model: nn.Sequential, images: Tensor) -> None:
         norm.momentum = None  # the plain mean over all batches
         norm.train()
     with torch.inference_mode():
-        for batch in images.split(_BATCH):
+        for batch in torch.split(images, _BATCH):
             model(batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
