@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 ADDED = ("hwd1000", "optdigits32")
-DATA = ("--digits", "30000", "--nondigits", "8000", "--seed", "1")
+DATA = ("--digits", "30000", "--nondigits", "20000", "--seed", "1")
 TRAINING = ("--recipe", "pictures", "--seed", "0", "--threads", "2")
 
 

@@ -20,15 +20,20 @@ from inkdigits.data.handwriting import LARGE, Strokes, pen_drawn, rewritten
 
 # Left out are signs that some people's digits look like: O o I l S s Z z q g b and strokes like 1.
 LETTERS = "ABCDEFGHJKLMNPQRTUVWXYacdefhijkmnprtuvwxy"
-SIGNS = "+=?&@#%*<>$€!~^ΔΘΛΞΠΣΦΨΩαβδεζηθκλμξπσφχψωЖИФЮЯДЭЪ"
-_FONTS = ("DejaVuSans.ttf", "DejaVuSerif-Italic.ttf", "STIXGeneralItalic.ttf", "DejaVuSansMono.ttf")
-_KINDS = {"letter": 0.5, "sign": 0.12, "scribble": 0.13, "pair": 0.17, "texture": 0.08}
+SIGNS = 4 * "+=?&@#%*<>$€!~^" + "ΔΘΛΞΠΣΦΨΩαβδεζηθκλμξπσφχψωЖИФЮЯДЭЪ"  # keyboards' ones more often
+_FONTS = (
+    "DejaVuSans.ttf", "DejaVuSerif-Italic.ttf", "DejaVuSansMono.ttf", "DejaVuSans-Oblique.ttf",
+    "DejaVuSerif.ttf", "STIXGeneral.ttf", "STIXGeneralItalic.ttf",
+)  # fmt: skip
+_KINDS = {
+    "letter": 0.44, "sign": 0.2, "scribble": 0.1, "pair": 0.12, "texture": 0.06, "blank": 0.08,
+}  # fmt: skip
 
 
 def nondigit(
     digits: NDArray[np.uint8], labels: NDArray[np.uint8], random: np.random.Generator
 ) -> Strokes:
-    """Strokes that are no digit: (112, 112) float32, ink 1, paper 0.
+    """Strokes that are no digit: (112, 112) float32, ink 1, paper 0; at times there are none.
 
     digits: (N, 28, 28) uint8 that pairs are made of. labels: (N,) theirs.
     """
@@ -41,6 +46,8 @@ def nondigit(
         return _scribble(random)
     if kind == "pair":
         return _pair(digits, labels, random)
+    if kind == "blank":
+        return np.zeros((LARGE, LARGE), np.float32)
     return _texture(random)
 
 

@@ -21,6 +21,8 @@ from inkdigits.picture.scale import Grey, scaled
 _SIDE = 256  # pixels of the copy that is searched: a digit is 10 or more of them
 _NOISE, _FAINT = 10, 0.015  # times the paper's own spread, and share of its light: what may be ink
 _PART = 0.3  # of a group's full ink: what may be fainter is its surroundings
+# Of black to white: made photos of digits have 0.066 and more, of blank pages mostly under 0.03.
+_FAINTEST = 0.05
 _CANDIDATES = 8  # groups, those with most ink, that are looked at closely
 _RING_LOW = 15  # percentile: how far the paper around a group differs in itself
 _JOIN = 0.02  # of the picture: strokes closer than that are one group
@@ -69,11 +71,13 @@ def find_digit(grey: Grey) -> Found:
     if rows.stop - rows.start > _MOST * height and columns.stop - columns.start > _MOST * width:
         rows, columns = whole
     y, x = (slice(int(s.start * share), max(1, round(s.stop * share))) for s in (rows, columns))
-    return Found(rows, columns, group.dark, group.strokes[y, x], group.weight, blank=False)
+    blank = group.contrast < _FAINTEST
+    return Found(rows, columns, group.dark, group.strokes[y, x], group.weight, blank)
 
 
 class _Group(NamedTuple):
     weight: float
+    contrast: float  # of black to white
     box: tuple[slice, slice]
     strokes: Mask
     dark: bool
@@ -81,7 +85,7 @@ class _Group(NamedTuple):
 
 def _best_group(grey: Grey, dark: bool) -> _Group:
     """The group of strokes that most looks like the digit, if ink is dark or if it is light."""
-    nothing = _Group(0.0, (slice(0, 0), slice(0, 0)), np.zeros(grey.shape, bool), dark)
+    nothing = _Group(0.0, 0.0, (slice(0, 0), slice(0, 0)), np.zeros(grey.shape, bool), dark)
     level = above_ground(grey, dark)
     smooth = ndimage.gaussian_filter(level, 0.7)
     paper = float(np.median(smooth))
@@ -98,10 +102,11 @@ def _best_group(grey: Grey, dark: bool) -> _Group:
     labels = labels * part
     inks = group_weights(labels, level, n)
     boxes = ndimage.find_objects(labels)
-    weights = np.zeros(n)
+    contrasts = np.zeros(n)
     for i in np.argsort(-inks)[:_CANDIDATES]:
         if inks[i] > 0:
-            weights[i] = inks[i] * _contrast(grey, marked, labels == i + 1, boxes[i], dark)
+            contrasts[i] = _contrast(grey, marked, labels == i + 1, boxes[i], dark)
+    weights = inks * contrasts
     best = int(weights.argmax())
     if weights[best] == 0:
         return nothing
@@ -115,7 +120,7 @@ def _best_group(grey: Grey, dark: bool) -> _Group:
             rows = slice(min(rows.start, y.start), max(rows.stop, y.stop))
             columns = slice(min(columns.start, x.start), max(columns.stop, x.stop))
             strokes |= labels == i + 1
-    return _Group(float(weights[best]), (rows, columns), strokes, dark)
+    return _Group(float(weights[best]), float(contrasts[best]), (rows, columns), strokes, dark)
 
 
 def _contrast(grey: Grey, marked: Mask, group: Mask, box: tuple[slice, slice], dark: bool) -> float:

@@ -147,7 +147,8 @@ def _nondigits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np
         random = np.random.default_rng([seed, 1, number])
         strokes = nondigit(*_source, random)
         try:
-            if random.random() < _PHOTO:
+            # A blank page has its grain and shades, and something is found in them.
+            if random.random() < _PHOTO or not strokes.any():
                 arrays.append(digit_array(photographed(strokes, random)))
             else:
                 arrays.append(place(strokes))

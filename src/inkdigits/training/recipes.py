@@ -207,7 +207,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="pictures",
             network="wide",
-            epochs=16,
+            epochs=14,
             batch_size=256,
             learning_rate=6e-3,
             schedule="one_cycle",
