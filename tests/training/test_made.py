@@ -27,7 +27,7 @@ def test_made_digits_follow_the_sources_and_the_test_set_stays(sample, made):
     assert np.array_equal(made.train.images[:n], sample.train.images)
     assert n + 280 <= len(made.train) <= n + 300  # a few show no ink
     assert made.test.sha256 == sample.test.sha256
-    assert made.nondigits.shape == (300, 28, 28)
+    assert 280 <= len(made.nondigits) <= 300
     # Framed as MNIST is: the longer side of the ink is 20 pixels, give or take the soft edge.
     sides = [max(np.ptp(np.nonzero(image)[0]), np.ptp(np.nonzero(image)[1])) + 1
              for image in made.train.images[n:]]  # fmt: skip
@@ -38,7 +38,8 @@ def test_a_made_digit_depends_on_seed_and_number_alone(sample, made):
     fewer = made_from(sample, 40, 10, 7, nothing)
     n = len(sample.train)
     assert np.array_equal(fewer.train.images[n:], made.train.images[n : len(fewer.train)])
-    assert np.array_equal(fewer.nondigits, made.nondigits[:10])
+    assert np.array_equal(fewer.nondigits, made.nondigits[: len(fewer.nondigits)])
+    assert len(fewer.nondigits) >= 9
     other = made_from(sample, 40, 10, 8, nothing)
     assert not np.array_equal(other.nondigits, fewer.nondigits)
 
