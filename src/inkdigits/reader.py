@@ -16,7 +16,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from inkdigits.errors import ModelError, PictureError
-from inkdigits.picture import Picture, Seen, see
+from inkdigits.picture import FAINT_CUT, Picture, Seen, see
 from inkdigits.spec import (
     INPUT_NAME,
     N_CLASSES,
@@ -91,7 +91,12 @@ class Reader:
         picture: a path, a file's bytes, a PIL image, or a uint8, uint16, bool or float array
         (H, W), (H, W, 3) or (H, W, 4). Raises PictureError.
         """
-        return self.read_seen([see(picture)])[0]
+        return self.look(picture)[1]
+
+    def look(self, picture: Picture) -> tuple[Seen, Reading]:
+        """What was seen in one picture, and the digit. Takes and raises what `read` does."""
+        seen = see(picture)
+        return self._surer(picture, seen, self.read_seen([seen])[0])
 
     def read_many(
         self, pictures: Iterable[Picture], batch: int = _BATCH
@@ -102,7 +107,7 @@ class Reader:
         """
         remaining = iter(pictures)
         while chunk := list(islice(remaining, batch)):
-            results: list[Reading | PictureError | None] = []
+            results: list[PictureError | None] = []
             found_in = []
             for picture in chunk:
                 try:
@@ -110,8 +115,9 @@ class Reader:
                     results.append(None)
                 except PictureError as error:
                     results.append(error)
-            readings = iter(self.read_seen(found_in))
-            yield from (next(readings) if found is None else found for found in results)
+            first = zip(found_in, self.read_seen(found_in), strict=True)
+            for picture, unread in zip(chunk, results, strict=True):
+                yield self._surer(picture, *next(first))[1] if unread is None else unread
 
     def read_arrays(self, arrays: NDArray[np.float32]) -> list[Reading]:
         """A Reading for each digit array. arrays: (N, 28, 28) float32 in [0, 1], ink 1, paper 0."""
@@ -141,6 +147,17 @@ class Reader:
             [OUTPUT_NAME], {INPUT_NAME: values[:, None]}
         )[0]
         return found
+
+    def _surer(self, picture: Picture, seen: Seen, reading: Reading) -> tuple[Seen, Reading]:
+        """The same, or what a second look at a doubtful picture gives, whichever is surer."""
+        if reading.accepted or seen.blank:
+            return seen, reading
+        try:
+            fainter = see(picture, FAINT_CUT)
+        except PictureError:
+            return seen, reading
+        again = self.read_seen([fainter])[0]
+        return (fainter, again) if again.confidence > reading.confidence else (seen, reading)
 
     def _reading(self, row: NDArray[np.float32], seen: Seen | None) -> Reading:
         confidence = float(row.max())

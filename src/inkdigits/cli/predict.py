@@ -88,17 +88,16 @@ def _explain(names: list[str], reader: Reader, path: Path) -> None:
     from PIL import Image
 
     from inkdigits import explain
-    from inkdigits.picture import see
 
     rows = []
     for name in names:
         try:
-            seen = see(name)
+            seen, reading = reader.look(name)
         except PictureError:
             continue  # said where it is read
         with Image.open(name) as picture:
             picture.load()
-            rows.append(explain.Row(name, picture, seen, reader.read_seen([seen])[0]))
+            rows.append(explain.Row(name, picture, seen, reading))
     if rows:
         explain.draw(rows, reader, path)
 

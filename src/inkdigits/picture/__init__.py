@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from inkdigits.picture.find import Found, find_digit
 from inkdigits.picture.ground import SMALL
 from inkdigits.picture.groups import side_by_side
-from inkdigits.picture.ink import check_contrast, find_ink
+from inkdigits.picture.ink import CUT, FAINT_CUT, check_contrast, find_ink
 from inkdigits.picture.open import Picture, open_picture
 from inkdigits.picture.place import place
 from inkdigits.picture.scale import scaled
 from inkdigits.picture.sheet import sheet_and_desk
 
-__all__ = ["Picture", "Seen", "digit_array", "see"]
+__all__ = ["FAINT_CUT", "Picture", "Seen", "digit_array", "see"]
 
 _WORK = 400  # pixels: strokes are told from paper no better in a larger picture
 
@@ -34,9 +34,10 @@ class Seen(NamedTuple):
     several: bool  # two or more groups of strokes side by side
 
 
-def see(picture: Picture) -> Seen:
+def see(picture: Picture, cut: float = CUT) -> Seen:
     """The digit in one picture: its array and where it was.
 
+    cut: share of Otsu's threshold from which a pixel is ink; FAINT_CUT sees fainter strokes too.
     Raises PictureError if the picture cannot be decoded, is over a limit, or is all one colour.
     """
     opened = open_picture(picture)
@@ -50,7 +51,7 @@ def see(picture: Picture) -> Seen:
         grey, found = max(((v, find_digit(v)) for v in views), key=lambda pair: pair[1].weight)
     part = grey[found.rows, found.columns]
     share = min(1.0, _WORK / max(part.shape))
-    ink = find_ink(scaled(part, share) if share < 1 else part, found.dark, found.strokes)
+    ink = find_ink(scaled(part, share) if share < 1 else part, found.dark, found.strokes, cut)
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     x, y = opened.width / width, opened.height / height
     box = (

@@ -19,15 +19,19 @@ from inkdigits.picture.scale import Grey
 
 MIN_CONTRAST = 0.04  # of black to white; fainter than pencil on grey paper, above JPEG's noise
 _PAPER_SHARE, _INK_SHARE = 20, 99.7  # percentiles of the picture taken as paper and as full ink
-_CUT = 0.9  # of Otsu's threshold: strokes' soft edges belong to them
+CUT = 0.9  # of Otsu's threshold: strokes' soft edges belong to them
+FAINT_CUT = 0.6  # the same for a second look, where a pen's pressure changed within one stroke
 _FULL_INK = 80  # percentile of the ink's values that becomes 1
 
 
-def find_ink(grey: Grey, dark: bool | None = None, strokes: Mask | None = None) -> Grey:
+def find_ink(
+    grey: Grey, dark: bool | None = None, strokes: Mask | None = None, cut: float = CUT
+) -> Grey:
     """The digit's ink, 0 elsewhere, levelled so that the strokes reach 1.
 
     grey: (H, W) float32 in [0, 1]. dark: whether ink is darker than paper, where that is known.
     strokes: (h, w) bool, any size: where the ink is, roughly, where that is known.
+    cut: share of Otsu's threshold from which a pixel is ink.
     Raises PictureError if no ink stands out.
     """
     small = max(grey.shape) <= SMALL
@@ -38,7 +42,7 @@ def find_ink(grey: Grey, dark: bool | None = None, strokes: Mask | None = None) 
     if full <= 0:
         raise PictureError("no ink stands out from the ground")
     level = np.clip((level - paper) / (full - paper), 0, 1).astype(np.float32)
-    mask = level > _CUT * otsu_threshold(level)
+    mask = level > cut * otsu_threshold(level)
     if not small:
         mask = without_lines(mask)
     chosen = digit_group(mask, level)

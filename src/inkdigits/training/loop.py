@@ -40,7 +40,7 @@ from inkdigits.training.workers import Workers
 # (N, 28, 28) float32 in [0, 1] to (N, 10) float32 probabilities.
 Teacher = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
-_ACCEPTED = 0.98  # share of the digits read right that are accepted
+_ACCEPTED = 0.99  # share of the digits read right that are accepted
 _MAX_TEMPERATURE = 4.0  # and its inverse the least
 _EVALUATION_BATCH = 1_000  # images; larger only costs memory
 
