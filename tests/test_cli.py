@@ -115,6 +115,8 @@ def test_a_stopped_run_goes_on_and_ends_with_an_unbroken_runs_weights(tmp_path, 
         [sys.executable, "-m", "inkdigits", "train", *flags, "--out", broken],
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background jobs ignore Ctrl-C, and so would this child of one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         for line in process.stderr:
             if line.startswith("epoch 2/6"):

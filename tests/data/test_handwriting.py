@@ -60,15 +60,20 @@ def test_pictures_are_what_cameras_and_drawing_programs_write(make, sample):
         strokes = rewritten(sample.train.images[seed], int(sample.train.labels[seed]), random)
         image = make(strokes, random)
         modes.add(image.mode)
-        assert min(image.size) >= 28
+        assert min(image.size) >= 16
         assert max(image.size) <= 1_120
         low, high = image.convert("L").getextrema()
         assert image.mode == "RGBA" or high - low > 20
     assert modes <= {"RGB", "RGBA"}
 
 
-def test_non_digits_have_ink_and_paper(sample):
-    for seed in range(40):
+def test_non_digits_have_ink_and_paper_but_for_a_few_blank_pages(sample):
+    blank = 0
+    for seed in range(80):
         strokes = nondigit(sample.train.images, sample.train.labels, np.random.default_rng(seed))
         assert strokes.shape == (LARGE, LARGE)
-        assert 0.005 < (strokes > 0.5).mean() < 0.95
+        if strokes.any():
+            assert 0.005 < (strokes > 0.5).mean() < 0.95
+        else:
+            blank += 1
+    assert 1 <= blank <= 15  # 8 in 100 are wanted

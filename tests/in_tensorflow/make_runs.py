@@ -19,11 +19,13 @@ from inkdigits.training.recipes import RECIPES
 from inkdigits.training.state import load_state, load_weights
 
 # Small batches: the original's statistics, of momentum 0.99, need some 600 steps to settle.
-# Teachers and non-digits change what is learnt, not what is saved.
+# Teachers and non-digits change what is learnt, not what is saved. The checkpoint that answers are
+# taken from is written before weights are settled and calibrated.
 SETTINGS = {
     "epochs": 3,
     "batch_size": 16,
     "calibrate": False,
+    "settle": 0,
     "keep": "last",
     "teacher_share": 0.0,
     "nondigit_share": 0.0,
