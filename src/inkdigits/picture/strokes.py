@@ -19,9 +19,7 @@ Ink = NDArray[np.float32]
 THIN = 1.4  # pixels of a 20-pixel digit: some 3 in 100 MNIST digits are thinner
 _TARGET = 2.3  # what a thinner stroke becomes
 _SMALL = 28  # pixels: in a digit no larger than this, two pixels are over THIN
-_THICK_SHARE = (
-    0.4  # of the ink's pixels that begin a square of 2x2 in lines that wide; 0.5 in a bar
-)
+_THICK_SHARE = 0.4  # of the ink begins a square of 2x2 in lines that wide; 0.5 in a bar
 _WORK = 4  # strokes are measured and thickened at this many times the final size
 
 
