@@ -1,3 +1,6 @@
+from pathlib import Path
+
+import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
@@ -61,6 +64,18 @@ def test_added_pictures_stand_in_it_as_the_picture_path_gives_them(tmp_path, sam
     assert len(made.train) == n + 2 * REPEATS
     assert (made.train.labels[n:] == 7).all()
     assert np.array_equal(made.train.images[-1], np.rint(255 * digit_array(large[0])))
+
+
+def test_fonts_digits_are_made_too(tmp_path, sample):
+    font = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    (tmp_path / "one.ttf").write_bytes(font.read_bytes())
+    without = made_from(sample, 120, 60, 7, nothing)
+    made = made_from(sample, 120, 60, 7, nothing, fonts=tmp_path)
+    n = len(sample.train)
+    assert 110 <= len(made.train) - n <= 120
+    assert set(made.train.labels[n:]) == set(range(10))
+    # The same seed and number, but three of ten digits and most letters are of the font.
+    assert not np.array_equal(made.nondigits[:50], without.nondigits[:50])
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,19 @@ def info(source: str) -> None:
     metavar="FILE.npz",
     help="More labelled pictures of any size: x (N, H, W) uint8, y (N,).",
 )
+@click.option(
+    "--fonts",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of handwriting fonts: more hands, and letters as people write them.",
+)
 def make(
-    file: Path, source: str, digits: int, nondigits: int, seed: int, add: tuple[Path, ...]
+    file: Path,
+    source: str,
+    digits: int,
+    nondigits: int,
+    seed: int,
+    add: tuple[Path, ...],
+    fonts: Path | None,
 ) -> None:
     """Make digits as pictures show them: other hands and pens, photos, drawings; and non-digits.
 
@@ -100,6 +111,7 @@ def make(
         seed,
         lambda done, total: advance("making digits", done, total),
         add,
+        fonts,
     )
     write_npz(made, file)
     click.echo(

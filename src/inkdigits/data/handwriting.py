@@ -40,7 +40,13 @@ def rewritten(
     own lines have 2 to 4.
     """
     large = Image.fromarray(digit).resize((LARGE, LARGE), Image.Resampling.BICUBIC)
-    mask = np.asarray(large) > 110
+    return rewritten_shape(np.asarray(large) > 110, label, random, thinnest)
+
+
+def rewritten_shape(
+    mask: Mask, label: int, random: np.random.Generator, thinnest: float = 1.0
+) -> Strokes:
+    """As `rewritten`, of a digit's (112, 112) bool shape."""
     depth, width = pen_drawn(mask, random, thinnest)
     for habit, share in _HABITS.get(label, ()):
         if random.random() < share:
@@ -86,6 +92,19 @@ def thinned(mask: Mask) -> Mask:
             lines = lines & ~((count >= 2) & (count <= 6) & (turns == 1) & sides)
         if int(lines.sum()) == before:
             return lines[1:-1, 1:-1]
+
+
+def warped(strokes: Strokes, random: np.random.Generator) -> Strokes:
+    """The strokes turned, slanted, stretched and bent as a hand would; (112, 112) float32."""
+    grid = np.mgrid[0:LARGE, 0:LARGE].astype(np.float64) - LARGE / 2
+    angle = np.radians(random.normal(0, 8))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = turn @ np.array([[random.uniform(0.9, 1.3), 0], [random.normal(0, 0.2), 1]])
+    places = np.einsum("ij,jhw->ihw", matrix, grid) + LARGE / 2
+    for axis in (0, 1):
+        bend = ndimage.zoom(random.normal(0, 3.0, (5, 5)), LARGE / 5, order=3)
+        places[axis] += bend[:LARGE, :LARGE]
+    return np.asarray(ndimage.map_coordinates(strokes, places, order=1), np.float32)
 
 
 def _nose(mask: Mask, random: np.random.Generator) -> tuple[Point, Point]:

@@ -2,46 +2,57 @@
 
 In: digits (for pairs of them) and a random generator. Out: (112, 112) strokes of a letter or a
 sign, a scribble, two digits side by side, or a blot of texture. Letters come from the fonts that
-Matplotlib brings, written over with other pens: their many shapes matter, not their hand.
+Matplotlib brings, for their many shapes, and from handwriting fonts where some are named.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from inkdigits.data.handwriting import LARGE, Strokes, pen_drawn, rewritten
+from inkdigits.data.fonts import glyph
+from inkdigits.data.handwriting import LARGE, Strokes, pen_drawn, rewritten, warped
 
-# Left out are signs that some people's digits look like: O o I l S s Z z q g b and strokes like 1.
-LETTERS = "ABCDEFGHJKLMNPQRTUVWXYacdefhijkmnprtuvwxy"
-SIGNS = 4 * "+=?&@#%*<>$€!~^" + "ΔΘΛΞΠΣΦΨΩαβδεζηθκλμξπσφχψωЖИФЮЯДЭЪ"  # keyboards' ones more often
+# Left out are signs that some people's digits look like: O o I l S Z q g b and strokes like 1.
+# s and z are in once: most people's differ from a 5 and a 2.
+LETTERS = 2 * "ABCDEFGHJKLMNPQRTUVWXYacdefhijkmnprtuvwxy" + "sz"
+KEYBOARD = "+=?&@#%*<>$€!~^"
+SIGNS = 4 * KEYBOARD + "ΔΘΛΞΠΣΦΨΩαβδεζηθκλμξπσφχψωЖИФЮЯДЭЪ"  # keyboards' ones more often
 _FONTS = (
     "DejaVuSans.ttf", "DejaVuSerif-Italic.ttf", "DejaVuSansMono.ttf", "DejaVuSans-Oblique.ttf",
     "DejaVuSerif.ttf", "STIXGeneral.ttf", "STIXGeneralItalic.ttf",
 )  # fmt: skip
+_BY_HAND = 0.8  # share of the letters and signs in handwriting fonts, where there are some
 _KINDS = {
     "letter": 0.44, "sign": 0.2, "scribble": 0.1, "pair": 0.12, "texture": 0.06, "blank": 0.08,
 }  # fmt: skip
 
 
 def nondigit(
-    digits: NDArray[np.uint8], labels: NDArray[np.uint8], random: np.random.Generator
+    digits: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    random: np.random.Generator,
+    fonts: Sequence[Path] = (),
 ) -> Strokes:
     """Strokes that are no digit: (112, 112) float32, ink 1, paper 0; at times there are none.
 
-    digits: (N, 28, 28) uint8 that pairs are made of. labels: (N,) theirs.
+    digits: (N, 28, 28) uint8 that pairs are made of. labels: (N,) theirs. fonts: handwriting fonts
+    that most letters and keyboards' signs are then written in.
     """
     kind = random.choice(list(_KINDS), p=list(_KINDS.values()))
-    if kind == "letter":
-        return _warped(_glyph(str(random.choice(list(LETTERS))), random), random)
-    if kind == "sign":
-        return _warped(_glyph(str(random.choice(list(SIGNS))), random), random)
+    if kind in ("letter", "sign"):
+        by_hand = bool(fonts) and random.random() < _BY_HAND
+        signs = LETTERS if kind == "letter" else KEYBOARD if by_hand else SIGNS
+        return _written(
+            str(random.choice(list(signs))), fonts if by_hand else _plain_fonts(), random
+        )
     if kind == "scribble":
         return _scribble(random)
     if kind == "pair":
@@ -51,32 +62,16 @@ def nondigit(
     return _texture(random)
 
 
-def _glyph(sign: str, random: np.random.Generator) -> Strokes:
-    image = Image.new("L", (LARGE, LARGE))
-    draw = ImageDraw.Draw(image)
-    font = _font(_FONTS[random.integers(len(_FONTS))])
-    draw.text((LARGE / 2, LARGE / 2), sign, fill=255, font=font, anchor="mm")
-    depth, _ = pen_drawn(np.asarray(image) > 128, random, thinnest=1.0)
-    return np.clip(depth + 0.5, 0, 1).astype(np.float32)
+def _written(sign: str, fonts: Sequence[Path], random: np.random.Generator) -> Strokes:
+    """The sign as one of the fonts has it, with its own or another pen, bent as a hand would."""
+    depth, _ = pen_drawn(glyph(fonts[int(random.integers(len(fonts)))], sign), random, thinnest=1.0)
+    return warped(np.clip(depth + 0.5, 0, 1).astype(np.float32), random)
 
 
 @cache
-def _font(name: str) -> ImageFont.FreeTypeFont:
+def _plain_fonts() -> tuple[Path, ...]:
     folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
-    return ImageFont.truetype(folder / name, LARGE * 5 // 7)
-
-
-def _warped(strokes: Strokes, random: np.random.Generator) -> Strokes:
-    """Turned, slanted, stretched and bent as a hand would."""
-    grid = np.mgrid[0:LARGE, 0:LARGE].astype(np.float64) - LARGE / 2
-    angle = np.radians(random.normal(0, 8))
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    matrix = turn @ np.array([[random.uniform(0.9, 1.3), 0], [random.normal(0, 0.2), 1]])
-    places = np.einsum("ij,jhw->ihw", matrix, grid) + LARGE / 2
-    for axis in (0, 1):
-        bend = ndimage.zoom(random.normal(0, 3.0, (5, 5)), LARGE / 5, order=3)
-        places[axis] += bend[:LARGE, :LARGE]
-    return np.asarray(ndimage.map_coordinates(strokes, places, order=1), np.float32)
+    return tuple(folder / name for name in _FONTS)
 
 
 def _scribble(random: np.random.Generator) -> Strokes:

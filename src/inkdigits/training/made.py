@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, cast
 from zipfile import BadZipFile
 
 import numpy as np
@@ -20,17 +21,19 @@ from numpy.typing import NDArray
 from inkdigits import machine
 from inkdigits.data import Digits, DigitSets
 from inkdigits.data.digits import check_labels
-from inkdigits.data.handwriting import rewritten
+from inkdigits.data.fonts import font_files, glyph
+from inkdigits.data.handwriting import Strokes, rewritten, rewritten_shape, warped
 from inkdigits.data.nondigits import nondigit
 from inkdigits.data.photos import drawn, photographed
 from inkdigits.errors import ConfigError, DataError, PictureError
 from inkdigits.picture import digit_array
 from inkdigits.picture.place import place
-from inkdigits.spec import SIDE
+from inkdigits.spec import N_CLASSES, SIDE
 
 Advance = Callable[[int, int], None]  # (done, total)
 
 _PHOTO, _DRAWING = 0.25, 0.25  # shares of the made digits; the others are rewritten only
+_OF_FONTS = 0.3  # share of the made digits that are a font's, where there are some
 _HAIRLINE = 0.3  # pixels of 28: the thinnest line of a drawing
 REPEATS = 4  # of added pictures, so that a thousand count among ten thousands
 _CHUNK = 250  # digits a worker makes at a time, a few seconds
@@ -43,13 +46,15 @@ def made_from(
     seed: int,
     advance: Advance,
     added: Sequence[Path] = (),
+    fonts: Path | None = None,
 ) -> DigitSets:
     """`sets` with `n_digits` made digits behind the training set and `n_nondigits` non-digits.
 
     Each is a function of the seed and its number, whatever the number of cores. added: .npz files
     of labelled pictures of any size, x (N, H, W) uint8 and y (N,) 0-9; as the picture path gives
     them they stand behind the others, REPEATS times, and digits are made of them as well.
-    Raises ConfigError, or DataError if an added file cannot be read.
+    fonts: a folder of handwriting fonts, whose digits and letters are then made into pictures too.
+    Raises ConfigError, or DataError if an added file or a font cannot be read.
     """
     if n_digits < 0 or n_nondigits < 0 or seed < 0:
         raise ConfigError(
@@ -67,9 +72,10 @@ def made_from(
     train = sets.train
     pool_images = np.concatenate([train.images, *(arrays for arrays, _ in made)])
     pool_labels = np.concatenate([train.labels, *(labels for _, labels in made)])
+    hands = font_files(fonts) if fonts is not None else ()
     # forkserver: a fork of a process that holds PyTorch's threads may hang.
     with ProcessPoolExecutor(
-        machine.cores(), get_context("forkserver"), _begin, (pool_images, pool_labels)
+        machine.cores(), get_context("forkserver"), _begin, (pool_images, pool_labels, hands)
     ) as pool:
         results = [pool.submit(what, seed, numbers) for what, seed, numbers in jobs]
         for done, ((what, _, _), result) in enumerate(zip(jobs, results, strict=True), 1):
@@ -112,28 +118,43 @@ def _added(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return _pixels(arrays), np.array(known, np.uint8)
 
 
-_source: tuple[NDArray[np.uint8], NDArray[np.uint8]]  # of this worker
+_Source = tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[Path, ...]]
+_source: _Source  # of this worker: digits, their labels, fonts
 
 
-def _begin(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
+def _begin(*source: Any) -> None:
     global _source  # noqa: PLW0603  a worker's copy of what all its jobs need
-    _source = images, labels
+    _source = cast(_Source, source)
+
+
+def _strokes(random: np.random.Generator, thinnest: float = 1.0) -> tuple[Strokes, int]:
+    """One of the source's digits, or a font's, in another hand, and which it is."""
+    images, labels, fonts = _source
+    if fonts and random.random() < _OF_FONTS:
+        label = int(random.integers(N_CLASSES))
+        shape = glyph(fonts[random.integers(len(fonts))], str(label))
+        bent = warped(shape.astype(np.float32), random) > 0.5
+        return rewritten_shape(bent, label, random, thinnest), label
+    chosen = int(random.integers(len(images)))
+    label = int(labels[chosen])
+    return rewritten(images[chosen], label, random, thinnest), label
 
 
 def _digits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    images, labels = _source
     arrays, made = [], []
     for number in numbers:
         random = np.random.default_rng([seed, 0, number])
-        chosen = int(random.integers(len(images)))
-        digit, label, kind = images[chosen], int(labels[chosen]), random.random()
+        kind = random.random()
         try:
             if kind < _PHOTO:
-                array = digit_array(photographed(rewritten(digit, label, random), random))
+                strokes, label = _strokes(random)
+                array = digit_array(photographed(strokes, random))
             elif kind < _PHOTO + _DRAWING:
-                array = digit_array(drawn(rewritten(digit, label, random, _HAIRLINE), random))
+                strokes, label = _strokes(random, _HAIRLINE)
+                array = digit_array(drawn(strokes, random))
             else:
-                array = place(rewritten(digit, label, random))
+                strokes, label = _strokes(random)
+                array = place(strokes)
         except PictureError:
             continue
         arrays.append(array)
@@ -142,10 +163,11 @@ def _digits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.ui
 
 
 def _nondigits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    images, labels, fonts = _source
     arrays = []
     for number in numbers:
         random = np.random.default_rng([seed, 1, number])
-        strokes = nondigit(*_source, random)
+        strokes = nondigit(images, labels, random, fonts)
         try:
             # A blank page has its grain and shades, and something is found in them.
             if random.random() < _PHOTO or not strokes.any():

@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from inkdigits.data.fonts import font_files, glyph
+from inkdigits.data.handwriting import LARGE
+from inkdigits.errors import DataError
+
+FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
+SANS = FONTS / "DejaVuSans.ttf"
+
+
+@pytest.mark.parametrize("sign", ["1", "8", "m", "-"])
+def test_a_glyph_is_eighty_pixels_long_and_in_the_middle(sign):
+    shape = glyph(SANS, sign)
+    assert shape.shape == (LARGE, LARGE)
+    rows, columns = np.flatnonzero(shape.any(1)), np.flatnonzero(shape.any(0))
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 in (79, 80)  # the soft edge may round away
+    assert abs(rows[0] - (LARGE - 1 - rows[-1])) <= 2
+    assert abs(columns[0] - (LARGE - 1 - columns[-1])) <= 2
+
+
+def test_a_zero_has_a_hole_and_a_blank_has_no_ink():
+    zero = glyph(SANS, "0")
+    assert not zero[LARGE // 2, LARGE // 2]
+    assert zero[LARGE // 2].any()
+    assert not glyph(SANS, " ").any()
+
+
+def test_fonts_are_found_below_a_folder_in_order(tmp_path):
+    (tmp_path / "b").mkdir()
+    for name in ("b/two.TTF", "a.ttf"):
+        (tmp_path / name).write_bytes(SANS.read_bytes())
+    (tmp_path / "readme.txt").write_text("no font")
+    assert [f.name for f in font_files(tmp_path)] == ["a.ttf", "two.TTF"]
+
+
+def test_a_folder_without_fonts_and_a_broken_font_are_refused(tmp_path):
+    with pytest.raises(DataError, match="holds no font"):
+        font_files(tmp_path)
+    (tmp_path / "bad.ttf").write_bytes(b"no font at all")
+    with pytest.raises(DataError, match=r"bad\.ttf: not a font"):
+        font_files(tmp_path)
