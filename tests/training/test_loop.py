@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from inkdigits import Reader
 from inkdigits.errors import TrainingError
 from inkdigits.training.loop import as_tensors, calibrate, evaluate, probabilities, train
 from inkdigits.training.progress import Lines, Quiet
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import fresh_state, load_state, weights_of
+from inkdigits.training.views import answered_views
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +173,45 @@ def test_a_student_learns_its_teachers_answers_and_not_the_labels(digits):
     _, with_teacher = evaluate(state.evaluated, images, 9 - labels)
     assert with_teacher > 0.85
     assert with_labels < 0.05
+
+
+def test_a_teacher_is_asked_once_where_its_answers_to_copies_are_kept(digits):
+    train_set, held = digits
+    asked = []
+
+    def contrary(arrays):
+        asked.append(len(arrays))
+        return shipped.probabilities(arrays)[:, ::-1].copy()  # 9 minus the digit
+
+    shipped = Reader(threads=1)
+    row = SHORT.with_overrides(
+        {"teacher_share": 1.0, "teacher_views": 2, "calibrate": False, "epochs": 6}
+    )
+    state = train(train_set, None, fresh_state(row, 0), Quiet(), teacher=contrary)
+    assert sum(asked) == 2 * len(train_set)  # and not once an epoch
+    images, labels = as_tensors(held)
+    assert evaluate(state.evaluated, images, 9 - labels)[1] > 0.85
+
+
+def test_views_are_moved_about_and_hold_what_the_teacher_saw():
+    images = torch.zeros(1500, 1, 28, 28, dtype=torch.uint8)
+    images[:, :, 10:18, 10:18] = 255
+    seen = []
+
+    def mean_of(arrays):
+        seen.append(arrays)
+        return np.repeat(arrays.mean((1, 2))[:, None], 10, 1)
+
+    row = recipe("fast").with_overrides({"teacher_views": 3})
+    views = answered_views(images, row, mean_of, torch.Generator().manual_seed(0))
+    assert views.images.shape == (3, 1500, 1, 28, 28)
+    assert views.answers.shape == (3, 1500, 10)
+    kept = (views.images.flatten(0, 1)[:, 0].float() / 255).numpy()
+    assert np.array_equal(np.concatenate(seen), kept)
+    means = torch.from_numpy(kept).mean((1, 2)).view(3, 1500)
+    assert torch.allclose(views.answers[..., 0], means)
+    assert not torch.equal(views.images[0, 0], views.images[1, 0])
+    assert not torch.equal(views.images[0, 0], views.images[0, 1])
 
 
 def as_arrays(digits):

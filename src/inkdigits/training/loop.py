@@ -8,10 +8,10 @@ write, and never sees the test set.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -35,10 +35,8 @@ from inkdigits.training.state import (
     save_state,
     weights_of,
 )
+from inkdigits.training.views import Teacher, Views, answered_views
 from inkdigits.training.workers import Workers
-
-# (N, 28, 28) float32 in [0, 1] to (N, 10) float32 probabilities.
-Teacher = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 _ACCEPTED = 0.99  # share of the digits read right that are accepted
 _MAX_TEMPERATURE = 4.0  # and its inverse the least
@@ -53,6 +51,16 @@ class Reporter(Protocol):
 
     def epoch(self, row: Epoch) -> None:
         """After an epoch."""
+
+
+class _Material(NamedTuple):
+    """What the epochs of a run learn from."""
+
+    images: Tensor  # (N, 1, 28, 28) uint8
+    labels: Tensor  # (N,) int64
+    nondigits: Tensor | None  # (M, 1, 28, 28) uint8
+    teacher: Teacher | None
+    views: Views | None  # of the images, answered by the teacher
 
 
 def train(
@@ -89,9 +97,16 @@ def train(
     images, labels = as_tensors(train_set)
     held = as_tensors(validation_set) if validation_set is not None else None
     model = workers.wrapped(state.model)
-    steps = recipe.epochs * (len(images) // recipe.batch_size)
+    start = time.perf_counter()
+    views = None
+    if teacher is not None and recipe.teacher_views and state.epoch < recipe.epochs:
+        views = answered_views(images, recipe, teacher, _seed_epoch(state.seed, recipe.epochs + 1))
+    preparing = time.perf_counter() - start
+    material = _Material(images, labels, others, teacher, views)
     while state.epoch < recipe.epochs and not state.stopped:
-        row = _train_epoch(state, model, images, labels, steps, reporter, workers, teacher, others)
+        row = _train_epoch(state, model, material, reporter, workers)
+        row = replace(row, seconds=row.seconds + preparing)  # views are part of the training
+        preparing = 0.0
         if held is not None:
             found = evaluate(state.evaluated, *held) if workers.is_first else (0.0, 0.0)
             val_loss, val_accuracy = workers.from_first(found)
@@ -161,41 +176,45 @@ def evaluate(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[float, f
 
 
 def _train_epoch(
-    state: State,
-    model: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    steps: int,
-    reporter: Reporter,
-    workers: Workers,
-    teacher: Teacher | None,
-    nondigits: Tensor | None,
+    state: State, model: nn.Module, material: _Material, reporter: Reporter, workers: Workers
 ) -> Epoch:
     recipe, size = state.recipe, state.recipe.batch_size
+    images, answers = material.images, None
+    if material.views is not None:
+        copy = state.epoch % len(material.views.images)
+        images, answers = material.views.images[copy], material.views.answers[copy]
     generator = _seed_epoch(state.seed, state.epoch)
     order = torch.randperm(len(images), generator=generator)  # the same on every worker
     if not workers.is_first:
         generator = _seed_epoch(state.seed, state.epoch, workers.rank)
     n_batches = len(images) // size  # a short last batch would be a noisy step; others come next
+    steps = recipe.epochs * n_batches
     losses = right = 0.0
     rate = recipe.learning_rate
     model.train()
     start = time.perf_counter()
     for number in range(n_batches):
         index = workers.share(order[number * size : (number + 1) * size])
-        pixels = images[index]
-        if nondigits is not None and recipe.nondigit_share:
+        pixels, labels = images[index], material.labels[index]
+        if material.nondigits is not None and recipe.nondigit_share:
             n_more = max(1, round(recipe.nondigit_share * len(index)))
-            more = torch.randint(len(nondigits), (n_more,), generator=generator)
-            pixels = torch.cat([pixels, nondigits[more]])
+            more = torch.randint(len(material.nondigits), (n_more,), generator=generator)
+            pixels = torch.cat([pixels, material.nondigits[more]])
         batch = _floats(pixels)
-        if recipe.augments:
-            batch = augment(batch, recipe, generator)
+        moved = len(index) if answers is not None else 0  # views have been moved about already
+        if recipe.augments and moved < len(batch):
+            batch = torch.cat([batch[:moved], augment(batch[moved:], recipe, generator)])
+        said = None
+        if answers is not None:
+            said = answers[index]
+        elif material.teacher is not None:
+            seen = batch[: len(index), 0].clamp(0, 1).numpy()
+            said = torch.from_numpy(material.teacher(seen))
         rate = recipe.learning_rate * rate_share(recipe, state.step, steps)
-        truth = _truth(labels[index], batch, recipe, teacher)
+        truth = _truth(labels, len(batch), recipe, said)
         loss, logits = _step(state, model, batch, truth, rate * state.plateau.multiplier)
         losses += loss
-        right += (logits[: len(index)].argmax(1) == labels[index]).float().mean().item()
+        right += (logits[: len(index)].argmax(1) == labels).float().mean().item()
         done = (number + 1) * size
         spent = time.perf_counter() - start
         reporter.batch(state, done, n_batches * size, losses / (number + 1), done / spent)
@@ -212,22 +231,21 @@ def _train_epoch(
     )
 
 
-def _truth(labels: Tensor, batch: Tensor, recipe: Recipe, teacher: Teacher | None) -> Tensor:
-    """(N, 10) probabilities to learn: the smoothed labels, in part or all the teacher's answers.
+def _truth(labels: Tensor, n: int, recipe: Recipe, said: Tensor | None) -> Tensor:
+    """(n, 10) probabilities to learn: the smoothed labels, in part or all the teacher's answers.
 
-    What the batch holds beyond the labels is no digit: all ten are equally wrong there.
+    What the batch of n holds beyond the labels is no digit: all ten are equally wrong there.
     Source: Hendrycks et al. 2019, "Deep Anomaly Detection with Outlier Exposure".
 
-    The teacher sees the very pixels the network sees, also where augmentation has made one digit
-    look like another. Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network",
-    with Beyer et al. 2022's rule that teacher and student see the same view.
+    said: (len(labels), 10), what a teacher says of the very pixels the network sees, also where
+    augmentation has made one digit look like another. Source: Hinton et al. 2015, "Distilling the
+    Knowledge in a Neural Network", with Beyer et al. 2022's rule that both see the same view.
     """
     smoothing = recipe.label_smoothing
     truth = F.one_hot(labels, N_CLASSES) * (1 - smoothing) + smoothing / N_CLASSES
-    if teacher is not None:
-        answers = torch.from_numpy(teacher(batch[: len(labels), 0].clamp(0, 1).numpy()))
-        truth = torch.lerp(truth, answers, recipe.teacher_share)
-    n_more = len(batch) - len(labels)
+    if said is not None:
+        truth = torch.lerp(truth, said, recipe.teacher_share)
+    n_more = n - len(labels)
     return F.pad(truth, (0, 0, 0, n_more), value=1 / N_CLASSES) if n_more else truth
 
 

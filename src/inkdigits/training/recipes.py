@@ -39,6 +39,9 @@ class Recipe:
     weight_decay: float = 0.0  # AdamW's, times the learning rate
     label_smoothing: float = 0.0  # share of the truth spread over all ten classes
     teacher_share: float = 0.0  # of the truth that is the teacher's answer instead of the label
+    # Copies of the set, each moved about anew, that the teacher answers once and the epochs take in
+    # turn; 0 asks it at every batch.
+    teacher_views: int = 0
     nondigit_share: float = 0.0  # of a batch, added to it: the data's non-digits, truth all ten
     average_decay: float = 0.0  # of the moving average of weights that is evaluated; 0 is off
     # Of convolutions and products; weights stay float32. fastest: bfloat16 where it is native.
@@ -102,6 +105,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "weight_decay": (0, 10, "0 to 10"),
     "label_smoothing": (0, 0.9, "0 to 0.9"),
     "teacher_share": (0, 1, "0 (no teacher) to 1"),
+    "teacher_views": (0, 100, "0 (anew at every batch) to 100 copies"),
     "nondigit_share": (0, 1, "0 (none) to 1"),
     "average_decay": (0, 0.99999, "0 (off) to under 1"),
     "rotate": (0, 180, "0 to 180 degrees"),
