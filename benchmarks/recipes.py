@@ -2,12 +2,14 @@
 
     python benchmarks/recipes.py                        # every recipe below, hours
     python benchmarks/recipes.py flash fast --seeds 3
+    python benchmarks/recipes.py best ensemble distilled --at-once 2
     python benchmarks/recipes.py --write                # put what is there into RESULTS.md
 
 Recipes train on all 60,000 images (no validation set), but for `original`, whose own rules need
 one. The test set is scored once a seed, at the end of its run. Finished seeds are not run again.
 Training seconds are the epochs alone; process seconds are the whole command: imports, reading,
-evaluation, plots and exports included.
+evaluation, plots and exports included. An ensemble's times are the sums of its members'. With
+--at-once 2 two runs share the cores, a thread each: more is done in all, each takes longer.
 """
 
 import argparse
@@ -18,9 +20,12 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
-from inkdigits import study
+from inkdigits import machine, study
 from inkdigits.run import RESULT, read_result
 
 ROOT = Path(__file__).parent.parent
@@ -30,17 +35,84 @@ PLAN = {  # recipe: seeds, flags
     "flash": (10, ALL),
     "fast": (10, ALL),
     "best": (5, ALL),
+    "ensemble": (3, ()),
+    "distilled": (3, ALL),
     "original": (1, ()),
+}
+# An ensemble's members, fixed before any was trained: recipe, flags, how many. Repeats share none.
+MEMBERS = {
+    "best": ("best", (), 2),
+    "deep": ("best", ("--network", "deep", "--epochs", "12"), 1),
+    "bent": ("best", ("--network", "deep", "--epochs", "16", "--elastic", "0.6"), 1),
 }
 
 
-def run_seed(recipe: str, seed: int, folder: Path) -> None:
+class Job(NamedTuple):
+    """One training run."""
+
+    folder: Path
+    recipe: str
+    seed: int
+    flags: tuple[str, ...]
+
+
+def members(place: Path, number: int) -> list[Job]:
+    """The runs that the ensemble of that number averages; those of `best` are its own row's."""
+    jobs = []
+    for name, (recipe, flags, n) in MEMBERS.items():
+        where = place / "members" / name if flags else place / recipe
+        jobs += [
+            Job(where / f"seed{seed}", recipe, seed, (*ALL, *flags))
+            for seed in range(number * n, number * n + n)
+        ]
+    return jobs
+
+
+def plan(recipe: str, place: Path, n: int) -> list[Job]:
+    """The training runs that a recipe's row needs."""
+    if recipe == "ensemble":
+        return [job for number in range(n) for job in members(place, number)]
+    folder = place / recipe
+    teachers = [
+        ("--teacher", str(place / "ensemble" / f"seed{seed}")) if recipe == "distilled" else ()
+        for seed in range(n)
+    ]
+    return [
+        Job(folder / f"seed{seed}", recipe, seed, (*PLAN[recipe][1], *teachers[seed]))
+        for seed in range(n)
+    ]
+
+
+def run_job(job: Job, threads: int) -> None:
+    if not (job.folder / RESULT).exists():
+        _timed(
+            job.folder,
+            "train", "--recipe", job.recipe, "--data", "mnist", "--seed", str(job.seed),
+            "--threads", str(threads), "--out", str(job.folder), *job.flags,
+        )  # fmt: skip
+    result = read_result(job.folder)
+    print(
+        f"{job.folder}: {result['scores']['accuracy']:.2%}, {result['training_seconds']:.1f} s, "
+        f"{result['threads']} threads",
+        file=sys.stderr, flush=True,
+    )  # fmt: skip
+
+
+def average(place: Path, number: int) -> None:
+    """Make the ensemble of that number; its process seconds are those of all its members too."""
+    folder, runs = place / "ensemble" / f"seed{number}", members(place, number)
     if (folder / RESULT).exists():
         return
+    _timed(folder, "ensemble", "--out", str(folder), *(str(job.folder) for job in runs))
+    seconds = [json.loads((where / PROCESS).read_text())
+               for where in (folder, *(job.folder for job in runs))]  # fmt: skip
+    (folder / PROCESS).write_text(json.dumps(sum(seconds)))
+
+
+def _timed(folder: Path, *command: str) -> None:
     start = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "inkdigits", "train", "--recipe", recipe, "--data", "mnist",
-         "--seed", str(seed), "--out", str(folder), *PLAN[recipe][1]],
+        [sys.executable, "-m", "inkdigits", *command],
         check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     (folder / PROCESS).write_text(json.dumps(time.perf_counter() - start))
@@ -61,6 +133,7 @@ def describe(recipe: str, place: Path) -> str:
         f"| {min(accuracies):.2f} to {max(accuracies):.2f} "
         f"| {statistics.median(training):,.1f} ({min(training):,.1f} to {max(training):,.1f}) "
         f"| {statistics.median(process):,.1f} "
+        f"| {', '.join(sorted({str(r['threads']) for r in results}))} "
         f"| {max(r['peak_memory_mb'] for r in results):,} | {', '.join(commits)} |"
     )
 
@@ -83,22 +156,20 @@ def main() -> None:
     parser.add_argument("recipes", nargs="*", help=f"of {', '.join(PLAN)}; all where none is named")
     parser.add_argument("--seeds", type=int, help="instead of each recipe's own number")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"))
+    parser.add_argument("--at-once", type=int, default=1, help="runs that share the cores")
     parser.add_argument("--write", action="store_true", help="run nothing, write the documents")
     args = parser.parse_args()
+    threads = max(1, machine.cores() // args.at_once)
     for recipe in () if args.write else args.recipes or PLAN:
-        for seed in range(args.seeds or PLAN[recipe][0]):
-            folder = args.out / recipe / f"seed{seed}"
-            run_seed(recipe, seed, folder)
-            result = read_result(folder)
-            print(
-                f"{recipe}, seed {seed}: {result['scores']['accuracy']:.2%}, "
-                f"{result['training_seconds']:.1f} s",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
+        n = args.seeds or PLAN[recipe][0]
+        with ThreadPoolExecutor(args.at_once) as pool:
+            list(pool.map(run_job, plan(recipe, args.out, n), repeat(threads)))
+        for number in range(n if recipe == "ensemble" else 0):
+            average(args.out, number)
     lines = [
         "| recipe | parameters | n | test accuracy, % (mean ± sd) | least to most "
-        "| training, s: median (range) | whole process, s | peak memory, MB | commit |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| training, s: median (range) | whole process, s | threads | peak memory, MB | commit |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     lines += [describe(r, args.out / r) for r in PLAN if any((args.out / r).glob(f"*/{RESULT}"))]
     study.summarise(args.out)

@@ -80,6 +80,8 @@ def average(
         "data": results[0]["data"],
         "scores": scores.to_dict(),
         "training_seconds": sum(r["training_seconds"] for r in results),
+        "threads": results[0]["threads"],
+        "peak_memory_mb": machine.peak_memory_mb(),
         "machine": machine.describe(),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

@@ -50,6 +50,7 @@ class Recipe:
     scale: float = 0.0  # share either way: 0.1 is 90 % to 110 %
     shear: float = 0.0  # horizontal, tangent of the slant
     shift: float = 0.0  # pixels either way
+    elastic: float = 0.0  # pixels that points of a coarse grid are off by (sd), smooth between them
     early_stopping: int = 0  # epochs without a lower validation loss before the end; 0 is off
     plateau: int = 0  # epochs without a lower validation loss before the rate is cut; 0 is off
     plateau_factor: float = 0.5  # new rate = rate * factor
@@ -82,7 +83,7 @@ class Recipe:
     @property
     def augments(self) -> bool:
         """Whether training images are moved about at all."""
-        return any((self.rotate, self.scale, self.shear, self.shift))
+        return any((self.rotate, self.scale, self.shear, self.shift, self.elastic))
 
     def with_overrides(self, overrides: Mapping[str, object]) -> Recipe:
         """This recipe with some fields replaced. Raises ConfigError for an unknown field."""
@@ -112,6 +113,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "scale": (0, 0.9, "0 to 0.9"),
     "shear": (0, 2, "0 to 2"),
     "shift": (0, 14, "0 to 14 pixels"),
+    "elastic": (0, 5, "0 to 5 pixels"),
     "early_stopping": (0, 10_000, "0 (off) or more epochs"),
     "plateau": (0, 10_000, "0 (off) or more epochs"),
     "plateau_factor": (0.001, 0.999, "between 0 and 1"),
@@ -174,7 +176,7 @@ RECIPES: dict[str, Recipe] = {
         # One network as accurate as we could make it in minutes.
         Recipe(
             name="best",
-            network="large",
+            network="wider",
             epochs=20,
             batch_size=256,
             learning_rate=5e-3,
@@ -199,10 +201,11 @@ RECIPES: dict[str, Recipe] = {
             schedule="one_cycle",
             beta2=0.99,
             teacher_share=1.0,
+            teacher_views=6,
             precision="fastest",
-            rotate=15,
-            scale=0.15,
-            shear=0.2,
+            rotate=12,
+            scale=0.12,
+            shear=0.15,
             shift=2,
             settle=20_000,
             calibrate=True,
