@@ -14,8 +14,6 @@ evaluation, plots and exports included. An ensemble's times are the sums of its 
 
 import argparse
 import json
-import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -26,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from inkdigits import machine, study
+from inkdigits.evaluation import plots
 from inkdigits.run import RESULT, read_result
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +44,13 @@ MEMBERS = {
     "deep": ("best", ("--network", "deep", "--epochs", "12"), 1),
     "bent": ("best", ("--network", "deep", "--epochs", "16", "--elastic", "0.6"), 1),
 }
+
+
+HEAD = (
+    "| recipe | parameters | n | test accuracy, % (mean ± sd) | least to most "
+    "| training, s: median (range) | whole process, s | threads | peak memory, MB | commit |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+)
 
 
 class Job(NamedTuple):
@@ -138,17 +144,31 @@ def describe(recipe: str, place: Path) -> str:
     )
 
 
-def write(lines: list[str], folder: Path) -> None:
-    """Put the table between RESULTS.md's markers and the plot beside the documents."""
+def table(found: dict[str, str]) -> str:
+    """The rows in the plan's order under their heads."""
+    return "\n".join([*HEAD, *(found[recipe] for recipe in PLAN if recipe in found)])
+
+
+def write(found: dict[str, str]) -> None:
+    """Put rows between RESULTS.md's markers and draw the plot from all that stand there then.
+
+    A row that was not run here stays: it names its own commit.
+    """
     path = ROOT / "RESULTS.md"
-    block = "<!-- recipes -->\n" + "\n".join(lines) + "\n<!-- /recipes -->"
-    text, n = re.subn(
-        r"<!-- recipes -->.*<!-- /recipes -->", block, path.read_text(), flags=re.DOTALL
-    )
-    if n != 1:
+    before, marker, rest = path.read_text().partition("<!-- recipes -->\n")
+    block, end, after = rest.partition("<!-- /recipes -->")
+    if not (marker and end):
         sys.exit("RESULTS.md has no place for the table: wanted <!-- recipes --> markers once")
-    path.write_text(text)
-    shutil.copyfile(folder / study.PARETO, ROOT / "docs" / study.PARETO)
+    old = {line.split("`")[1]: line for line in block.splitlines() if line.startswith("| `")}
+    rows = {**old, **found}
+    path.write_text(f"{before}{marker}{table(rows)}\n{end}{after}")
+    points = []
+    for recipe, line in rows.items():
+        cells = [cell.strip().replace(",", "") for cell in line.strip("| ").split(" | ")]
+        accuracy, _, sd = cells[3].partition(" ± ")
+        seconds = float(cells[5].split(" (")[0])
+        points.append((recipe, seconds, float(accuracy), float(sd or 0), int(cells[2])))
+    plots.pareto(points, ROOT / "docs" / study.PARETO)
 
 
 def main() -> None:
@@ -166,16 +186,14 @@ def main() -> None:
             list(pool.map(run_job, plan(recipe, args.out, n), repeat(threads)))
         for number in range(n if recipe == "ensemble" else 0):
             average(args.out, number)
-    lines = [
-        "| recipe | parameters | n | test accuracy, % (mean ± sd) | least to most "
-        "| training, s: median (range) | whole process, s | threads | peak memory, MB | commit |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    lines += [describe(r, args.out / r) for r in PLAN if any((args.out / r).glob(f"*/{RESULT}"))]
-    study.summarise(args.out)
-    print("\n".join(lines))
+    found = {
+        recipe: describe(recipe, args.out / recipe)
+        for recipe in PLAN
+        if any((args.out / recipe).glob(f"*/{RESULT}"))
+    }
+    print(table(found))
     if args.write:
-        write(lines, args.out)
+        write(found)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Make the model that the package ships, from the data to the .onnx file.
 
-    python benchmarks/train_shipped.py OUT
+    python benchmarks/fetch_fonts.py FONTS
+    python benchmarks/train_shipped.py OUT FONTS
 
 Needs $INKDIGITS_DATA and, of $INKDIGITS_FIELD, the two sets whose licences allow training: hwd1000
 (MIT) and optdigits32 (CC BY 4.0). Every second picture of them is trained on, the others are kept
@@ -15,12 +16,14 @@ from pathlib import Path
 import numpy as np
 
 ADDED = ("hwd1000", "optdigits32")
-DATA = ("--digits", "30000", "--nondigits", "20000", "--seed", "1")
+DATA = ("--digits", "60000", "--nondigits", "30000", "--seed", "1")
 TRAINING = ("--recipe", "pictures", "--seed", "0", "--threads", "2")
 
 
 def main() -> None:
-    out = Path(sys.argv[1])
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    out, fonts = Path(sys.argv[1]), sys.argv[2]
     out.mkdir(parents=True)
     field = Path(os.environ["INKDIGITS_FIELD"])
     add = []
@@ -29,19 +32,9 @@ def main() -> None:
             np.savez(out / f"{name}_even.npz", x=file["x"][::2], y=file["y"][::2])
         add += ["--add", str(out / f"{name}_even.npz")]
     inkdigits = [sys.executable, "-m", "inkdigits"]
-    subprocess.run([*inkdigits, "data", "make", str(out / "made.npz"), *DATA, *add], check=True)
-    subprocess.run(
-        [
-            *inkdigits,
-            "train",
-            "--data",
-            str(out / "made.npz"),
-            "--out",
-            str(out / "run"),
-            *TRAINING,
-        ],
-        check=True,
-    )
+    made, run = str(out / "made.npz"), str(out / "run")
+    subprocess.run([*inkdigits, "data", "make", made, "--fonts", fonts, *DATA, *add], check=True)
+    subprocess.run([*inkdigits, "train", "--data", made, "--out", run, *TRAINING], check=True)
     print(f"the model: {out / 'run' / 'model.onnx'}")
 
 
