@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from inkdigits import machine, study
 from inkdigits.evaluation import plots
-from inkdigits.run import RESULT, read_result
+from inkdigits.run_folder import RESULT, read_result
 
 ROOT = Path(__file__).parent.parent
 PROCESS = "process_seconds.json"
@@ -42,7 +42,6 @@ PLAN = {  # recipe: seeds, flags
 MEMBERS = {
     "best": ("best", (), 2),
     "deep": ("best", ("--network", "deep", "--epochs", "12"), 1),
-    "bent": ("best", ("--network", "deep", "--epochs", "16", "--elastic", "0.6"), 1),
 }
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from inkdigits.training.augment import augment
-from inkdigits.training.loop import _floats
+from inkdigits.training.judge import floats
 from inkdigits.training.models import build
 from inkdigits.training.networks import NETWORKS
 from inkdigits.training.precision import is_bfloat16
@@ -75,7 +75,7 @@ def main() -> None:
         optimizer = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
         images = torch.randint(0, 256, (row.batch_size, 1, 28, 28), dtype=torch.uint8)
         labels = torch.randint(0, 10, (row.batch_size,))
-        batch = _floats(images)
+        batch = floats(images)
         low = is_bfloat16(row.precision)
         precision = "bfloat16" if low else "float32"
 
@@ -87,7 +87,7 @@ def main() -> None:
             optimizer.zero_grad()
 
         generator = torch.Generator().manual_seed(0)
-        fetch = timed(lambda images=images: _floats(images))
+        fetch = timed(lambda images=images: floats(images))
         moved = timed(lambda batch=batch, row=row, g=generator: augment(batch, row, g))
         seconds = timed(step)
         with profile(activities=[ProfilerActivity.CPU]) as found:

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from inkdigits import ensemble, run
+from inkdigits import ensemble, run, run_folder
 from inkdigits.data.digits import DigitSets
 from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.reader import Reader
@@ -31,8 +31,8 @@ def runs(tmp_path_factory, small):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "load", lambda source, advance: small)
         for seed in range(3):
-            settings = run.RunSettings(recipe=row, data="sample", seed=seed, threads=1)
-            run.start_run(folder / f"seed{seed}", settings)
+            settings = run_folder.RunSettings(recipe=row, data="sample", seed=seed, threads=1)
+            run_folder.start_run(folder / f"seed{seed}", settings)
             if seed < 2:
                 run.finish_run(folder / f"seed{seed}", Quiet(), nothing, nothing)
     return folder
@@ -73,18 +73,20 @@ def test_a_run_learns_from_an_ensemble(tmp_path, runs, small, average, monkeypat
     average([runs / "seed0", runs / "seed1"], tmp_path / "both")
     monkeypatch.setattr(run, "load", lambda source, advance: small)
     row = recipe("distilled").with_overrides({"epochs": 1, "batch_size": 64, "network": "tiny"})
-    settings = run.RunSettings(
+    settings = run_folder.RunSettings(
         recipe=row, data="sample", seed=0, threads=1, teacher=str(tmp_path / "both")
     )
     told = []
-    run.start_run(tmp_path / "student", settings)
+    run_folder.start_run(tmp_path / "student", settings)
     result = run.finish_run(tmp_path / "student", Quiet(), told.append, nothing)
     assert result["teacher"] == str(tmp_path / "both")
     assert any(line.startswith("teacher: ") for line in told)
-    assert run.read_settings(tmp_path / "student") == settings
+    assert run_folder.read_settings(tmp_path / "student") == settings
 
 
 @pytest.mark.parametrize(("name", "teacher"), [("distilled", None), ("fast", "runs/x")])
 def test_a_teacher_and_a_share_of_its_answers_go_together(name, teacher):
     with pytest.raises(ConfigError, match="--teacher MODEL and a share over 0 go together"):
-        run.RunSettings(recipe=recipe(name), data="sample", seed=0, threads=1, teacher=teacher)
+        run_folder.RunSettings(
+            recipe=recipe(name), data="sample", seed=0, threads=1, teacher=teacher
+        )

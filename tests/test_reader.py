@@ -113,15 +113,33 @@ def test_a_second_look_closes_the_gap_that_a_lifted_pen_left(reader):
     random = np.random.default_rng(0)
     y, x = np.mgrid[0:300, 0:300]
     ring = np.abs(np.hypot((y - 150) / 1.4, x - 150) - 60) < 4
-    page = 220 - ring * np.where((x > 190) & (abs(y - 150) < 50), 50.0, 130.0)
+    page = 220 - ring * np.where((x > 190) & (abs(y - 150) < 50), 60.0, 130.0)
     page += random.normal(0, 3, page.shape)
     picture = page.astype(np.uint8)
     (first,) = reader.read_seen([see(picture)])
     second = reader.read(picture)
     assert not first.accepted
     assert second.digit == 0
-    assert second.confidence > first.confidence
+    assert second.accepted
     assert list(reader.read_many([picture])) == [second]
+
+
+def test_only_what_is_not_clear_is_looked_at_more_closely(reader, seven, monkeypatch):
+    asked = []
+    answers = reader.probabilities
+    monkeypatch.setattr(reader, "probabilities", lambda a: asked.append(len(a)) or answers(a))
+    assert reader.read(seven).confidence > 0.98
+    assert asked == [1]
+    asked.clear()
+    letter = np.zeros((28, 28), np.uint8)  # an X
+    for i in range(4, 24):
+        letter[i, i : i + 3] = letter[i, 25 - i : 28 - i] = 255
+    first = reader.read_seen([see(letter)])[0]
+    asked.clear()
+    reading = reader.read(letter)
+    assert asked == [1, 11, 11]  # itself, its nudges, those of a second look with a lower cut
+    assert not reading.accepted
+    assert reading.probabilities != first.probabilities
 
 
 def test_a_models_own_level_of_acceptance_counts(tmp_path, reader, sample):

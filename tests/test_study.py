@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from inkdigits import run, study
+from inkdigits import run, run_folder, study
 from inkdigits.data.digits import DigitSets
 from inkdigits.errors import ConfigError
 from inkdigits.training.progress import Quiet
@@ -35,7 +35,7 @@ def settings(monkeypatch, sample):
     )
     monkeypatch.setattr(run, "load", lambda source, advance: small)
     row = recipe("fast").with_overrides({"epochs": 1, "batch_size": 64})
-    return run.RunSettings(recipe=row, data="sample", seed=0, threads=1)
+    return run_folder.RunSettings(recipe=row, data="sample", seed=0, threads=1)
 
 
 def test_a_study_runs_each_seed_once_and_sums_up(tmp_path, settings):
@@ -56,7 +56,7 @@ def test_a_study_runs_each_seed_once_and_sums_up(tmp_path, settings):
 
 def test_a_study_refuses_runs_made_with_other_settings(tmp_path, settings):
     list(study.run_seeds(tmp_path, settings, [0], Quiet(), nothing, nothing))
-    other = run.RunSettings(
+    other = run_folder.RunSettings(
         recipe=settings.recipe.with_overrides({"epochs": 2}), data="sample", seed=0, threads=1
     )
     with pytest.raises(ConfigError, match="was made with other settings"):

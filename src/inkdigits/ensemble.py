@@ -15,27 +15,26 @@ from typing import Any
 
 import numpy as np
 
-from inkdigits import machine, run
+from inkdigits import machine, run_folder
 from inkdigits.data import load
 from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.evaluation import plots
 from inkdigits.evaluation.scores import score
 from inkdigits.exports.onnx import load_onnx, save_ensemble
 from inkdigits.files import write_text
-from inkdigits.reader import Reader
+from inkdigits.reader import RUN_MODEL, Reader
+from inkdigits.run import Advance, Say
 from inkdigits.training.networks import NETWORKS
 
 FILES = {
-    run.ONNX_MODEL: "all members as one model, for `inkdigits predict --model`",
-    run.RESULT: "numbers, members, data's SHA-256, versions",
-    "confusion_matrix_mnist.png": run.FILES["confusion_matrix_mnist.png"],
-    "incorrect_predictions.png": run.FILES["incorrect_predictions.png"],
+    RUN_MODEL: "all members as one model, for `inkdigits predict --model`",
+    run_folder.RESULT: "numbers, members, data's SHA-256, versions",
+    "confusion_matrix_mnist.png": run_folder.FILES["confusion_matrix_mnist.png"],
+    "incorrect_predictions.png": run_folder.FILES["incorrect_predictions.png"],
 }
 
 
-def average(
-    folders: Sequence[Path], out: Path, say: run.Say, advance: run.Advance
-) -> dict[str, Any]:
+def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> dict[str, Any]:
     """Average the finished runs in `folders` into `out` and give the result, as in result.json.
 
     Raises ConfigError if there are fewer than two, one is named twice or `out` is not empty,
@@ -43,7 +42,7 @@ def average(
     """
     if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
         raise ConfigError(f"{len(folders)} runs given, wanted two or more, each named once")
-    run.refuse_filled(out)
+    run_folder.refuse_filled(out)
     results = [_finished(folder) for folder in folders]
     hashes = [(r["data"]["train"]["sha256"], r["data"]["test"]["sha256"]) for r in results]
     for folder, found in zip(folders, hashes, strict=True):
@@ -54,19 +53,19 @@ def average(
             )
     members = []
     for folder in folders:
-        name, weights = load_onnx(folder / run.ONNX_MODEL)
+        name, weights = load_onnx(folder / RUN_MODEL)
         members.append((NETWORKS[name], weights))
-    sets = load(run.read_settings(folders[0]).data, advance)
+    sets = load(run_folder.read_settings(folders[0]).data, advance)
     if sets.test.sha256 != hashes[0][1]:
         raise TrainingError(f"{sets.test.source} is no longer what {folders[0]} was tested on")
     about = [
         {"folder": str(folder), "recipe": r["recipe"]["name"], "seed": r["seed"]}
         for folder, r in zip(folders, results, strict=True)
     ]
-    save_ensemble(members, out / run.ONNX_MODEL, {"inkdigits.members": json.dumps(about)})
+    save_ensemble(members, out / RUN_MODEL, {"inkdigits.members": json.dumps(about)})
     images = sets.test.images.astype(np.float32) / np.float32(255)
     # In parts: the activations of all members at once would take gigabytes.
-    reader = Reader(out / run.ONNX_MODEL)
+    reader = Reader(out / RUN_MODEL)
     answers = np.concatenate(
         [reader.probabilities(part) for part in np.array_split(images, len(images) // 500 + 1)]
     )
@@ -85,14 +84,16 @@ def average(
         "machine": machine.describe(),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-    write_text(out / run.RESULT, json.dumps(result, indent=1) + "\n")  # last: it is then whole
-    return run.read_result(out)
+    write_text(
+        out / run_folder.RESULT, json.dumps(result, indent=1) + "\n"
+    )  # last: it is then whole
+    return run_folder.read_result(out)
 
 
 def _finished(folder: Path) -> dict[str, Any]:
-    if not (folder / run.RESULT).is_file():
+    if not (folder / run_folder.RESULT).is_file():
         raise TrainingError(
-            f"{folder} is not a finished run: it has no {run.RESULT}; "
+            f"{folder} is not a finished run: it has no {run_folder.RESULT}; "
             f"finish it with inkdigits train --resume {folder}"
         )
-    return run.read_result(folder)
+    return run_folder.read_result(folder)

@@ -22,75 +22,36 @@ from numpy.typing import NDArray
 from inkdigits import machine, reader
 from inkdigits.data import DigitSets, load
 from inkdigits.data.split import split_validation
-from inkdigits.errors import ConfigError, ModelError, TrainingError
+from inkdigits.errors import ModelError, TrainingError
 from inkdigits.evaluation import plots, report
 from inkdigits.evaluation.scores import Scores, score
 from inkdigits.exports.onnx import load_onnx, save_onnx
-from inkdigits.files import write_text, written_whole
+from inkdigits.files import written_whole
+from inkdigits.reader import RUN_MODEL
+from inkdigits.run_folder import (
+    CHECKPOINT,
+    RESULT,
+    SETTINGS,
+    RunSettings,
+    read_result,
+    read_settings,
+    write_json,
+)
 from inkdigits.spec import ACCEPT
 from inkdigits.training.finetune import Comparison, keep_better, start_from
-from inkdigits.training.loop import Reporter, accept_level, as_tensors, probabilities, train
+from inkdigits.training.judge import accept_level, as_tensors, probabilities
+from inkdigits.training.loop import Reporter, train
 from inkdigits.training.models import parameter_count
 from inkdigits.training.networks import NETWORKS
 from inkdigits.training.precision import is_bfloat16
-from inkdigits.training.recipes import Recipe
 from inkdigits.training.state import State, Weights, fresh_state, load_state, weights_of
 from inkdigits.training.workers import Workers
-
-SETTINGS, CHECKPOINT, RESULT = "settings.json", "checkpoint.safetensors", "result.json"
-ONNX_MODEL = reader.RUN_MODEL
-FILES = {  # what a finished run folder holds
-    "report.html": "everything on one page, for a browser",
-    RESULT: "numbers, resolved recipe, data's SHA-256, versions, seconds",
-    ONNX_MODEL: "the model for `inkdigits predict --model`",
-    "mnist_cnn_model.keras": "the model for Keras",
-    "mnist_cnn_model.h5": "the same in Keras's older format",
-    "best_mnist_model.h5": "the epoch with the best validation accuracy",
-    "training_history.png": "loss, accuracy and rate by epoch",
-    "confusion_matrix_mnist.png": "true digit against digit read",
-    "incorrect_predictions.png": "read wrongly, the surest first",
-    "correct_predictions.png": "read right, the least sure",
-    "sample_digits.png": "40 digits of the training set",
-    "class_distribution_mnist.png": "images per digit",
-    "history.json": "each epoch's numbers",
-    "training_history.pkl": "the same, as Keras's History.history",
-    CHECKPOINT: "weights and optimiser, for --resume",
-    SETTINGS: "what the run was asked to do",
-}
-_CHECKED = 256  # test images every exported file is compared on
-_MAX_DIFFERENCE = 1e-5  # of a probability, exported file against PyTorch
 
 Say = Callable[[str], None]
 Advance = Callable[[str, int, int], None]
 
-
-@dataclass(frozen=True, kw_only=True)
-class RunSettings:
-    """What a run was asked to do; kept in its folder from the first second."""
-
-    recipe: Recipe
-    data: str
-    seed: int
-    threads: int  # of all workers together
-    start: str | None = None  # an .onnx file or run folder to go on from
-    teacher: str | None = None  # an .onnx file or run folder whose answers are learnt
-
-    def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ConfigError(f"seed is {self.seed}, wanted 0 or more")
-        if not 1 <= self.threads <= 1024:
-            raise ConfigError(f"threads is {self.threads}, wanted 1 to 1024")
-        if (self.teacher is None) != (self.recipe.teacher_share == 0):
-            raise ConfigError(
-                f"teacher_share is {self.recipe.teacher_share:g} and the teacher is "
-                f"{self.teacher or 'none'}: --teacher MODEL and a share over 0 go together, "
-                "as in the recipe distilled"
-            )
-        if self.start is not None and not self.recipe.validation_share:
-            raise ConfigError(
-                "validation_share is 0: going on from a model needs a validation set, "
-                "to tell whether it got better"
-            )
+_CHECKED = 256  # test images every exported file is compared on
+_MAX_DIFFERENCE = 1e-5  # of a probability, exported file against PyTorch
 
 
 @dataclass
@@ -114,32 +75,6 @@ class _Trained(NamedTuple):
     n: int  # images trained on
     comparison: Comparison | None  # of the end with a given start
     accept: float  # the confidence from which answers are accepted
-
-
-def start_run(folder: Path, settings: RunSettings) -> None:
-    """Make the run folder with its settings. Raises ConfigError if it is there and not empty."""
-    refuse_filled(folder, f", or go on with it: inkdigits train --resume {folder}")
-    _write_json(folder / SETTINGS, asdict(settings))
-
-
-def refuse_filled(folder: Path, instead: str = "") -> None:
-    """Raise ConfigError if the folder is there and not empty. instead: what else to do."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder}: is there already and not empty; name another --out{instead}")
-
-
-def read_settings(folder: Path) -> RunSettings:
-    """The settings of a run folder. Raises TrainingError if there are none to read."""
-    path = folder / SETTINGS
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        found["recipe"] = Recipe(**found["recipe"])
-        return RunSettings(**found)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise TrainingError(
-            f"{folder}: is not a run folder ({path.name}: {error}); "
-            "--resume takes the folder that inkdigits train named"
-        ) from error
 
 
 def finish_run(
@@ -190,14 +125,8 @@ def finish_run(
     result["workers"] = workers.count
     with written_whole(folder / "report.html") as part:
         report.write_report(result, folder, part)
-    _write_json(folder / RESULT, result)  # last: its presence says that the run is finished
+    write_json(folder / RESULT, result)  # last: its presence says that the run is finished
     return read_result(folder)
-
-
-def read_result(folder: Path) -> dict[str, Any]:
-    """The result of a finished run, as its result.json has it."""
-    result: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    return result
 
 
 def _train(
@@ -277,14 +206,14 @@ def _export(
         "inkdigits.commit": str(machine.describe()["commit"]),
         ACCEPT: f"{trained.accept:.4f}",
     }
-    save_onnx(network, weights, folder / ONNX_MODEL, about)
+    save_onnx(network, weights, folder / RUN_MODEL, about)
     final = build_keras(network, weights, "mnist_cnn")
     save_keras(final, folder / "mnist_cnn_model.keras")
     save_keras(final, folder / "mnist_cnn_model.h5")
     save_keras(build_keras(network, best, "best_mnist"), folder / "best_mnist_model.h5")
 
     images = sets.test.images[:_CHECKED].astype(np.float32) / np.float32(255)
-    found = {ONNX_MODEL: reader.Reader(folder / ONNX_MODEL).probabilities(images)}
+    found = {RUN_MODEL: reader.Reader(folder / RUN_MODEL).probabilities(images)}
     for name in ("mnist_cnn_model.keras", "mnist_cnn_model.h5"):
         found[name] = keras_probabilities(folder / name, images)
     differences = {
@@ -309,7 +238,7 @@ def _draw(
     answers: NDArray[np.float32],
 ) -> None:
     history = [asdict(row) for row in state.history]
-    _write_json(folder / "history.json", history)
+    write_json(folder / "history.json", history)
     with written_whole(folder / "training_history.pkl") as part:
         part.write_bytes(pickle.dumps(_keras_history(history)))
     plots.class_distribution(sets, folder / "class_distribution_mnist.png")
@@ -370,7 +299,3 @@ def _keras_history(history: list[dict[str, Any]]) -> dict[str, list[float]]:
 
 def _arrays(weights: Weights) -> dict[str, NDArray[np.float32]]:
     return {name: tensor.numpy() for name, tensor in weights.items()}
-
-
-def _write_json(path: Path, value: object) -> None:
-    write_text(path, json.dumps(value, indent=1) + "\n")

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from inkdigits import run
+from inkdigits import run, run_folder
 from inkdigits.errors import ConfigError
 from inkdigits.evaluation import plots
 from inkdigits.files import write_text
@@ -52,7 +52,7 @@ def parse_seeds(text: str) -> list[int]:
 
 def run_seeds(
     folder: Path,
-    settings: run.RunSettings,
+    settings: run_folder.RunSettings,
     seeds: list[int],
     reporter: Reporter,
     say: run.Say,
@@ -65,9 +65,9 @@ def run_seeds(
     for seed in seeds:
         wanted = replace(settings, seed=seed)
         place = folder / settings.recipe.name / f"seed{seed}"
-        if not (place / run.SETTINGS).is_file():
-            run.start_run(place, wanted)
-        elif run.read_settings(place) != wanted:
+        if not (place / run_folder.SETTINGS).is_file():
+            run_folder.start_run(place, wanted)
+        elif run_folder.read_settings(place) != wanted:
             raise ConfigError(
                 f"{place} was made with other settings; name another --out for this study"
             )
@@ -79,7 +79,10 @@ def summarise(folder: Path) -> list[Row]:
     """A row for every recipe in `folder`; writes summary.json and pareto.png there."""
     rows = []
     for place in sorted(p for p in folder.iterdir() if p.is_dir()):
-        results = [run.read_result(file.parent) for file in sorted(place.glob(f"*/{run.RESULT}"))]
+        results = [
+            run_folder.read_result(file.parent)
+            for file in sorted(place.glob(f"*/{run_folder.RESULT}"))
+        ]
         if not results:
             continue
         accuracies = [100 * r["scores"]["accuracy"] for r in results]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from inkdigits import run
+from inkdigits import run, run_folder
 from inkdigits.data import load
-from inkdigits.training.loop import as_tensors, probabilities
+from inkdigits.training.judge import as_tensors, probabilities
 from inkdigits.training.progress import Quiet
 from inkdigits.training.recipes import RECIPES
 from inkdigits.training.state import load_state, load_weights
@@ -40,9 +40,11 @@ def main(folder: Path) -> None:
     for network, row in networks.items():
         place = folder / network
         recipe = row.with_overrides(SETTINGS)
-        run.start_run(place, run.RunSettings(recipe=recipe, data="sample", seed=0, threads=2))
+        run_folder.start_run(
+            place, run_folder.RunSettings(recipe=recipe, data="sample", seed=0, threads=2)
+        )
         result = run.finish_run(place, Quiet(), lambda line: None, lambda *progress: None)
-        state = load_state(place / run.CHECKPOINT)
+        state = load_state(place / run_folder.CHECKPOINT)
         answers = probabilities(state.evaluated, images)
         load_weights(state.evaluated, state.best_accuracy)
         np.savez(

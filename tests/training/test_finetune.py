@@ -7,7 +7,8 @@ from inkdigits.errors import ModelError
 from inkdigits.exports.onnx import load_onnx
 from inkdigits.reader import SHIPPED_MODEL
 from inkdigits.training.finetune import keep_better, start_from
-from inkdigits.training.loop import as_tensors, evaluate, train
+from inkdigits.training.judge import as_tensors, evaluate
+from inkdigits.training.loop import train
 from inkdigits.training.progress import Quiet
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import fresh_state, weights_of

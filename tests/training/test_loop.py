@@ -6,7 +6,8 @@ import torch
 
 from inkdigits import Reader
 from inkdigits.errors import TrainingError
-from inkdigits.training.loop import as_tensors, calibrate, evaluate, probabilities, train
+from inkdigits.training.judge import as_tensors, calibrate, evaluate, probabilities
+from inkdigits.training.loop import train
 from inkdigits.training.progress import Lines, Quiet
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import fresh_state, load_state, weights_of

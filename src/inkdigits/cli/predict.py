@@ -50,7 +50,7 @@ def predict(
       inkdigits predict --json --model runs/mine photo.jpg
       inkdigits predict --explain why.png photo.jpg
     """
-    from inkdigits.reader import Reader
+    from inkdigits.reader import BATCH, Reader
 
     reader = Reader(model)
     if explain:
@@ -64,7 +64,7 @@ def predict(
             yield name
 
     # A short batch on a terminal shows lines as they come; a pipe wants throughput.
-    results = reader.read_many(opened(), batch=16 if sys.stdout.isatty() else 512)
+    results = reader.read_many(opened(), batch=16 if sys.stdout.isatty() else BATCH)
     for result in results:
         name = names.popleft()
         if isinstance(result, PictureError):

@@ -18,7 +18,7 @@ from inkdigits.training.recipes import DEFAULT, FINE_TUNE, RECIPES, Recipe
 from inkdigits.training.recipes import recipe as recipe_named
 
 if TYPE_CHECKING:
-    from inkdigits.run import RunSettings
+    from inkdigits.run_folder import RunSettings
     from inkdigits.training.loop import Reporter
     from inkdigits.training.workers import Workers
 
@@ -85,7 +85,7 @@ def train(
     # Settings are checked before anything heavy is imported, let alone read.
     row = recipe_named(recipe_name or (FINE_TUNE if start else DEFAULT)).with_overrides(given)
 
-    from inkdigits import machine, run, study
+    from inkdigits import machine, run_folder, study
     from inkdigits.reader import model_path
     from inkdigits.training.workers import joined
 
@@ -94,7 +94,7 @@ def train(
         from inkdigits.exports.onnx import load_onnx
 
         row = row.with_overrides({"network": load_onnx(model_path(start))[0]})
-    settings = run.RunSettings(
+    settings = run_folder.RunSettings(
         recipe=row,
         data=data,
         seed=seed,
@@ -114,7 +114,7 @@ def train(
             resume or out or Path("runs") / f"{stamp}-{row.name}-seed{seed}"
         )
         if not resume and workers.is_first:
-            run.start_run(folder, settings)
+            run_folder.start_run(folder, settings)
         workers.from_first(None)  # the folder is there
         _run_to_end(folder, workers)
 
@@ -137,7 +137,7 @@ def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
 
 
 def _run_to_end(folder: Path, workers: Workers) -> None:
-    from inkdigits import run
+    from inkdigits import run, run_folder
     from inkdigits.training.progress import Quiet
 
     if not workers.is_first:
@@ -146,7 +146,7 @@ def _run_to_end(folder: Path, workers: Workers) -> None:
         return
     say(f"run folder: {folder}")
     hint = f"stopped; go on with: inkdigits train --resume {folder}"
-    with stoppable(hint), _reporter(run.read_settings(folder).recipe) as reporter:
+    with stoppable(hint), _reporter(run_folder.read_settings(folder).recipe) as reporter:
         result = run.finish_run(folder, reporter, say, advance, workers)
     scores = result["scores"]
     click.echo(
@@ -154,7 +154,7 @@ def _run_to_end(folder: Path, workers: Workers) -> None:
         f"loss {scores['loss']:.4f}, trained in {result['training_seconds']:.1f} s"
     )
     click.echo(f"in {folder}:")
-    for name, what in run.FILES.items():
+    for name, what in run_folder.FILES.items():
         click.echo(f"  {name:<28}  {what}")
 
 

@@ -20,9 +20,18 @@ from inkdigits.picture.place import place
 from inkdigits.picture.scale import scaled
 from inkdigits.picture.sheet import sheet_and_desk
 
-__all__ = ["FAINT_CUT", "Picture", "Seen", "digit_array", "see"]
+__all__ = ["FAINT_CUT", "Crop", "Picture", "Seen", "crop_of", "cut_out", "digit_array", "see"]
 
 _WORK = 400  # pixels: strokes are told from paper no better in a larger picture
+
+
+class Crop(NamedTuple):
+    """The part of a picture in which its digit lies."""
+
+    grey: NDArray[np.float32]  # (h, w), 0 black to 1 white, longer side at most 400
+    found: Found
+    scale: tuple[float, float]  # of the picture's own pixels to the crop's, (x, y)
+    corner: tuple[float, float]  # of the crop in the picture, own pixels, (x, y)
 
 
 class Seen(NamedTuple):
@@ -34,12 +43,16 @@ class Seen(NamedTuple):
     several: bool  # two or more groups of strokes side by side
 
 
-def see(picture: Picture, cut: float = CUT) -> Seen:
+def see(picture: Picture) -> Seen:
     """The digit in one picture: its array and where it was.
 
-    cut: share of Otsu's threshold from which a pixel is ink; FAINT_CUT sees fainter strokes too.
     Raises PictureError if the picture cannot be decoded, is over a limit, or is all one colour.
     """
+    return cut_out(crop_of(picture))
+
+
+def crop_of(picture: Picture) -> Crop:
+    """Where in one picture the digit is. Raises PictureError as `see` does."""
     opened = open_picture(picture)
     grey = opened.grey
     check_contrast(grey)
@@ -51,14 +64,30 @@ def see(picture: Picture, cut: float = CUT) -> Seen:
         grey, found = max(((v, find_digit(v)) for v in views), key=lambda pair: pair[1].weight)
     part = grey[found.rows, found.columns]
     share = min(1.0, _WORK / max(part.shape))
-    ink = find_ink(scaled(part, share) if share < 1 else part, found.dark, found.strokes, cut)
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     x, y = opened.width / width, opened.height / height
+    return Crop(
+        # A copy: a view would keep the whole picture in memory.
+        scaled(part, share) if share < 1 else part.copy(),
+        found,
+        (x / share, y / share),
+        (found.columns.start * x, found.rows.start * y),
+    )
+
+
+def cut_out(crop: Crop, cut: float = CUT) -> Seen:
+    """The digit in a crop. Raises PictureError if no ink stands out.
+
+    cut: share of Otsu's threshold from which a pixel is ink; FAINT_CUT sees fainter strokes too.
+    """
+    found = crop.found
+    ink = find_ink(crop.grey, found.dark, found.strokes, cut)
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    (x, y), (left, top) = crop.scale, crop.corner
     box = (
-        round((found.columns.start + columns[0] / share) * x),
-        round((found.rows.start + rows[0] / share) * y),
-        round((found.columns.start + (columns[-1] + 1) / share) * x),
-        round((found.rows.start + (rows[-1] + 1) / share) * y),
+        round(left + columns[0] * x),
+        round(top + rows[0] * y),
+        round(left + (columns[-1] + 1) * x),
+        round(top + (rows[-1] + 1) * y),
     )
     return Seen(place(ink), box, found.blank, side_by_side(ink > 0))
 

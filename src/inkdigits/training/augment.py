@@ -1,6 +1,6 @@
-"""Training images moved about: rotated, scaled, slanted, shifted, bent.
+"""Training images moved about: rotated, scaled, slanted, shifted.
 
-In: (N, 1, 28, 28) float32. Out: the same shape, one bilinear resampling for all five.
+In: (N, 1, 28, 28) float32. Out: the same shape, one bilinear resampling for all four.
 """
 
 from __future__ import annotations
@@ -14,15 +14,11 @@ from torch import Tensor
 from inkdigits.spec import SIDE
 from inkdigits.training.recipes import Recipe
 
-_BEND_GRID = 6  # points each way that an elastic bend is drawn at, smooth between them
-
 
 def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Each image under its own affine map, drawn evenly from the recipe's ranges, and bent.
+    """Each image under its own affine map, drawn evenly from the recipe's ranges.
 
     images: (N, 1, 28, 28) float32 in [0, 1]; what comes in from outside the frame is paper (0).
-    Source of the bend: Simard, Steinkraus and Platt 2003, "Best Practices for Convolutional Neural
-    Networks Applied to Visual Document Analysis" (elastic distortions).
     """
     n = len(images)
 
@@ -44,8 +40,4 @@ def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
         1,
     )
     grid = F.affine_grid(maps, list(images.shape), align_corners=False)
-    if recipe.elastic:
-        bends = torch.randn(n, 2, _BEND_GRID, _BEND_GRID, generator=generator)
-        bends = F.interpolate(bends, size=SIDE, mode="bicubic", align_corners=True)
-        grid = grid + bends.permute(0, 2, 3, 1) * (recipe.elastic / half)
     return F.grid_sample(images, grid, align_corners=False)

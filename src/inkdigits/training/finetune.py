@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from inkdigits.errors import ModelError
-from inkdigits.training.loop import evaluate
+from inkdigits.training.judge import evaluate
 from inkdigits.training.state import State, Weights, load_weights, weights_of
 
 

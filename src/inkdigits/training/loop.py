@@ -8,7 +8,6 @@ write, and never sees the test set.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -17,13 +16,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
 from inkdigits.data import Digits
 from inkdigits.errors import TrainingError
 from inkdigits.spec import N_CLASSES
 from inkdigits.training.augment import augment
+from inkdigits.training.judge import as_tensors, calibrate, evaluate, floats
 from inkdigits.training.precision import is_bfloat16
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.schedule import rate_share
@@ -37,10 +36,6 @@ from inkdigits.training.state import (
 )
 from inkdigits.training.views import Teacher, Views, answered_views
 from inkdigits.training.workers import Workers
-
-_ACCEPTED = 0.99  # share of the digits read right that are accepted
-_MAX_TEMPERATURE = 4.0  # and its inverse the least
-_EVALUATION_BATCH = 1_000  # images; larger only costs memory
 
 
 class Reporter(Protocol):
@@ -121,58 +116,10 @@ def train(
         load_weights(state.evaluated, state.best_loss)
     if recipe.settle:
         chosen = torch.randperm(len(images), generator=_seed_epoch(state.seed, recipe.epochs))
-        settle_norms(state.evaluated, _floats(images[chosen[: recipe.settle]]))
+        settle_norms(state.evaluated, floats(images[chosen[: recipe.settle]]))
     if recipe.calibrate and held is not None:
         calibrate(state.evaluated, *held)
     return state
-
-
-def calibrate(model: nn.Sequential, images: Tensor, labels: Tensor) -> float:
-    """Divide the model's logits by the temperature that suits `labels` best; return it.
-
-    Label smoothing and augmentation leave a network less sure than it is right. The division is
-    folded into the last layer, so every export has it and no answer changes.
-    Source: Guo et al. 2017, "On Calibration of Modern Neural Networks".
-    """
-    logits = torch.cat(list(_logits(model, images))).double()
-
-    def loss_at(log_temperature: float) -> float:
-        return F.cross_entropy(logits / np.exp(log_temperature), labels).item()
-
-    # Bounded: on a small validation set read without error the best temperature would be 0.
-    edge = np.log(_MAX_TEMPERATURE)
-    found = minimize_scalar(loss_at, bounds=(-edge, edge), method="bounded")
-    temperature = float(np.exp(found.x))
-    with torch.no_grad():
-        for tensor in model[-1].parameters():
-            tensor.div_(temperature)
-    return temperature
-
-
-def accept_level(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """The confidence that all but a few of the digits read right reach; less is to be doubted."""
-    answers = torch.from_numpy(probabilities(model, images))
-    right = answers.argmax(1) == labels
-    return float(torch.quantile(answers.amax(1)[right], 1 - _ACCEPTED)) if right.any() else 0.0
-
-
-def as_tensors(digits: Digits) -> tuple[Tensor, Tensor]:
-    """Images (N, 1, 28, 28) uint8 and labels (N,) int64."""
-    images = torch.from_numpy(np.array(digits.images))[:, None]
-    return images, torch.from_numpy(digits.labels.astype(np.int64))
-
-
-def probabilities(model: nn.Module, images: Tensor) -> NDArray[np.float32]:
-    """(N, 10) float32 softmax of the model over uint8 images (N, 1, 28, 28), in float32."""
-    rows = [torch.softmax(logits, 1).numpy() for logits in _logits(model, images)]
-    return np.concatenate(rows)
-
-
-def evaluate(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Mean cross-entropy in nats and accuracy in [0, 1]."""
-    logits = torch.cat(list(_logits(model, images)))
-    loss = F.cross_entropy(logits, labels).item()
-    return loss, (logits.argmax(1) == labels).float().mean().item()
 
 
 def _train_epoch(
@@ -200,7 +147,7 @@ def _train_epoch(
             n_more = max(1, round(recipe.nondigit_share * len(index)))
             more = torch.randint(len(material.nondigits), (n_more,), generator=generator)
             pixels = torch.cat([pixels, material.nondigits[more]])
-        batch = _floats(pixels)
+        batch = floats(pixels)
         moved = len(index) if answers is not None else 0  # views have been moved about already
         if recipe.augments and moved < len(batch):
             batch = torch.cat([batch[:moved], augment(batch[moved:], recipe, generator)])
@@ -305,14 +252,3 @@ def _seed_epoch(seed: int, *where: int) -> torch.Generator:
     global_seed, own_seed = np.random.SeedSequence([seed, *where]).generate_state(2, np.uint64)
     torch.manual_seed(int(global_seed) >> 1)
     return torch.Generator().manual_seed(int(own_seed) >> 1)
-
-
-def _logits(model: nn.Module, images: Tensor) -> Iterator[Tensor]:
-    model.eval()
-    with torch.inference_mode():
-        for batch in torch.split(images, _EVALUATION_BATCH):
-            yield model(_floats(batch))
-
-
-def _floats(images: Tensor) -> Tensor:
-    return (images.float() / 255).to(memory_format=torch.channels_last)

@@ -50,7 +50,6 @@ class Recipe:
     scale: float = 0.0  # share either way: 0.1 is 90 % to 110 %
     shear: float = 0.0  # horizontal, tangent of the slant
     shift: float = 0.0  # pixels either way
-    elastic: float = 0.0  # pixels that points of a coarse grid are off by (sd), smooth between them
     early_stopping: int = 0  # epochs without a lower validation loss before the end; 0 is off
     plateau: int = 0  # epochs without a lower validation loss before the rate is cut; 0 is off
     plateau_factor: float = 0.5  # new rate = rate * factor
@@ -83,7 +82,7 @@ class Recipe:
     @property
     def augments(self) -> bool:
         """Whether training images are moved about at all."""
-        return any((self.rotate, self.scale, self.shear, self.shift, self.elastic))
+        return any((self.rotate, self.scale, self.shear, self.shift))
 
     def with_overrides(self, overrides: Mapping[str, object]) -> Recipe:
         """This recipe with some fields replaced. Raises ConfigError for an unknown field."""
@@ -113,7 +112,6 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "scale": (0, 0.9, "0 to 0.9"),
     "shear": (0, 2, "0 to 2"),
     "shift": (0, 14, "0 to 14 pixels"),
-    "elastic": (0, 5, "0 to 5 pixels"),
     "early_stopping": (0, 10_000, "0 (off) or more epochs"),
     "plateau": (0, 10_000, "0 (off) or more epochs"),
     "plateau_factor": (0.001, 0.999, "between 0 and 1"),
@@ -195,13 +193,13 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="distilled",
             network="wide",
-            epochs=30,
+            epochs=20,
             batch_size=256,
             learning_rate=1e-2,
             schedule="one_cycle",
             beta2=0.99,
             teacher_share=1.0,
-            teacher_views=6,
+            teacher_views=4,
             precision="fastest",
             rotate=12,
             scale=0.12,

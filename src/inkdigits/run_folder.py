@@ -1,0 +1,102 @@
+"""A run folder: what it holds, what the run in it was asked to do, and its result.
+
+In: a folder. Out: RunSettings and results, read and written. Knows nothing of training itself.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from inkdigits.errors import ConfigError, TrainingError
+from inkdigits.files import write_text
+from inkdigits.reader import RUN_MODEL
+from inkdigits.training.recipes import Recipe
+
+SETTINGS, CHECKPOINT, RESULT = "settings.json", "checkpoint.safetensors", "result.json"
+FILES = {  # what a finished run folder holds
+    "report.html": "everything on one page, for a browser",
+    RESULT: "numbers, resolved recipe, data's SHA-256, versions, seconds",
+    RUN_MODEL: "the model for `inkdigits predict --model`",
+    "mnist_cnn_model.keras": "the model for Keras",
+    "mnist_cnn_model.h5": "the same in Keras's older format",
+    "best_mnist_model.h5": "the epoch with the best validation accuracy",
+    "training_history.png": "loss, accuracy and rate by epoch",
+    "confusion_matrix_mnist.png": "true digit against digit read",
+    "incorrect_predictions.png": "read wrongly, the surest first",
+    "correct_predictions.png": "read right, the least sure",
+    "sample_digits.png": "40 digits of the training set",
+    "class_distribution_mnist.png": "images per digit",
+    "history.json": "each epoch's numbers",
+    "training_history.pkl": "the same, as Keras's History.history",
+    CHECKPOINT: "weights and optimiser, for --resume",
+    SETTINGS: "what the run was asked to do",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What a run was asked to do; kept in its folder from the first second."""
+
+    recipe: Recipe
+    data: str
+    seed: int
+    threads: int  # of all workers together
+    start: str | None = None  # an .onnx file or run folder to go on from
+    teacher: str | None = None  # an .onnx file or run folder whose answers are learnt
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ConfigError(f"seed is {self.seed}, wanted 0 or more")
+        if not 1 <= self.threads <= 1024:
+            raise ConfigError(f"threads is {self.threads}, wanted 1 to 1024")
+        if (self.teacher is None) != (self.recipe.teacher_share == 0):
+            raise ConfigError(
+                f"teacher_share is {self.recipe.teacher_share:g} and the teacher is "
+                f"{self.teacher or 'none'}: --teacher MODEL and a share over 0 go together, "
+                "as in the recipe distilled"
+            )
+        if self.start is not None and not self.recipe.validation_share:
+            raise ConfigError(
+                "validation_share is 0: going on from a model needs a validation set, "
+                "to tell whether it got better"
+            )
+
+
+def start_run(folder: Path, settings: RunSettings) -> None:
+    """Make the run folder with its settings. Raises ConfigError if it is there and not empty."""
+    refuse_filled(folder, f", or go on with it: inkdigits train --resume {folder}")
+    write_json(folder / SETTINGS, asdict(settings))
+
+
+def refuse_filled(folder: Path, instead: str = "") -> None:
+    """Raise ConfigError if the folder is there and not empty. instead: what else to do."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder}: is there already and not empty; name another --out{instead}")
+
+
+def read_settings(folder: Path) -> RunSettings:
+    """The settings of a run folder. Raises TrainingError if there are none to read."""
+    path = folder / SETTINGS
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        found["recipe"] = Recipe(**found["recipe"])
+        return RunSettings(**found)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise TrainingError(
+            f"{folder}: is not a run folder ({path.name}: {error}); "
+            "--resume takes the folder that inkdigits train named"
+        ) from error
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """The result of a finished run, as its result.json has it."""
+    result: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    return result
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` to `path` as JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=1) + "\n")
