@@ -46,20 +46,22 @@ def photographed(strokes: Strokes, random: np.random.Generator) -> Image.Image:
     paper = np.array(_PAPERS[random.integers(len(_PAPERS))]) + random.normal(0, 0.02, 3)
     if random.random() < 0.05:  # a blackboard
         ink, paper = np.array((0.9, 0.9, 0.88)), np.array((0.15, 0.2, 0.18))
-    page = np.ones((height, width, 3)) * paper
+    page = np.ones((height, width, 3), np.float32) * paper.astype(np.float32)
     if random.random() < 0.4:
         _rule(page, size, random)
-    page += random.normal(0, random.uniform(0, 0.02)) * _grain(height, width, 2, random)[..., None]
-    page += random.uniform(0, 0.03) * _grain(height, width, 12, random)[..., None]
+    fine = np.float32(random.normal(0, random.uniform(0, 0.02)))
+    page += fine * _grain(height, width, 2, random)[..., None]
+    page += np.float32(random.uniform(0, 0.03)) * _grain(height, width, 12, random)[..., None]
     opacity: Array | float = random.uniform(0.75, 1.0)
     if ink_name == "pencil":
         opacity = random.uniform(0.55, 0.95) + 0.25 * _grain(height, width, 1, random)
-    cover = np.clip(canvas * opacity, 0, 1)[..., None]
-    page = page * (1 - cover) + ink * cover
+    cover = np.clip(canvas * opacity, 0, 1).astype(np.float32)[..., None]
+    page = page * (1 - cover) + ink.astype(np.float32) * cover
     page *= _light(height, width, random)[..., None]
     page = ndimage.gaussian_filter(page, (*[random.uniform(0, 0.012) * size] * 2, 0))
-    page = (page - 0.5) * random.uniform(0.75, 1.1) + 0.5 + random.uniform(-0.12, 0.05)
-    page += random.normal(0, 1, page.shape) * random.uniform(0, 0.025)
+    contrast = np.float32(random.uniform(0.75, 1.1))
+    page = (page - np.float32(0.5)) * contrast + np.float32(0.5 + random.uniform(-0.12, 0.05))
+    page += random.standard_normal(page.shape, np.float32) * np.float32(random.uniform(0, 0.025))
     image = Image.fromarray(np.rint(255 * np.clip(page, 0, 1)).astype(np.uint8))
     return _as_jpeg(image, int(random.integers(25, 96)))
 
@@ -120,7 +122,7 @@ def _on_canvas(
     return np.asarray(found / max(float(found.max()), 1e-6), np.float32)
 
 
-def _rule(page: NDArray[np.float64], size: float, random: np.random.Generator) -> None:
+def _rule(page: Array, size: float, random: np.random.Generator) -> None:
     """Ruled or squared lines, fainter than most ink."""
     gap = size * random.uniform(0.35, 1.3)
     colour = np.array(((0.6, 0.7, 0.9), (0.65, 0.65, 0.65), (0.9, 0.6, 0.6))[random.integers(3)])
@@ -130,8 +132,8 @@ def _rule(page: NDArray[np.float64], size: float, random: np.random.Generator) -
         view = page if axis == 0 else page.transpose(1, 0, 2)
         for at in np.arange(random.uniform(0, gap), len(view), gap):
             part = view[int(at) : int(at) + thick]
-            part *= 1 - cover
-            part += cover * colour
+            part *= np.float32(1 - cover)
+            part += (cover * colour).astype(np.float32)
 
 
 def _grain(height: int, width: int, scale: int, random: np.random.Generator) -> Array:
