@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 ADDED = ("hwd1000", "optdigits32")
-DATA = ("--digits", "60000", "--nondigits", "30000", "--seed", "1")
+DATA = ("--digits", "50000", "--nondigits", "25000", "--seed", "1")
 TRAINING = ("--recipe", "pictures", "--seed", "0", "--threads", "2")
 
 
