@@ -142,6 +142,29 @@ def test_only_what_is_not_clear_is_looked_at_more_closely(reader, seven, monkeyp
     assert reading.probabilities != first.probabilities
 
 
+def test_a_digit_beside_a_hard_shadow_is_found(reader, seven):
+    """The lit corner that the shadow leaves is a stronger shape than the digit, but none."""
+    page = np.full((400, 600), 205.0)
+    digit = np.kron(seven, np.ones((2, 2)))
+    page[120:176, 380:436] -= digit * (120 / 255)
+    y, x = np.mgrid[0:400, 0:600]
+    page[x > 60 + 0.6 * y] *= 0.4
+    reading = reader.read(
+        (page + np.random.default_rng(0).normal(0, 2, page.shape)).astype(np.uint8)
+    )
+    assert reading.digit == 7
+    assert reading.accepted
+
+
+def test_a_forms_line_does_not_win_over_a_doubtful_digit(reader):
+    page = np.full((120, 160), 240, np.uint8)
+    page[:, 150:153] = 30  # runs out of the picture: alone it would be a 1
+    random = np.random.default_rng(3)
+    page[30:90, 40:100] -= (random.random((60, 60)) < 0.4).astype(np.uint8) * 120
+    reading = reader.read(page)
+    assert not reading.accepted
+
+
 def test_a_models_own_level_of_acceptance_counts(tmp_path, reader, sample):
     readings = [reader.read(image) for image in sample.test.images[:100]]
     number = min(range(100), key=lambda i: readings[i].confidence)

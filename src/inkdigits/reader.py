@@ -16,7 +16,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from inkdigits.errors import ModelError, PictureError
-from inkdigits.picture import FAINT_CUT, Crop, Picture, Seen, crop_of, cut_out
+from inkdigits.picture import CUT, FAINT_CUT, Crop, Picture, Seen, crops_of, cut_out
 from inkdigits.picture.nudge import nudged
 from inkdigits.spec import (
     INPUT_NAME,
@@ -97,9 +97,9 @@ class Reader:
 
     def look(self, picture: Picture) -> tuple[Seen, Reading]:
         """What was seen in one picture, and the digit. Takes and raises what `read` does."""
-        crop = crop_of(picture)
-        seen = cut_out(crop)
-        return self._surer(crop, seen, self.read_seen([seen])[0])
+        crops = crops_of(picture)
+        seen = cut_out(crops[0])
+        return self._surer(crops, seen, self.read_seen([seen])[0])
 
     def read_many(
         self, pictures: Iterable[Picture], batch: int = BATCH
@@ -110,11 +110,11 @@ class Reader:
         """
         remaining = iter(pictures)
         while chunk := list(islice(remaining, batch)):
-            results: list[tuple[Crop, Seen] | PictureError] = []
+            results: list[tuple[list[Crop], Seen] | PictureError] = []
             for picture in chunk:
                 try:
-                    crop = crop_of(picture)
-                    results.append((crop, cut_out(crop)))
+                    crops = crops_of(picture)
+                    results.append((crops, cut_out(crops[0])))
                 except PictureError as error:
                     results.append(error)
             found = [result for result in results if not isinstance(result, PictureError)]
@@ -154,24 +154,29 @@ class Reader:
         )[0]
         return found
 
-    def _surer(self, crop: Crop, seen: Seen, reading: Reading) -> tuple[Seen, Reading]:
+    def _surer(self, crops: list[Crop], seen: Seen, reading: Reading) -> tuple[Seen, Reading]:
         """The same, or of a picture that is not clear what a closer look gives.
 
         The mean over small nudges parts digits from what is none better than one answer does. If
         that is doubtful too, the same is done with a lower cut, and the surer of the two is taken.
+        Where the place itself is doubtful, the digit may lie in one of the others.
         A model that accepts everything doubts nothing.
         """
         if seen.blank or not self._accept or reading.confidence >= _CLEAR:
             return seen, reading
-        reading = self._nudged(seen)
-        if reading.accepted:
-            return seen, reading
-        try:
-            fainter = cut_out(crop, FAINT_CUT)
-        except PictureError:
-            return seen, reading
-        again = self._nudged(fainter)
-        return (fainter, again) if again.confidence > reading.confidence else (seen, reading)
+        looks = [(seen, self._nudged(seen))]
+        # Of several digits each would be read as the only one.
+        others = [] if seen.several else crops[1:]
+        for crop, cut in ((crops[0], FAINT_CUT), *((other, CUT) for other in others)):
+            if any(look[1].accepted for look in looks):
+                break
+            try:
+                again = cut_out(crop, cut)
+            except PictureError:
+                continue
+            if crop is crops[0] or not again.blank:
+                looks.append((again, self._nudged(again)))
+        return max(looks, key=lambda look: look[1].confidence)
 
     def _nudged(self, seen: Seen) -> Reading:
         return self._reading(self.probabilities(nudged(seen.array)).mean(0), seen)

@@ -11,22 +11,33 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.picture.find import Found, find_digit
+from inkdigits.picture.find import Found, find_places
 from inkdigits.picture.ground import SMALL
 from inkdigits.picture.groups import side_by_side
 from inkdigits.picture.ink import CUT, FAINT_CUT, check_contrast, find_ink
-from inkdigits.picture.open import Picture, open_picture
+from inkdigits.picture.open import Opened, Picture, open_picture
 from inkdigits.picture.place import place
 from inkdigits.picture.scale import scaled
 from inkdigits.picture.sheet import sheet_and_desk
 
-__all__ = ["FAINT_CUT", "Crop", "Picture", "Seen", "crop_of", "cut_out", "digit_array", "see"]
+__all__ = [
+    "CUT",
+    "FAINT_CUT",
+    "Crop",
+    "Picture",
+    "Seen",
+    "crops_of",
+    "cut_out",
+    "digit_array",
+    "see",
+]
 
+_OTHERS = 3  # places besides the likeliest one that are looked at where that one is doubtful
 _WORK = 400  # pixels: strokes are told from paper no better in a larger picture
 
 
 class Crop(NamedTuple):
-    """The part of a picture in which its digit lies."""
+    """A part of a picture in which its digit may lie."""
 
     grey: NDArray[np.float32]  # (h, w), 0 black to 1 white, longer side at most 400
     found: Found
@@ -48,23 +59,39 @@ def see(picture: Picture) -> Seen:
 
     Raises PictureError if the picture cannot be decoded, is over a limit, or is all one colour.
     """
-    return cut_out(crop_of(picture))
+    return cut_out(crops_of(picture)[0])
 
 
-def crop_of(picture: Picture) -> Crop:
-    """Where in one picture the digit is. Raises PictureError as `see` does."""
+def crops_of(picture: Picture) -> list[Crop]:
+    """Where in one picture the digit is, and behind that where it may be if it is not there.
+
+    Raises PictureError as `see` does.
+    """
     opened = open_picture(picture)
     grey = opened.grey
     check_contrast(grey)
     height, width = grey.shape
-    found = Found(slice(0, height), slice(0, width), None, None, 0.0, blank=False)
-    if max(grey.shape) > SMALL:
-        # A sheet on a desk, or a hard shadow on a page: the digit is in the one or in the other.
-        views = sheet_and_desk(grey) or (grey,)
-        grey, found = max(((v, find_digit(v)) for v in views), key=lambda pair: pair[1].weight)
+    if max(grey.shape) <= SMALL:
+        whole = Found(slice(0, height), slice(0, width), None, None, 0.0, blank=False)
+        return [_crop(grey, whole, opened)]
+    # A sheet on a desk, or a hard shadow on a page: the digit is in the one or in the other.
+    views = sheet_and_desk(grey) or (grey,)
+    places = [(view, found) for view in views for found in find_places(view)]
+    first = max(
+        (next(place for place in places if place[0] is view) for view in views),
+        key=lambda place: place[1].weight,
+    )
+    others = sorted(
+        (place for place in places if place is not first and place[1].weight > 0),
+        key=lambda place: -place[1].weight,
+    )
+    return [_crop(view, found, opened) for view, found in (first, *others[:_OTHERS])]
+
+
+def _crop(grey: NDArray[np.float32], found: Found, opened: Opened) -> Crop:
     part = grey[found.rows, found.columns]
     share = min(1.0, _WORK / max(part.shape))
-    x, y = opened.width / width, opened.height / height
+    x, y = opened.width / grey.shape[1], opened.height / grey.shape[0]
     return Crop(
         # A copy: a view would keep the whole picture in memory.
         scaled(part, share) if share < 1 else part.copy(),

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from inkdigits.picture.frames import without_frames
 from inkdigits.picture.ground import above_ground, ground_value, ink_is_dark
-from inkdigits.picture.groups import EIGHT, PART_OF_BEST, Mask, group_weights
+from inkdigits.picture.groups import EIGHT, PART_OF_BEST, Mask, group_weights, sides_touched
 from inkdigits.picture.levels import percentiles
 from inkdigits.picture.lines import grown, without_lines
 from inkdigits.picture.scale import Grey, scaled
@@ -23,10 +24,11 @@ _NOISE, _FAINT = 10, 0.015  # times the paper's own spread, and share of its lig
 _PART = 0.3  # of a group's full ink: what may be fainter is its surroundings
 # Of black to white: made photos of digits have 0.066 and more, of blank pages mostly under 0.03.
 _FAINTEST = 0.05
+_PLACES = 2  # of either polarity that are worth a look
 _CANDIDATES = 8  # groups, those with most ink, that are looked at closely
 _RING_LOW = 15  # percentile: how far the paper around a group differs in itself
 _JOIN = 0.02  # of the picture: strokes closer than that are one group
-_SURER = 4  # times the weight that speaks against the polarity told by the paper's grey
+_SURER = 4  # times the weight that speaks for light ink where the paper's grey told dark ink
 _NEAR = 0.3  # of the digit's longer side: a part of it is no further away
 _MARGIN = 0.35  # of the box's longer side, on each side of it
 _CLOSE = 120  # pixels: a smaller picture was cut out around its digit
@@ -44,24 +46,37 @@ class Found(NamedTuple):
     blank: bool  # nothing stands out of the paper's own grain
 
 
-def find_digit(grey: Grey) -> Found:
-    """Rows and columns around the digit (all of them in a picture cut out closely), and polarity.
+def find_places(grey: Grey) -> tuple[Found, ...]:
+    """Where the digit is: its surroundings, and behind them places that look less like one.
 
-    grey: (H, W) float32 in [0, 1].
+    grey: (H, W) float32 in [0, 1]. A picture cut out closely is one place, all of it.
     """
     share = min(1.0, _SIDE / max(grey.shape))
     small = scaled(grey, share)
     dark = ink_is_dark(small, ground_value(small))
-    group, other = _best_group(small, dark), _best_group(small, not dark)
-    # A lamp's pool may reach further from the paper's grey than the ink does.
-    if other.weight > _SURER * group.weight:
-        group = other
+    groups, others = _best_groups(small, dark), _best_groups(small, not dark)
+    # A lamp's pool, or the lit part of a page in shadow, may reach further from the grey of most of
+    # it than the ink does. Ink is dark more often than not.
+    surer = _SURER if dark else 1
+    if others and (not groups or others[0].weight > surer * groups[0].weight):
+        groups, others = others, groups
     height, width = grey.shape
-    whole = slice(0, height), slice(0, width)
-    if group.weight == 0:
-        return Found(*whole, dark, None, 0.0, blank=max(grey.shape) > _CLOSE)
+    if not groups:
+        blank = max(grey.shape) > _CLOSE
+        return (Found(slice(0, height), slice(0, width), dark, None, 0.0, blank),)
     if max(grey.shape) <= _CLOSE:
-        return Found(*whole, group.dark, group.strokes, group.weight, blank=False)
+        first = groups[0]
+        whole = slice(0, height), slice(0, width)
+        return (Found(*whole, first.dark, first.strokes, first.weight, blank=False),)
+    # A form's line, read alone, is a surer 1 than any digit: no place but the likeliest may run out
+    # of the picture.
+    less = [group for group in (*groups[1:], *others) if group.clear]
+    less.sort(key=lambda group: -group.weight)
+    return tuple(_surroundings(group, share, height, width) for group in (groups[0], *less))
+
+
+def _surroundings(group: _Group, share: float, height: int, width: int) -> Found:
+    """The group, found in a copy scaled by `share`, with a margin in a picture of that size."""
     rows, columns = group.box
     margin = _MARGIN * max(rows.stop - rows.start, columns.stop - columns.start)
     rows, columns = (
@@ -69,7 +84,7 @@ def find_digit(grey: Grey) -> Found:
         for s, n in ((rows, height), (columns, width))
     )
     if rows.stop - rows.start > _MOST * height and columns.stop - columns.start > _MOST * width:
-        rows, columns = whole
+        rows, columns = slice(0, height), slice(0, width)
     y, x = (slice(int(s.start * share), max(1, round(s.stop * share))) for s in (rows, columns))
     blank = group.contrast < _FAINTEST
     return Found(rows, columns, group.dark, group.strokes[y, x], group.weight, blank)
@@ -81,16 +96,16 @@ class _Group(NamedTuple):
     box: tuple[slice, slice]
     strokes: Mask
     dark: bool
+    clear: bool  # of the picture's frame
 
 
-def _best_group(grey: Grey, dark: bool) -> _Group:
-    """The group of strokes that most looks like the digit, if ink is dark or if it is light."""
-    nothing = _Group(0.0, 0.0, (slice(0, 0), slice(0, 0)), np.zeros(grey.shape, bool), dark)
+def _best_groups(grey: Grey, dark: bool) -> list[_Group]:
+    """The groups of strokes that most look like the digit, if ink is dark or if it is light."""
     level = above_ground(grey, dark)
     smooth = ndimage.gaussian_filter(level, 0.7)
     paper = float(np.median(smooth))
     noise = float(np.median(np.abs(smooth - paper))) / 0.6745  # a normal spread's sd
-    marked = without_lines(smooth > max(paper + _NOISE * noise, _FAINT))
+    marked = without_frames(without_lines(smooth > max(paper + _NOISE * noise, _FAINT)))
     reach = 2 * max(1, round(_JOIN * max(grey.shape))) + 1
     labels, n = ndimage.label(grown(marked, reach, reach), EIGHT)
     # By each group's own full ink: a pencil's digit is faint beside a dark desk's edge.
@@ -98,7 +113,7 @@ def _best_group(grey: Grey, dark: bool) -> _Group:
     part = marked & (level > _PART * full[labels])
     labels, n = ndimage.label(grown(part, reach, reach), EIGHT)
     if n == 0:
-        return nothing
+        return []
     labels = labels * part
     inks = group_weights(labels, level, n)
     boxes = ndimage.find_objects(labels)
@@ -107,20 +122,31 @@ def _best_group(grey: Grey, dark: bool) -> _Group:
         if inks[i] > 0:
             contrasts[i] = _contrast(grey, marked, labels == i + 1, boxes[i], dark)
     weights = inks * contrasts
-    best = int(weights.argmax())
-    if weights[best] == 0:
-        return nothing
-    rows, columns = boxes[best]
-    strokes = labels == best + 1
-    # A 5's bar or the rest of a broken stroke: large enough, and near.
-    near = _NEAR * max(rows.stop - rows.start, columns.stop - columns.start)
-    for i in np.flatnonzero(inks >= PART_OF_BEST * inks[best]):
-        y, x = boxes[i]
-        if _gap(y, rows) < near and _gap(x, columns) < near:
-            rows = slice(min(rows.start, y.start), max(rows.stop, y.stop))
-            columns = slice(min(columns.start, x.start), max(columns.stop, x.stop))
-            strokes |= labels == i + 1
-    return _Group(float(weights[best]), float(contrasts[best]), (rows, columns), strokes, dark)
+    sides = sides_touched(labels, n)
+    groups: list[_Group] = []
+    taken: set[int] = set()
+    for best in np.argsort(-weights):
+        if weights[best] == 0 or len(groups) == _PLACES:
+            break
+        if best in taken:
+            continue
+        rows, columns = boxes[best]
+        strokes = labels == best + 1
+        # A 5's bar or the rest of a broken stroke: large enough, and near; not a dark corner.
+        near = _NEAR * max(rows.stop - rows.start, columns.stop - columns.start)
+        for i in np.flatnonzero((inks >= PART_OF_BEST * inks[best]) & (sides <= sides[best])):
+            y, x = boxes[i]
+            if _gap(y, rows) < near and _gap(x, columns) < near:
+                rows = slice(min(rows.start, y.start), max(rows.stop, y.stop))
+                columns = slice(min(columns.start, x.start), max(columns.stop, x.stop))
+                strokes |= labels == i + 1
+                taken.add(int(i))
+        box = rows, columns
+        clear = bool(sides[best] == 0)
+        groups.append(
+            _Group(float(weights[best]), float(contrasts[best]), box, strokes, dark, clear)
+        )
+    return groups
 
 
 def _contrast(grey: Grey, marked: Mask, group: Mask, box: tuple[slice, slice], dark: bool) -> float:

@@ -38,7 +38,7 @@ def digit_group(mask: Mask, level: Grey) -> Mask:
         sizes = np.bincount(labels[mask], minlength=n + 1)[1:].astype(np.float64)
         return np.isin(labels, np.flatnonzero(sizes >= PART_OF_BEST * sizes.max()) + 1) & mask
     weights = group_weights(labels * mask, level, n)
-    sides = _sides_touched(labels, n)
+    sides = sides_touched(labels, n)
     best = int(weights.argmax())
     # Where the digit itself keeps clear of the frame, what touches it is no part of it, unless it
     # lies among the digit's strokes: a 4 whose top was cut off.
@@ -56,7 +56,7 @@ def group_weights(labels: NDArray[np.int32], level: Grey, n: int) -> NDArray[np.
     """
     # Squared: a soft, faint blot counts for less than a stroke of the same size.
     inks = np.bincount(labels.ravel(), np.square(level).ravel(), minlength=n + 1)[1:]
-    return np.asarray(inks * _EDGE_WEIGHT[np.minimum(_sides_touched(labels, n), 2)])
+    return np.asarray(inks * _EDGE_WEIGHT[np.minimum(sides_touched(labels, n), 2)])
 
 
 def _overlap(box: tuple[slice, slice], other: tuple[slice, slice]) -> float:
@@ -68,7 +68,7 @@ def _overlap(box: tuple[slice, slice], other: tuple[slice, slice]) -> float:
     return float(min(shares))
 
 
-def _sides_touched(labels: NDArray[np.int32], n: int) -> NDArray[np.int64]:
+def sides_touched(labels: NDArray[np.int32], n: int) -> NDArray[np.int64]:
     """How many of the picture's four sides each of the groups 1 to n reaches."""
     count = np.zeros(n + 1, np.int64)
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):

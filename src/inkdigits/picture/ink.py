@@ -2,7 +2,8 @@
 
 In: (H, W) float32 grey values. Out: (H, W) float32 ink, 1 where the pen was, 0 on paper and on
 what does not belong to the digit. The steps: take off the ground (`ground`), cut at a threshold,
-take off the paper's own lines (`lines`), keep the strokes that are the digit (`groups`).
+take off the paper's own lines (`lines`) and
+a frame around the digit (`frames`), keep the strokes that are the digit (`groups`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from inkdigits.errors import PictureError
+from inkdigits.picture.frames import without_frames
 from inkdigits.picture.ground import SMALL, above_ground
 from inkdigits.picture.groups import EIGHT, Mask, digit_group
 from inkdigits.picture.levels import otsu_threshold, percentiles
@@ -44,7 +46,7 @@ def find_ink(
     level = np.clip((level - paper) / (full - paper), 0, 1).astype(np.float32)
     mask = level > cut * otsu_threshold(level)
     if not small:
-        mask = without_lines(mask)
+        mask = without_frames(without_lines(mask))
     chosen = digit_group(mask, level)
     if small:
         chosen = _grown(chosen, level)

@@ -17,7 +17,7 @@ from inkdigits.picture.scale import Grey, resized, scaled
 Mask = NDArray[np.bool_]
 
 _SIDE = 128  # pixels of the copy in which the sheet is looked for
-_LEAST, _MOST = 0.12, 0.97  # of the picture that a sheet takes up
+_LEAST, _MOST = 0.03, 0.97  # of the picture that a sheet takes up
 _SOLID = 0.85  # of the sheet that is lighter than the desk: more would be no ink
 _SQUARE, _SQUARE_CUT = 0.85, 0.6  # of the rectangle around it that a sheet fills, whole or cut off
 _DESK_WIDTH, _DESK = 0.04, 0.02  # of the picture: a desk is wider than a form's line, and as large
