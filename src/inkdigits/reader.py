@@ -16,7 +16,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from inkdigits.errors import ModelError, PictureError
-from inkdigits.picture import CUT, FAINT_CUT, Crop, Picture, Seen, crops_of, cut_out
+from inkdigits.picture import Crop, Picture, Seen, crops_of, cut_out
 from inkdigits.picture.nudge import nudged
 from inkdigits.spec import (
     INPUT_NAME,
@@ -158,7 +158,7 @@ class Reader:
         """The same, or of a picture that is not clear what a closer look gives.
 
         The mean over small nudges parts digits from what is none better than one answer does. If
-        that is doubtful too, the same is done with a lower cut, and the surer of the two is taken.
+        that is doubtful too, the same is done with fainter strokes; the surest look is taken.
         Where the place itself is doubtful, the digit may lie in one of the others.
         A model that accepts everything doubts nothing.
         """
@@ -167,11 +167,11 @@ class Reader:
         looks = [(seen, self._nudged(seen))]
         # Of several digits each would be read as the only one.
         others = [] if seen.several else crops[1:]
-        for crop, cut in ((crops[0], FAINT_CUT), *((other, CUT) for other in others)):
+        for crop in (crops[0], *others):
             if any(look[1].accepted for look in looks):
                 break
             try:
-                again = cut_out(crop, cut)
+                again = cut_out(crop, faint=crop is crops[0])
             except PictureError:
                 continue
             if crop is crops[0] or not again.blank:

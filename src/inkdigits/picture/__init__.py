@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 from inkdigits.picture.find import Found, find_places
 from inkdigits.picture.ground import SMALL
 from inkdigits.picture.groups import side_by_side
-from inkdigits.picture.ink import CUT, FAINT_CUT, check_contrast, find_ink
+from inkdigits.picture.ink import check_contrast, find_ink
 from inkdigits.picture.open import Opened, Picture, open_picture
 from inkdigits.picture.place import place
 from inkdigits.picture.scale import scaled
 from inkdigits.picture.sheet import sheet_and_desk
 
 __all__ = [
-    "CUT",
-    "FAINT_CUT",
     "Crop",
     "Picture",
     "Seen",
@@ -101,13 +99,13 @@ def _crop(grey: NDArray[np.float32], found: Found, opened: Opened) -> Crop:
     )
 
 
-def cut_out(crop: Crop, cut: float = CUT) -> Seen:
+def cut_out(crop: Crop, *, faint: bool = False) -> Seen:
     """The digit in a crop. Raises PictureError if no ink stands out.
 
-    cut: share of Otsu's threshold from which a pixel is ink; FAINT_CUT sees fainter strokes too.
+    faint: see fainter strokes too, where a pen's pressure changed within one stroke.
     """
     found = crop.found
-    ink = find_ink(crop.grey, found.dark, found.strokes, cut)
+    ink = find_ink(crop.grey, found.dark, found.strokes, faint=faint)
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     (x, y), (left, top) = crop.scale, crop.corner
     box = (

@@ -21,19 +21,21 @@ from inkdigits.picture.scale import Grey
 
 MIN_CONTRAST = 0.04  # of black to white; fainter than pencil on grey paper, above JPEG's noise
 _PAPER_SHARE, _INK_SHARE = 20, 99.7  # percentiles of the picture taken as paper and as full ink
-CUT = 0.9  # of Otsu's threshold: strokes' soft edges belong to them
-FAINT_CUT = 0.6  # the same for a second look, where a pen's pressure changed within one stroke
+_CUT = 0.9  # of Otsu's threshold: strokes' soft edges belong to them
+# The same for a second look, where a pen's pressure changed within one stroke, and the power that
+# its ink is then raised to, so that faint parts come near the strong ones.
+_FAINT_CUT, _EVENED = 0.6, 0.5
 _FULL_INK = 80  # percentile of the ink's values that becomes 1
 
 
 def find_ink(
-    grey: Grey, dark: bool | None = None, strokes: Mask | None = None, cut: float = CUT
+    grey: Grey, dark: bool | None = None, strokes: Mask | None = None, *, faint: bool = False
 ) -> Grey:
     """The digit's ink, 0 elsewhere, levelled so that the strokes reach 1.
 
     grey: (H, W) float32 in [0, 1]. dark: whether ink is darker than paper, where that is known.
     strokes: (h, w) bool, any size: where the ink is, roughly, where that is known.
-    cut: share of Otsu's threshold from which a pixel is ink.
+    faint: see fainter strokes too, and their ink as nearly as strong as the others'.
     Raises PictureError if no ink stands out.
     """
     small = max(grey.shape) <= SMALL
@@ -44,7 +46,7 @@ def find_ink(
     if full <= 0:
         raise PictureError("no ink stands out from the ground")
     level = np.clip((level - paper) / (full - paper), 0, 1).astype(np.float32)
-    mask = level > cut * otsu_threshold(level)
+    mask = level > (_FAINT_CUT if faint else _CUT) * otsu_threshold(level)
     if not small:
         mask = without_frames(without_lines(mask))
     chosen = digit_group(mask, level)
@@ -53,7 +55,7 @@ def find_ink(
     ink = np.where(chosen, level, np.float32(0))
     (strong,) = percentiles(ink[chosen], _FULL_INK)
     levelled: Grey = np.clip(ink / max(strong, 1e-6), 0, 1).astype(np.float32)
-    return levelled
+    return levelled ** np.float32(_EVENED) if faint else levelled
 
 
 def check_contrast(grey: Grey) -> None:
