@@ -170,22 +170,30 @@ def pareto(rows: Sequence[tuple[str, float, float, float, int]], path: Path) -> 
         figure = Figure(figsize=(8, 4.5), layout="constrained")
         axes = figure.subplots()
         best = -1.0
+        slowest = max(row[1] for row in rows)
         for name, seconds, accuracy, sd, n in sorted(rows, key=lambda row: row[1]):
             # On the front: nothing quicker is as accurate.
-            colour = _TRAIN if accuracy > best else "#888888"
+            front = accuracy > best
             best = max(best, accuracy)
+            colour = _TRAIN if front else "#888888"
             axes.errorbar(seconds, accuracy, sd, fmt="o", ms=7, capsize=4, color=colour)
+            # Words beside the front, below the others: so neighbours' do not meet.
+            place, x, y = ("center", 0, -sd) if not front else ("right", -9, 0)
+            if seconds == slowest:
+                place, x, y = "left", 9, 0
             axes.annotate(
-                f"{name}\n{accuracy:.2f} %, {seconds:,.1f} s, n = {n}",
-                (seconds, accuracy),
-                xytext=(9, 0),
+                f"{name}\n{accuracy:.2f} %, {seconds:,.{0 if seconds >= 10 else 1}f} s, n = {n}",
+                (seconds, accuracy + y),
+                xytext=(x, 0 if x else -5),
                 textcoords="offset points",
-                va="center",
+                ha=place,
+                va="center" if x else "top",
                 fontsize=9,
             )
         axes.set_xscale("log")
-        axes.margins(x=0.2, y=0.25)
-        axes.set_xlim(right=axes.get_xlim()[1] * 3)  # room for the last point's words
+        axes.margins(y=0.25)
+        left, right = axes.get_xlim()
+        axes.set_xlim(left / 9, right * 9)  # room for the first and last point's words
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.grid(alpha=0.25, which="both")
         axes.set(
