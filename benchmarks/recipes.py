@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from inkdigits import machine, study
 from inkdigits.evaluation import plots
-from inkdigits.run_folder import RESULT, read_result
+from inkdigits.run_folder import RESULT, SETTINGS, read_result
 
 ROOT = Path(__file__).parent.parent
 PROCESS = "process_seconds.json"
@@ -89,7 +89,10 @@ def plan(recipe: str, place: Path, n: int) -> list[Job]:
 
 
 def run_job(job: Job, threads: int) -> None:
-    if not (job.folder / RESULT).exists():
+    if (job.folder / SETTINGS).exists():  # finished, or stopped half way
+        if not (job.folder / RESULT).exists():
+            _timed(job.folder, "train", "--resume", str(job.folder))
+    else:
         _timed(
             job.folder,
             "train", "--recipe", job.recipe, "--data", "mnist", "--seed", str(job.seed),
