@@ -64,7 +64,10 @@ def nondigit(
 
 def _written(sign: str, fonts: Sequence[Path], random: np.random.Generator) -> Strokes:
     """The sign as one of the fonts has it, with its own or another pen, bent as a hand would."""
-    depth, _ = pen_drawn(glyph(fonts[int(random.integers(len(fonts)))], sign), random, thinnest=1.0)
+    shape = glyph(fonts[int(random.integers(len(fonts)))], sign)
+    while not shape.any():  # that font has no such sign
+        shape = glyph(fonts[int(random.integers(len(fonts)))], sign)
+    depth, _ = pen_drawn(shape, random, thinnest=1.0)
     return warped(np.clip(depth + 0.5, 0, 1).astype(np.float32), random)
 
 
