@@ -169,31 +169,20 @@ def pareto(rows: Sequence[tuple[str, float, float, float, int]], path: Path) -> 
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(8, 4.5), layout="constrained")
         axes = figure.subplots()
-        best = -1.0
-        slowest = max(row[1] for row in rows)
-        for name, seconds, accuracy, sd, n in sorted(rows, key=lambda row: row[1]):
-            # On the front: nothing quicker is as accurate.
-            front = accuracy > best
-            best = max(best, accuracy)
-            colour = _TRAIN if front else "#888888"
-            axes.errorbar(seconds, accuracy, sd, fmt="o", ms=7, capsize=4, color=colour)
-            # Words beside the front, below the others: so neighbours' do not meet.
-            place, x, y = ("center", 0, -sd) if not front else ("right", -9, 0)
-            if seconds == slowest:
-                place, x, y = "left", 9, 0
-            axes.annotate(
-                f"{name}\n{accuracy:.2f} %, {seconds:,.{0 if seconds >= 10 else 1}f} s, n = {n}",
-                (seconds, accuracy + y),
-                xytext=(x, 0 if x else -5),
-                textcoords="offset points",
-                ha=place,
-                va="center" if x else "top",
-                fontsize=9,
-            )
+        ordered = sorted(rows, key=lambda row: row[1])
+        # On the front: nothing quicker is as accurate.
+        front = [
+            row
+            for i, row in enumerate(ordered)
+            if row[2] > max((r[2] for r in ordered[:i]), default=0)
+        ]
+        axes.plot([row[1] for row in front], [row[2] for row in front], color="#c3c9d1", zorder=0)
+        for name, seconds, accuracy, sd, n in ordered:
+            label = f"{name}: {accuracy:.2f} %, {seconds:,.{0 if seconds >= 10 else 1}f} s, n = {n}"
+            axes.errorbar(seconds, accuracy, sd, fmt="o", ms=7, capsize=4, label=label)
+        axes.legend(loc="lower right", fontsize=9, title="quickest first", alignment="left")
         axes.set_xscale("log")
-        axes.margins(y=0.25)
-        left, right = axes.get_xlim()
-        axes.set_xlim(left / 9, right * 9)  # room for the first and last point's words
+        axes.margins(x=0.1, y=0.2)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.grid(alpha=0.25, which="both")
         axes.set(
