@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inkdigits.picture import see
+from inkdigits.picture import crops_of, see
 from inkdigits.picture.sheet import sheet_and_desk
 
 
@@ -54,3 +54,13 @@ def test_a_hard_edge_that_ink_crosses_is_no_sheets_edge(seven):
     page[140:160, 190:260] = 0.2
     page[:, :220] *= np.float32(0.4)  # a shadow that ends in the middle of that stroke
     assert sheet_and_desk(page) is None
+
+
+def test_what_looks_like_a_sheet_may_be_a_thick_stroke():
+    """A white block with two dark blots on black: paper with ink, or a fat 8 drawn in white."""
+    page = np.zeros((200, 200), np.uint8)
+    page[60:150, 70:130] = 255
+    page[80:95, 90:110] = page[115:130, 90:110] = 0
+    polarities = [crop.found.dark for crop in crops_of(page)]
+    assert polarities[0]  # the paper first
+    assert not all(polarities)

@@ -74,15 +74,12 @@ def crops_of(picture: Picture) -> list[Crop]:
         return [_crop(grey, whole, opened)]
     # A sheet on a desk, or a hard shadow on a page: the digit is in the one or in the other.
     views = sheet_and_desk(grey) or (grey,)
-    places = [(view, found) for view in views for found in find_places(view)]
-    first = max(
-        (next(place for place in places if place[0] is view) for view in views),
-        key=lambda place: place[1].weight,
-    )
-    others = sorted(
-        (place for place in places if place is not first and place[1].weight > 0),
-        key=lambda place: -place[1].weight,
-    )
+    places = [[(view, found) for found in find_places(view)] for view in views]
+    places.sort(key=lambda view: -view[0][1].weight)
+    first, others = places[0][0], places[0][1:] + [place for view in places[1:] for place in view]
+    if len(views) > 1:  # or what looked like a sheet is a thick stroke
+        others += [(grey, found) for found in find_places(grey)]
+    others = sorted((o for o in others if o[1].weight > 0), key=lambda place: -place[1].weight)
     return [_crop(view, found, opened) for view, found in (first, *others[:_OTHERS])]
 
 
