@@ -17,6 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from inkdigits.training.augment import augment
 from inkdigits.training.judge import floats
+from inkdigits.training.memory import keep_freed_memory
 from inkdigits.training.models import build
 from inkdigits.training.networks import NETWORKS
 from inkdigits.training.precision import is_bfloat16
@@ -66,6 +67,7 @@ def multiply_adds(model: nn.Module) -> int:
 
 
 def main() -> None:
+    keep_freed_memory()
     for name in sys.argv[1:] or ["fast", "original"]:
         row = recipe(name)
         torch.manual_seed(0)

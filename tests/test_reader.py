@@ -113,7 +113,7 @@ def test_a_second_look_closes_the_gap_that_a_lifted_pen_left(reader):
     random = np.random.default_rng(0)
     y, x = np.mgrid[0:300, 0:300]
     ring = np.abs(np.hypot((y - 150) / 1.4, x - 150) - 60) < 4
-    page = 220 - ring * np.where((x > 190) & (abs(y - 150) < 50), 60.0, 130.0)
+    page = 220 - ring * np.where((x > 170) & (abs(y - 150) < 60), 55.0, 130.0)
     page += random.normal(0, 3, page.shape)
     picture = page.astype(np.uint8)
     (first,) = reader.read_seen([see(picture)])
@@ -173,7 +173,8 @@ def test_a_models_own_level_of_acceptance_counts(tmp_path, reader, sample):
     for entry in list(model.metadata_props):
         if entry.key == "inkdigits.accept":
             model.metadata_props.remove(entry)
-    for stated, accepted in ((confidence + 1e-3, False), (confidence - 1e-3, True)):
+    half_way_to_sure = (1 + confidence) / 2
+    for stated, accepted in ((half_way_to_sure, False), (confidence / 2, True)):
         entry = model.metadata_props.add()
         entry.key, entry.value = "inkdigits.accept", str(stated)
         onnx.save(model, str(tmp_path / "model.onnx"))

@@ -23,6 +23,7 @@ from inkdigits.errors import TrainingError
 from inkdigits.spec import N_CLASSES
 from inkdigits.training.augment import augment
 from inkdigits.training.judge import as_tensors, calibrate, evaluate, floats
+from inkdigits.training.memory import keep_freed_memory
 from inkdigits.training.precision import is_bfloat16
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.schedule import rate_share
@@ -89,6 +90,7 @@ def train(
             f"nondigit_share is {recipe.nondigit_share:g} but the data hold no non-digits; "
             "make some with inkdigits data make, or set it to 0"
         )
+    keep_freed_memory()
     images, labels = as_tensors(train_set)
     held = as_tensors(validation_set) if validation_set is not None else None
     model = workers.wrapped(state.model)
