@@ -62,3 +62,42 @@ def test_a_digit_in_a_box_on_a_page_is_read(seven, gap):
     reading = Reader(threads=1).read(image)
     assert reading.digit == 7
     assert reading.accepted
+
+
+@pytest.mark.parametrize("missing", ["left", "top", "right", "bottom", "left and right"])
+def test_a_frame_that_lacks_sides_goes_and_the_ring_in_it_stays(frame, missing):
+    """The frame's sides are two pixels thick, in rows 5-6 and 53-54, columns 5-6 and 43-44."""
+    sides = {
+        "top": np.s_[5:7], "bottom": np.s_[53:55], "left": np.s_[:, 5:7], "right": np.s_[:, 43:45]
+    }  # fmt: skip
+    for side in missing.split(" and "):
+        frame[sides[side]] = False
+    y, x = np.mgrid[0:60, 0:50]
+    ring = np.abs(np.hypot(y - 30, x - 25) - 10) < 3
+    assert np.array_equal(without_frames(frame | ring), ring)
+
+
+def test_a_longer_line_beside_the_digit_goes():
+    y, x = np.mgrid[0:60, 0:50]
+    ring = np.abs(np.hypot(y - 30, x - 25) - 10) < 3  # 25 pixels high
+    line = (x >= 45) & (x < 47) & (y >= 8)
+    assert np.array_equal(without_frames(ring | line), ring)
+
+
+@pytest.mark.parametrize("digit", ["a 1 beside a 0", "5, its bar apart", "4, its stem apart"])
+def test_straight_strokes_of_digits_stay(digit):
+    strokes = {  # lines, and the box of a ring
+        "a 1 beside a 0": ([(35, 18), (35, 42)], (8, 18, 30, 42)),
+        "5, its bar apart": ([(18, 12), (38, 12)], (8, 18, 30, 42)),
+        "4, its stem apart": ([(26, 4), (26, 56)], None),
+    }
+    line, ring = strokes[digit]
+    image = Image.new("L", (50, 60))
+    pen = ImageDraw.Draw(image)
+    pen.line(line, fill=255, width=4)
+    if ring is None:
+        pen.line([(12, 8), (8, 34), (20, 34)], fill=255, width=4)
+    else:
+        pen.ellipse(ring, outline=255, width=4)
+    mask = np.asarray(image) > 128
+    assert np.array_equal(without_frames(mask), mask)

@@ -49,6 +49,8 @@ def photographed(strokes: Strokes, random: np.random.Generator) -> Image.Image:
     page = np.ones((height, width, 3), np.float32) * paper.astype(np.float32)
     if random.random() < 0.4:
         _rule(page, size, random)
+    if random.random() < 0.15 and canvas.any():
+        _box(page, canvas > 0.5, size, random)
     fine = np.float32(random.normal(0, random.uniform(0, 0.02)))
     page += fine * _grain(height, width, 2, random)[..., None]
     page += np.float32(random.uniform(0, 0.03)) * _grain(height, width, 12, random)[..., None]
@@ -71,7 +73,7 @@ def drawn(strokes: Strokes, random: np.random.Generator) -> Image.Image:
 
     strokes: (112, 112) float32, ink 1.
     """
-    side = int(random.choice((16, 20, 28, 28, 32, 48, 64, 100, 200, 280, 400)))
+    side = int(random.choice((16, 16, 20, 28, 28, 32, 48, 64, 100, 200, 280, 400)))
     smallest = 0.25 if side >= 48 else 0.75 if side >= 28 else 0.95
     size = side * random.uniform(smallest, 1.0)
     canvas = _on_canvas(strokes, side, side, size, random)
@@ -134,6 +136,28 @@ def _rule(page: Array, size: float, random: np.random.Generator) -> None:
             part = view[int(at) : int(at) + thick]
             part *= np.float32(1 - cover)
             part += (cover * colour).astype(np.float32)
+
+
+def _box(page: Array, digit: NDArray[np.bool_], size: float, random: np.random.Generator) -> None:
+    """A form's cell around the digit, of which a side may be missing or outside the picture."""
+    rows, columns = np.flatnonzero(digit.any(1)), np.flatnonzero(digit.any(0))
+    if not len(rows):
+        return
+    colour = np.float32(random.uniform(0.05, 0.6))
+    thick = max(1, round(size * random.uniform(0.005, 0.04)))
+    top, bottom, left, right = (
+        int(edge + sign * (thick + size * random.uniform(0.05, 0.5)))
+        for edge, sign in ((rows[0], -1), (rows[-1], 1), (columns[0], -1), (columns[-1], 1))
+    )
+    across = slice(max(0, left), max(0, right))
+    down = slice(max(0, top), max(0, bottom))
+    for y, x in (
+        (slice(top, top + thick), across), (slice(bottom - thick, bottom), across),
+        (down, slice(left, left + thick)), (down, slice(right - thick, right)),
+    ):  # fmt: skip
+        inside = all(0 <= part.start < n for part, n in zip((y, x), page.shape, strict=False))
+        if inside and random.random() < 0.85:
+            page[y, x] = colour
 
 
 def _grain(height: int, width: int, scale: int, random: np.random.Generator) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.picture.find import Found, find_places
-from inkdigits.picture.ground import SMALL
+from inkdigits.picture.ground import SMALL, ground_value, ink_is_dark, polarity_is_open
 from inkdigits.picture.groups import side_by_side
 from inkdigits.picture.ink import check_contrast, find_ink
 from inkdigits.picture.open import Opened, Picture, open_picture
@@ -70,8 +70,10 @@ def crops_of(picture: Picture) -> list[Crop]:
     check_contrast(grey)
     height, width = grey.shape
     if max(grey.shape) <= SMALL:
-        whole = Found(slice(0, height), slice(0, width), None, None, 0.0, blank=False)
-        return [_crop(grey, whole, opened)]
+        dark = ink_is_dark(grey, ground_value(grey))
+        ways = (dark, not dark) if polarity_is_open(grey) else (dark,)
+        frame = slice(0, height), slice(0, width)
+        return [_crop(grey, Found(*frame, way, None, 0.0, blank=False), opened) for way in ways]
     # A sheet on a desk, or a hard shadow on a page: the digit is in the one or in the other.
     views = sheet_and_desk(grey) or (grey,)
     places = [[(view, found) for found in find_places(view)] for view in views]

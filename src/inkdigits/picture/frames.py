@@ -1,9 +1,11 @@
-"""A frame drawn or printed around the digit: a form's cell that lies wholly in the picture.
+"""A frame drawn or printed around the digit: a form's cell, or what the picture shows of it.
 
 In: a mask of ink. Out: the mask without such frames. Lines that leave the picture are `lines`.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,11 @@ _ZONE = 0.16  # of the frame's sides: how far in its own lines may lie, leaning 
 _COVER = 0.85  # of each side's length that is inked within that zone
 _THICK = 0.12  # of the shorter side: thicker lines are strokes
 _INSIDE = 0.3  # of the frame's height: what is in it must be that high, or it is a boxy 0 or 8
+_STRAIGHT, _STRAIGHT_PIXELS = 0.02, 1.5  # of a line's length, or pixels: how far it may bend
+_REST = 0.15  # of the ink of an open frame that is no line
+_LONG = 5  # times its width: a group that long is one line
+_LONGER = 1.3  # times the digit: a line beside it that long is a frame's, not another 1
+_BESIDE = (0.15, 1.0)  # of the digit's longer side: how near a frame's line is, and how far
 
 
 def without_frames(mask: Mask) -> Mask:
@@ -35,7 +42,88 @@ def without_frames(mask: Mask) -> Mask:
         if inner is not None:
             cleared = cleared.copy() if cleared is mask else cleared
             cleared[box] &= inner
-    return cleared
+    return _without_open_frames(cleared)
+
+
+class _Part(NamedTuple):
+    """A connected group of ink."""
+
+    number: int
+    box: tuple[slice, slice]
+    n_lines: int  # straight lines that it is made of; 0 if it is more than lines
+
+
+def _without_open_frames(mask: Mask) -> Mask:
+    """`mask` without frames that lack sides: groups of nothing but straight lines by the digit.
+
+    A digit has such groups as well: a 1, a 5's bar, a 4's stem. Two and more lines in one group go
+    if they reach around what is more than lines; a single one if it is longer than that and runs
+    beside it, not as near as a 4's stem.
+    """
+    labels, n = ndimage.label(mask, _EIGHT)
+    if n < 2:
+        return mask
+    parts = [
+        _Part(number, box, _lines_in(labels[box] == number))
+        for number, box in enumerate(ndimage.find_objects(labels), 1)
+        if max(_size(box)) >= _LEAST
+    ]
+    bodies = [part for part in parts if part.n_lines == 0]
+    frames = [part for part in parts if part.n_lines > 1 and any(
+        _reaches_around(part.box, body.box)
+        for body in (*bodies, *(p for p in parts if p.n_lines == 1))
+    )]  # fmt: skip
+    frames += [part for part in parts if part.n_lines == 1 and any(
+        _runs_beside(part.box, body.box) for body in bodies
+    )]  # fmt: skip
+    return mask & ~np.isin(labels, [part.number for part in frames]) if frames else mask
+
+
+def _size(box: tuple[slice, slice]) -> tuple[int, int]:
+    return box[0].stop - box[0].start, box[1].stop - box[1].start
+
+
+def _lines_in(group: Mask) -> int:
+    """How many straight lines along the sides of its box the group is made of; 0 if it is more."""
+    if max(group.shape) >= _LONG * min(group.shape):
+        return 1
+    rest, found = group.copy(), 0
+    for turns in range(4):
+        side = np.rot90(group, turns)
+        start = side.argmax(0)
+        columns = np.flatnonzero(side.any(0) & (start < _ZONE * len(side)))
+        thickness = _line_thickness(side)
+        if thickness is None or len(columns) < _COVER * side.shape[1]:
+            continue
+        line = np.polynomial.Polynomial.fit(columns, start[columns], 1)
+        off = np.abs(start[columns] - line(columns))
+        if np.quantile(off, 0.9) > max(_STRAIGHT_PIXELS, _STRAIGHT * side.shape[1]):
+            continue
+        rows = np.arange(len(side))[:, None]
+        rest &= ~np.rot90((rows >= start) & (rows < start + thickness), -turns)
+        found += 1
+    return found if found > 1 and rest.sum() <= _REST * group.sum() else 0
+
+
+def _reaches_around(frame: tuple[slice, slice], body: tuple[slice, slice]) -> bool:
+    """Whether the middle of a body as large as a digit lies in the frame's box."""
+    return max(_size(body)) >= _INSIDE * max(_size(frame)) and all(
+        f.start < (b.start + b.stop) / 2 < f.stop for f, b in zip(frame, body, strict=True)
+    )
+
+
+def _runs_beside(line: tuple[slice, slice], body: tuple[slice, slice]) -> bool:
+    """Whether the line is longer than the body and runs along one of its sides, clear of it."""
+    height, width = _size(line)
+    along, across = (0, 1) if height > width else (1, 0)
+    gap = max(body[across].start - line[across].stop, line[across].start - body[across].stop)
+    near, far = (share * max(_size(body)) for share in _BESIDE)
+    return (
+        max(height, width) >= _LONGER * _size(body)[along]
+        and max(_size(body)) >= _INSIDE * max(height, width)
+        and line[along].start < (body[along].start + body[along].stop) / 2 < line[along].stop
+        and near <= gap <= far
+    )
 
 
 def _is_frame(ring: Mask) -> bool:

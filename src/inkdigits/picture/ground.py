@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inkdigits.picture.levels import percentiles
+from inkdigits.picture.levels import otsu_threshold, percentiles
 from inkdigits.picture.scale import Grey, resized, scaled
 
 SMALL = 40  # pixels: up to this a picture is a drawn or cut-out digit on an even ground
+_OPEN = 0.65  # share of a small picture's border under which its majority may be ink, not paper
 _EVEN, _EVEN_SHARE = 0.03, 0.5  # ground is even if half the picture is this close to its value
 _SHADE, _SHADE_SHARE = 0.06, 0.03  # paper off the ground's value, and share of the border it has
 _GROUND_SIDE = 100  # pixels of the copy on which an uneven ground is estimated
@@ -33,8 +34,11 @@ def above_ground(
     strokes: (h, w) bool, any size: where the picture's ink is, roughly, where that is known.
     """
     ground = ground_value(grey)
+    likelier = ink_is_dark(grey, ground)
     if dark is None:
-        dark = ink_is_dark(grey, ground)
+        dark = likelier
+    elif dark != likelier and max(grey.shape) <= SMALL:  # strokes make up most of the border
+        (ground,) = percentiles(grey, 99 if dark else 1)
     ink, ground = (1 - grey, 1 - ground) if dark else (grey, ground)
     if max(grey.shape) <= SMALL:
         return np.asarray(np.clip(ink - np.float32(ground), 0, None))
@@ -52,6 +56,18 @@ def ink_is_dark(grey: Grey, ground: float) -> bool:
     """
     low, high = percentiles(grey, 0.5, 99.5)
     return bool(ground - low > high - ground)
+
+
+def polarity_is_open(grey: Grey) -> bool:
+    """Whether ink and paper share a small picture's border, so that either may be the ink.
+
+    grey: (H, W) float32 in [0, 1], of at most SMALL pixels. A form's reader stretches a digit to
+    fill its frame: a 1 then is a block, and a 0's ring runs along all four edges.
+    """
+    light = grey > otsu_threshold(grey)
+    border = np.concatenate((light[0], light[-1], light[1:-1, 0], light[1:-1, -1]))
+    share = float(border.mean())
+    return max(share, 1 - share) < _OPEN
 
 
 def ground_value(grey: Grey) -> float:

@@ -32,7 +32,7 @@ from inkdigits.spec import N_CLASSES, SIDE
 
 Advance = Callable[[int, int], None]  # (done, total)
 
-_PHOTO, _DRAWING = 0.25, 0.25  # shares of the made digits; the others are rewritten only
+_PHOTO, _DRAWING = 0.25, 0.25  # shares of what is made; the rest is framed as it was written
 _OF_FONTS = 0.3  # share of the made digits that are a font's, where there are some
 _HAIRLINE = 0.3  # pixels of 28: the thinnest line of a drawing
 REPEATS = 4  # of added pictures, so that a thousand count among ten thousands
@@ -169,9 +169,13 @@ def _nondigits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np
         random = np.random.default_rng([seed, 1, number])
         strokes = nondigit(images, labels, random, fonts)
         try:
-            # A blank page has its grain and shades, and something is found in them.
-            if random.random() < _PHOTO or not strokes.any():
+            # A blank page has its grain and shades, and something is found in them; of a sign in
+            # two parts a picture shows the one that looks more like a digit.
+            kind = random.random()
+            if kind < _PHOTO or not strokes.any():
                 arrays.append(digit_array(photographed(strokes, random)))
+            elif kind < _PHOTO + _DRAWING:
+                arrays.append(digit_array(drawn(strokes, random)))
             else:
                 arrays.append(place(strokes))
         except PictureError:
