@@ -71,3 +71,16 @@ def test_a_blank_page_is_said_to_be_one(noise):
 def test_a_digit_is_no_blank_page(photo):
     noisy = photo + np.random.default_rng(0).normal(0, 0.03, photo.shape).astype(np.float32)
     assert not find_places(noisy)[0].blank
+
+
+def test_punched_holes_are_not_the_digit(photo):
+    """Discs are darker and larger than a faint pen's strokes, but no digit."""
+    y, x = np.mgrid[0:300, 0:400]
+    for row in (60, 150, 240):
+        photo[np.hypot(y - row, x - 30) < 12] = 0.1
+    assert holds(find_places(photo)[0])
+
+
+def test_two_buttons_are_not_the_digit(photo):
+    photo[240:275, 40:140] = photo[240:275, 160:260] = 0.1
+    assert holds(find_places(photo)[0])

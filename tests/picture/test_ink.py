@@ -1,8 +1,14 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from inkdigits.errors import PictureError
-from inkdigits.picture.ground import ground_value, ink_is_dark
+from inkdigits.picture.ground import (
+    above_ground,
+    ground_value,
+    ink_is_dark,
+    polarity_is_open,
+)
 from inkdigits.picture.ink import check_contrast, find_ink
 
 
@@ -96,3 +102,33 @@ def test_a_soft_edged_array_keeps_its_grey_levels(sample):
     image = sample.test.images[0].astype(np.float32) / 255
     ink = find_ink(image)
     assert np.abs(ink - image).max() < 0.1
+
+
+def test_a_small_pictures_grain_is_not_ink(seven):
+    random = np.random.default_rng(0)
+    grain = random.normal(0.15, 0.04, (28, 28))
+    picture = np.clip(grain + seven / 255 * 0.6, 0, 1).astype(np.float32)
+    ink = find_ink(picture)
+    near = ndimage.binary_dilation(seven > 0, iterations=2)
+    assert not ink[~near].any()
+    assert (ink > 0.5)[seven > 0].all()
+
+
+def test_the_hard_edge_of_a_shadow_leaves_no_line():
+    """Paper 0.85, in a shadow 0.4; the edge runs from corner to corner of the part looked at."""
+    y, x = np.mgrid[0:256, 0:256]
+    page = np.where(x > y + 20, 0.85, 0.4).astype(np.float32)
+    level = above_ground(ndimage.gaussian_filter(page, 1), dark=True)
+    assert level[64:192, 64:192].max() < 0.1
+
+
+def test_a_block_that_fills_its_frame_can_be_ink():
+    """A 1 stretched to a form's 16x16: ink on 60 of the border's 60 pixels but a notch of 6."""
+    block = np.ones((16, 16), np.float32)
+    block[5:11, 0:4] = 0
+    assert not polarity_is_open(block)  # a frame so full of ink is taken for paper
+    block[5:11, 12:16] = block[0:3, 5:11] = block[13:16, 4:12] = 0
+    assert polarity_is_open(block)  # 34 of 60
+    ink = find_ink(block, dark=False)
+    assert ink[8, 8] == 1
+    assert ink[8, 0] == 0

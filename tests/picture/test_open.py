@@ -146,3 +146,22 @@ def test_an_animation_is_read_by_its_first_frame(drawing):
     blank = Image.new("L", drawing.size, 255)
     data = encoded(drawing, "GIF", save_all=True, append_images=[blank, blank])
     assert np.abs(digit_array(data) - digit_array(drawing)).mean() < 0.02
+
+
+def test_red_on_green_of_the_same_lightness_is_told_apart():
+    """Lightness 102 and 101 of 255. Along their difference, (140, -70, 0) made a unit vector, red
+    lies at 0.777 and green at 0.320 of the way from the least to the most there can be.
+    """
+    picture = np.full((40, 40, 3), (60, 130, 60), np.uint8)
+    picture[10:30, 18:22] = (200, 60, 60)
+    grey = open_picture(picture).grey
+    assert grey[20, 20] == pytest.approx(0.777, abs=0.002)
+    assert grey[5, 5] == pytest.approx(0.320, abs=0.002)
+
+
+def test_a_red_pen_on_white_paper_stays_as_light_as_it_is():
+    picture = np.full((40, 40, 3), 255, np.uint8)
+    picture[10:30, 18:22] = (200, 30, 40)  # 0.299 * 200 + 0.587 * 30 + 0.114 * 40 = 82
+    grey = open_picture(picture).grey
+    assert grey[20, 20] == pytest.approx(82 / 255, abs=0.002)
+    assert grey[5, 5] == 1

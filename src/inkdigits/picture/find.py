@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from inkdigits.picture.frames import without_frames
@@ -27,6 +28,7 @@ _FAINTEST = 0.05
 _PLACES = 2  # of either polarity that are worth a look
 _CANDIDATES = 8  # groups, those with most ink, that are looked at closely
 _RING_LOW = 15  # percentile: how far the paper around a group differs in itself
+_SOLID, _TALL, _BLOT = 0.7, 2.2, 0.02  # filled so far, and not so tall: weighs as a blot, no digit
 _JOIN = 0.02  # of the picture: strokes closer than that are one group
 _SURER = 4  # times the weight that speaks for light ink where the paper's grey told dark ink
 _NEAR = 0.3  # of the digit's longer side: a part of it is no further away
@@ -121,7 +123,7 @@ def _best_groups(grey: Grey, dark: bool) -> list[_Group]:
     for i in np.argsort(-inks)[:_CANDIDATES]:
         if inks[i] > 0:
             contrasts[i] = _contrast(grey, marked, labels == i + 1, boxes[i], dark)
-    weights = inks * contrasts
+    weights = inks * contrasts * _thinness(labels, boxes)
     sides = sides_touched(labels, n)
     groups: list[_Group] = []
     taken: set[int] = set()
@@ -147,6 +149,16 @@ def _best_groups(grey: Grey, dark: bool) -> list[_Group]:
             _Group(float(weights[best]), float(contrasts[best]), box, strokes, dark, clear)
         )
     return groups
+
+
+def _thinness(labels: NDArray[np.int32], boxes: list[tuple[slice, slice]]) -> NDArray[np.float64]:
+    """1 for each group that may be a digit's strokes, _BLOT for one that fills its box, as discs,
+    punched holes and buttons do; a 1 fills its own as well, but is tall.
+    """
+    sides = np.array([(y.stop - y.start, x.stop - x.start) for y, x in boxes])
+    areas = np.bincount(labels.ravel(), minlength=len(boxes) + 1)[1:]
+    solid = (areas >= _SOLID * sides.prod(1)) & (sides[:, 0] < _TALL * sides[:, 1])
+    return np.where(solid, _BLOT, 1.0)
 
 
 def _contrast(grey: Grey, marked: Mask, group: Mask, box: tuple[slice, slice], dark: bool) -> float:

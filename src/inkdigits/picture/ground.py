@@ -122,5 +122,12 @@ def uneven_ground(ink: Grey, strokes: NDArray[np.bool_] | None = None) -> Grey:
         around = ndimage.gaussian_filter(np.where(covered, 0, ground), _AROUND)
         known = covered & (weight > 1e-4)
         ground[known] = np.minimum(ground, around / np.maximum(weight, 1e-4))[known]
-    ground = ndimage.gaussian_filter(ground, 1, mode="nearest")
-    return resized(ground, *ink.shape)
+    ground = resized(ndimage.gaussian_filter(ground, 1, mode="nearest"), *ink.shape)
+    # That copy blurs a shadow's hard edge, and what it lacks there would be a line of ink. An
+    # opening leaves edges where they are; taken of the picture itself it is too low only by grain.
+    window = max(3, round(_GROUND_WINDOW * max(ink.shape)))
+    sharp = ndimage.gaussian_filter(ink, 1, mode="nearest")
+    sharp = ndimage.grey_opening(sharp, (window, window), mode="nearest")
+    if strokes is not None:
+        sharp[resized(strokes.astype(np.float32), *ink.shape) > 0] = 0
+    return np.asarray(np.maximum(ground, sharp))

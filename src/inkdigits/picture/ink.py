@@ -25,6 +25,8 @@ _CUT = 0.9  # of Otsu's threshold: strokes' soft edges belong to them
 # The same for a second look, where a pen's pressure changed within one stroke, and the power that
 # its ink is then raised to, so that faint parts come near the strong ones.
 _FAINT_CUT, _EVENED = 0.6, 0.5
+_SOFT = 0.02  # level from which a soft edge is ink, on a clean ground
+_GRAIN = 4  # standard deviations of a small picture's paper that are its grain
 _FULL_INK = 80  # percentile of the ink's values that becomes 1
 
 
@@ -46,12 +48,13 @@ def find_ink(
     if full <= 0:
         raise PictureError("no ink stands out from the ground")
     level = np.clip((level - paper) / (full - paper), 0, 1).astype(np.float32)
-    mask = level > (_FAINT_CUT if faint else _CUT) * otsu_threshold(level)
+    cut = (_FAINT_CUT if faint else _CUT) * otsu_threshold(level)
+    mask = level > cut
     if not small:
         mask = without_frames(without_lines(mask))
     chosen = digit_group(mask, level)
     if small:
-        chosen = _grown(chosen, level)
+        chosen = _grown(chosen, level, cut)
     ink = np.where(chosen, level, np.float32(0))
     (strong,) = percentiles(ink[chosen], _FULL_INK)
     levelled: Grey = np.clip(ink / max(strong, 1e-6), 0, 1).astype(np.float32)
@@ -67,6 +70,9 @@ def check_contrast(grey: Grey) -> None:
         )
 
 
-def _grown(chosen: Mask, level: Grey) -> Mask:
-    """The chosen strokes with their soft edges: all ink joined to them. Clean grounds only."""
-    return np.asarray(ndimage.binary_propagation(chosen, EIGHT, mask=level > 0.02))
+def _grown(chosen: Mask, level: Grey, cut: float) -> Mask:
+    """The chosen strokes with their soft edges: ink joined to them that is not paper's grain."""
+    paper = level[level <= cut]
+    middle, high = percentiles(paper, 50, 75)
+    edge = middle + _GRAIN * (high - middle) / 0.6745  # a normal spread's sd
+    return np.asarray(ndimage.binary_propagation(chosen, EIGHT, mask=level > max(_SOFT, edge)))
