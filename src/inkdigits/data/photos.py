@@ -49,8 +49,8 @@ def photographed(strokes: Strokes, random: np.random.Generator) -> Image.Image:
     page = np.ones((height, width, 3), np.float32) * paper.astype(np.float32)
     if random.random() < 0.4:
         _rule(page, size, random)
-    if random.random() < 0.15 and canvas.any():
-        _box(page, canvas > 0.5, size, random)
+    if random.random() < 0.15:
+        cell_around(canvas > 0.5, size, page, random)
     fine = np.float32(random.normal(0, random.uniform(0, 0.02)))
     page += fine * _grain(height, width, 2, random)[..., None]
     page += np.float32(random.uniform(0, 0.03)) * _grain(height, width, 12, random)[..., None]
@@ -138,8 +138,14 @@ def _rule(page: Array, size: float, random: np.random.Generator) -> None:
             part += (cover * colour).astype(np.float32)
 
 
-def _box(page: Array, digit: NDArray[np.bool_], size: float, random: np.random.Generator) -> None:
-    """A form's cell around the digit, of which a side may be missing or outside the picture."""
+def cell_around(
+    digit: NDArray[np.bool_], size: float, page: Array, random: np.random.Generator
+) -> None:
+    """Print a form's cell around the digit on `page`, in place; sides may be missing.
+
+    digit: (H, W) bool, none where the page is blank. size: of its frame, pixels. page: (H, W, 1 or
+    3) float32, paper at most 1.
+    """
     rows, columns = np.flatnonzero(digit.any(1)), np.flatnonzero(digit.any(0))
     if not len(rows):
         return
