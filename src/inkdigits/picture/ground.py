@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inkdigits.picture.levels import otsu_threshold, percentiles
+from inkdigits.picture.levels import percentiles
 from inkdigits.picture.scale import Grey, resized, scaled
 
 SMALL = 40  # pixels: up to this a picture is a drawn or cut-out digit on an even ground
@@ -64,9 +64,8 @@ def polarity_is_open(grey: Grey) -> bool:
     grey: (H, W) float32 in [0, 1], of at most SMALL pixels. A form's reader stretches a digit to
     fill its frame: a 1 then is a block, and a 0's ring runs along all four edges.
     """
-    light = grey > otsu_threshold(grey)
-    border = np.concatenate((light[0], light[-1], light[1:-1, 0], light[1:-1, -1]))
-    share = float(border.mean())
+    border = np.concatenate((grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]))
+    share = float(np.mean(border > (grey.min() + grey.max()) / 2))
     return max(share, 1 - share) < _OPEN
 
 

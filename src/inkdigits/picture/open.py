@@ -180,8 +180,7 @@ def _lightness(image: Image.Image) -> NDArray[np.float32]:
     Source: principal components of colour, Ohta, Kanade and Sakai 1980.
     """
     if image.mode == "RGB":
-        small = image.copy()
-        small.thumbnail((_COLOUR_SIDE, _COLOUR_SIDE), Image.Resampling.BOX)
+        small = image.reduce(max(1, max(image.size) // _COLOUR_SIDE))
         spread = np.cov(np.asarray(small, np.float64).reshape(-1, 3) / 255, rowvar=False, ddof=0)
         along = _LUMA @ spread @ _LUMA / (_LUMA @ _LUMA)
         variances, axes = np.linalg.eigh(spread)
