@@ -1,6 +1,10 @@
 """Whatever comes in, a digit array or one clear error comes out."""
 
 import io
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,3 +102,26 @@ def test_odd_pages_are_read_or_refused(height, width, seed, kind):
         page[[0, -1]] = random.integers(0, 256)
         page[:, [0, -1]] = page[0, 0]
     array_or_error(page)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's own account")
+@pytest.mark.parametrize("mode", ["I;16", "RGBA", "P", "1"])
+def test_64_million_pixels_take_less_than_500_mb(mode, tmp_path):
+    page = np.full((8000, 8000), 255, np.uint8)
+    page[2000:6000, 3800:4200] = 0
+    image = Image.fromarray(page)
+    image = Image.fromarray(page.astype(np.uint16) * 257) if mode == "I;16" else image.convert(mode)
+    image.save(tmp_path / "page.png", compress_level=1)
+    code = (
+        "import sys; from pathlib import Path; from inkdigits.picture import see\n"
+        "print(list(see(sys.argv[1]).box))\n"
+        "status = Path('/proc/self/status').read_text().split()\n"
+        "print(status[status.index('VmHWM:') + 1])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "page.png"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    box, peak_kb = done.stdout.splitlines()
+    assert np.allclose(json.loads(box), (3800, 2000, 4200, 6000), atol=30)
+    assert int(peak_kb) < 500_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ Picture = str | Path | bytes | Image.Image | NDArray[Any]
 
 MAX_PIXELS = 64_000_000  # 8000 x 8000; decoded in colour that is 256 MB
 MAX_BYTES = 100_000_000  # of a file; 64 million pixels of JPEG stay well under
+# WebP's decoder holds a picture three times over.
+_MAX_PIXELS_OF = {"WEBP": 24_000_000}
 MAX_SIDE = 800  # a digit a fortieth of the picture then still is 20 pixels
 
 # Pillow opens far more; these are what cameras, scanners, phones and drawing programs write.
@@ -29,6 +31,8 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 )
+_GAP = 2  # times MAX_SIDE: shrunk by whole numbers down to that, which is fast, then exactly
+_STRIP = 2_000_000  # pixels that are brought into another mode at a time
 _LUMA = np.array((0.299, 0.587, 0.114))  # of red, green and blue in lightness, ITU-R BT.601
 _COLOUR_SIDE = 64  # pixels of the copy in which colours are compared
 _COLOURED = 3  # times as far as along lightness: then colour tells ink from paper
@@ -121,45 +125,77 @@ def _from_array(array: NDArray[Any]) -> Image.Image:
 
 def _grey(image: Image.Image, name: str) -> Opened:
     width, height = image.size
-    if width * height > MAX_PIXELS:
+    most = _MAX_PIXELS_OF.get(image.format or "", MAX_PIXELS)
+    if width * height > most:
         raise PictureError(
-            f"{name}: is {width}x{height}, over the limit of {MAX_PIXELS:,} pixels; scale it down"
+            f"{name}: is {width}x{height}, over the limit of {most:,} pixels; scale it down"
         )
     if width * height == 0:
         raise PictureError(f"{name}: is {width}x{height}: it has no pixel")
     # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the time; does nothing for other formats.
     image.draft(None, (MAX_SIDE, MAX_SIDE))
-    if image.mode in _DEEP_MODES:
-        image = _from_deep(image, name)
-    if image.mode == "P" or (image.mode == "1" and "transparency" not in image.info):
-        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-    elif "transparency" in image.info or image.mode in ("PA", "La", "RGBa"):
-        image = image.convert("RGBA")
-    has_alpha = image.mode in ("RGBA", "LA")
-    if not has_alpha and image.mode not in ("L", "RGB"):
-        image = image.convert("RGB")
-    if image.getexif().get(_ORIENTATION, 1) in _LYING:
+    orientation = image.getexif().get(_ORIENTATION, 1)
+    if orientation in _LYING:
         width, height = height, width
-    image = _small(ImageOps.exif_transpose(image))
-    if has_alpha:
-        return Opened(_composed(image), width, height)
-    return Opened(_lightness(image), width, height)
+    plain = _plain(image, name)
+    plain.getexif()[_ORIENTATION] = orientation
+    upright = _small(ImageOps.exif_transpose(plain))
+    if upright.mode in ("RGBA", "LA"):
+        return Opened(_composed(upright), width, height)
+    return Opened(_lightness(upright), width, height)
 
 
-def _from_deep(image: Image.Image, name: str) -> Image.Image:
-    """16-bit and 32-bit grey as 8-bit; orientation is kept by keeping the image's EXIF."""
+def _plain(image: Image.Image, name: str) -> Image.Image:
+    """The picture in L, RGB, LA or RGBA, at most some times MAX_SIDE: in strips where it is large.
+
+    A picture of 64 million pixels takes 256 MB once decoded; a second one of that size in another
+    mode would be more than a program that reads pictures should take.
+    """
+    levels = _levels(image)
+    factor = max(1, max(image.size) // (_GAP * MAX_SIDE))
+    if factor == 1:
+        return _converted(image, levels, name)
+    width, height = image.size
+    rows = factor * max(1, _STRIP // (width * factor))
+    strips = [
+        _converted(image.crop((0, top, width, min(top + rows, height))), levels, name).reduce(
+            factor
+        )
+        for top in range(0, height, rows)
+    ]
+    whole = Image.new(strips[0].mode, (strips[0].width, sum(strip.height for strip in strips)))
+    top = 0
+    for strip in strips:
+        whole.paste(strip, (0, top))
+        top += strip.height
+    return whole
+
+
+def _levels(image: Image.Image) -> tuple[float, float]:
+    """The values that are black and white in a picture of more than 8 bits a channel."""
+    if image.mode not in ("I", "F"):
+        return 0.0, 65535.0
+    low, high = cast(tuple[float, float], image.getextrema())
+    return min(0.0, low), max(1.0, high)
+
+
+def _converted(image: Image.Image, levels: tuple[float, float], name: str) -> Image.Image:
+    if image.mode in _DEEP_MODES:
+        return _from_deep(image, levels, name)
+    if image.mode == "P" or (image.mode == "1" and "transparency" not in image.info):
+        return image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if "transparency" in image.info or image.mode in ("PA", "La", "RGBa"):
+        return image.convert("RGBA")
+    return image.copy() if image.mode in ("L", "RGB", "LA", "RGBA") else image.convert("RGB")
+
+
+def _from_deep(image: Image.Image, levels: tuple[float, float], name: str) -> Image.Image:
+    """16-bit and 32-bit grey as 8-bit."""
     values = np.asarray(image, np.float32)
     if not np.isfinite(values).all():
         raise PictureError(f"{name}: holds values that are no numbers (NaN or infinite)")
-    if image.mode.startswith("I;16"):
-        low, high = 0.0, 65535.0
-    else:
-        low, high = min(0.0, float(values.min())), max(1.0, float(values.max()))
-    grey = Image.fromarray(np.rint((values - low) * (255 / (high - low))).astype(np.uint8))
-    exif = image.getexif()
-    if exif:
-        grey.info["exif"] = exif.tobytes()
-    return grey
+    low, high = levels
+    return Image.fromarray(np.rint((values - low) * (255 / (high - low))).astype(np.uint8))
 
 
 def _small(image: Image.Image) -> Image.Image:
@@ -168,8 +204,7 @@ def _small(image: Image.Image) -> Image.Image:
         return image
     share = MAX_SIDE / longer
     size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
-    # reducing_gap: whole-number box shrinking first, which is many times faster on photos.
-    return image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    return image.resize(size, Image.Resampling.BOX)
 
 
 def _lightness(image: Image.Image) -> NDArray[np.float32]:
