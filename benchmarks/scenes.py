@@ -55,6 +55,29 @@ def grainy_28(digit: Digit, random: Random) -> np.ndarray:
     return grained(light, random, 12)
 
 
+def shaded_small(digit: Digit, random: Random) -> np.ndarray:
+    """A photo of paper in sloping light, made as small as a drawing."""
+    side = int(random.integers(28, 41))
+    y, x = np.mgrid[0:side, 0:side] / side - 0.5
+    angle = random.uniform(0, 2 * np.pi)
+    slope = 1 + random.uniform(0.15, 0.45) * (x * np.cos(angle) + y * np.sin(angle))
+    paper = random.uniform(150, 220) * slope
+    write(paper, digit(side), 0, 0, random.uniform(0.45, 0.85))
+    return grained(paper, random, 2)
+
+
+def shadow_on_small(digit: Digit, random: Random) -> np.ndarray:
+    """The same with a shadow's soft edge across it."""
+    side = int(random.integers(28, 41))
+    y, x = np.mgrid[0:side, 0:side] / side - 0.5
+    angle = random.uniform(0, 2 * np.pi)
+    across = x * np.cos(angle) + y * np.sin(angle) - random.uniform(-0.3, 0.3)
+    shadow = random.uniform(0.2, 0.45) / (1 + np.exp(-across / 0.06))
+    paper = random.uniform(170, 230) * (1 - shadow)
+    write(paper, digit(side), 0, 0, random.uniform(0.45, 0.85))
+    return grained(paper, random, 2)
+
+
 def black_bars(digit: Digit, random: Random) -> np.ndarray:
     bar = int(random.integers(80, 250))
     paper = page(900 - 2 * bar, 600, 225)
@@ -181,9 +204,9 @@ def forms_cell(digit: Digit, random: Random) -> np.ndarray:
 
 
 SCENES = {scene.__name__.replace("_", " "): scene for scene in (
-    small_in_28, grainy_28, fills_the_frame, light_colours, dark_colours, colours_of_one_lightness,
-    canvas_border, phone_screen, black_bars, printed_text, punched_paper, forms_cell, faint_pencil,
-    hard_shadow, a_finger, tiny_in_large,
+    small_in_28, grainy_28, shaded_small, shadow_on_small, fills_the_frame, light_colours,
+    dark_colours, colours_of_one_lightness, canvas_border, phone_screen, black_bars, printed_text,
+    punched_paper, forms_cell, faint_pencil, hard_shadow, a_finger, tiny_in_large,
 )}  # fmt: skip
 
 

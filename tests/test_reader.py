@@ -156,6 +156,15 @@ def test_a_digit_beside_a_hard_shadow_is_found(reader, seven):
     assert reading.accepted
 
 
+@pytest.mark.parametrize("edge", [6, 14, 22])
+def test_a_small_photo_with_a_shadow_across_it_is_read(reader, seven, edge):
+    page = np.full((28, 28), 210.0)
+    page[:, :edge] *= 0.65
+    reading = reader.read((page * (1 - 0.7 * seven / 255)).astype(np.uint8))
+    assert reading.digit == 7
+    assert reading.accepted
+
+
 def test_a_forms_line_does_not_win_over_a_doubtful_digit(reader):
     page = np.full((120, 160), 240, np.uint8)
     page[:, 150:153] = 30  # runs out of the picture: alone it would be a 1

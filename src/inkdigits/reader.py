@@ -165,8 +165,8 @@ class Reader:
         if seen.blank or not self._accept or reading.confidence >= _CLEAR:
             return seen, reading
         looks = [(seen, self._nudged(seen))]
-        # Of several digits each would be read as the only one.
-        others = [] if seen.several else crops[1:]
+        # Of several digits each would be read as the only one, but for all of them in another way.
+        others = [crop for crop in crops[1:] if crop.whole or not seen.several]
         for crop in (crops[0], *others):
             if any(look[1].accepted for look in looks):
                 break

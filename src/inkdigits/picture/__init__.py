@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.picture.find import Found, find_places
-from inkdigits.picture.ground import SMALL, ground_value, ink_is_dark, polarity_is_open
+from inkdigits.picture.ground import (
+    SMALL,
+    border_is_even,
+    ground_value,
+    ink_is_dark,
+    polarity_is_open,
+)
 from inkdigits.picture.groups import side_by_side
 from inkdigits.picture.ink import check_contrast, find_ink
 from inkdigits.picture.open import Opened, Picture, open_picture
@@ -31,6 +37,7 @@ __all__ = [
 ]
 
 _OTHERS = 3  # places besides the likeliest one that are looked at where that one is doubtful
+_ENLARGED = 3  # times: a small photo's strokes are then as wide as those of one cut out closely
 _WORK = 400  # pixels: strokes are told from paper no better in a larger picture
 
 
@@ -41,6 +48,7 @@ class Crop(NamedTuple):
     found: Found
     scale: tuple[float, float]  # of the picture's own pixels to the crop's, (x, y)
     corner: tuple[float, float]  # of the crop in the picture, own pixels, (x, y)
+    whole: bool  # all of the picture
 
 
 class Seen(NamedTuple):
@@ -68,12 +76,8 @@ def crops_of(picture: Picture) -> list[Crop]:
     opened = open_picture(picture)
     grey = opened.grey
     check_contrast(grey)
-    height, width = grey.shape
     if max(grey.shape) <= SMALL:
-        dark = ink_is_dark(grey, ground_value(grey))
-        ways = (dark, not dark) if polarity_is_open(grey) else (dark,)
-        frame = slice(0, height), slice(0, width)
-        return [_crop(grey, Found(*frame, way, None, 0.0, blank=False), opened) for way in ways]
+        return _of_small(opened)
     # A sheet on a desk, or a hard shadow on a page: the digit is in the one or in the other.
     views = sheet_and_desk(grey) or (grey,)
     places = [[(view, found) for found in find_places(view)] for view in views]
@@ -83,6 +87,23 @@ def crops_of(picture: Picture) -> list[Crop]:
         others += [(grey, found) for found in find_places(grey)]
     others = sorted((o for o in others if o[1].weight > 0), key=lambda place: -place[1].weight)
     return [_crop(view, found, opened) for view, found in (first, *others[:_OTHERS])]
+
+
+def _of_small(opened: Opened) -> list[Crop]:
+    """All of a small picture, in each way that it may be meant.
+
+    A drawn or cut-out digit on an even ground, of either polarity where that is open; where the
+    ground is not even, a photo made small, looked at as a larger one is.
+    """
+    grey = opened.grey
+    frame = slice(0, grey.shape[0]), slice(0, grey.shape[1])
+    dark = ink_is_dark(grey, ground_value(grey))
+    ways = (dark, not dark) if polarity_is_open(grey) else (dark,)
+    crops = [_crop(grey, Found(*frame, way, None, 0.0, blank=False), opened) for way in ways]
+    if not border_is_even(grey):
+        larger = scaled(grey, _ENLARGED)
+        crops.append(_crop(larger, find_places(larger)[0], opened))
+    return crops
 
 
 def _crop(grey: NDArray[np.float32], found: Found, opened: Opened) -> Crop:
@@ -95,6 +116,7 @@ def _crop(grey: NDArray[np.float32], found: Found, opened: Opened) -> Crop:
         found,
         (x / share, y / share),
         (found.columns.start * x, found.rows.start * y),
+        part.shape == grey.shape,
     )
 
 

@@ -14,6 +14,7 @@ from inkdigits.picture.levels import percentiles
 from inkdigits.picture.scale import Grey, resized, scaled
 
 SMALL = 40  # pixels: up to this a picture is a drawn or cut-out digit on an even ground
+_ONE_GREY = 0.9  # share of a drawing's border that is its ground
 _OPEN = 0.65  # share of a small picture's border under which its majority may be ink, not paper
 _EVEN, _EVEN_SHARE = 0.03, 0.5  # ground is even if half the picture is this close to its value
 _SHADE, _SHADE_SHARE = 0.06, 0.03  # paper off the ground's value, and share of the border it has
@@ -64,9 +65,17 @@ def polarity_is_open(grey: Grey) -> bool:
     grey: (H, W) float32 in [0, 1], of at most SMALL pixels. A form's reader stretches a digit to
     fill its frame: a 1 then is a block, and a 0's ring runs along all four edges.
     """
-    border = np.concatenate((grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]))
-    share = float(np.mean(border > (grey.min() + grey.max()) / 2))
+    share = float(np.mean(_border(grey) > (grey.min() + grey.max()) / 2))
     return max(share, 1 - share) < _OPEN
+
+
+def border_is_even(grey: Grey) -> bool:
+    """Whether nearly all of the border has one grey, as in a drawing and in no photo with shadows.
+
+    grey: (H, W) float32 in [0, 1].
+    """
+    border = _border(grey)
+    return bool(np.mean(np.abs(border - np.median(border)) < _EVEN) >= _ONE_GREY)
 
 
 def ground_value(grey: Grey) -> float:
@@ -84,8 +93,11 @@ def ground_value(grey: Grey) -> float:
 
 
 def _border_median(values: Grey) -> float:
-    edges = (values[0], values[-1], values[:, 0], values[:, -1])
-    return float(np.median(np.concatenate(edges)))
+    return float(np.median(_border(values)))
+
+
+def _border(values: Grey) -> Grey:
+    return np.concatenate((values[0], values[-1], values[:, 0], values[:, -1]))
 
 
 def _is_even(ink: Grey, ground: float, paper: Grey) -> bool:
@@ -96,8 +108,7 @@ def _is_even(ink: Grey, ground: float, paper: Grey) -> bool:
     """
     if np.mean(np.abs(ink - ground) < _EVEN) < _EVEN_SHARE:
         return False
-    edges = np.concatenate((paper[0], paper[-1], paper[:, 0], paper[:, -1]))
-    return bool(np.mean(np.abs(edges - ground) > _SHADE) < _SHADE_SHARE)
+    return bool(np.mean(np.abs(_border(paper) - ground) > _SHADE) < _SHADE_SHARE)
 
 
 def uneven_ground(ink: Grey, strokes: NDArray[np.bool_] | None = None) -> Grey:
