@@ -20,7 +20,7 @@ _HABITS = {
     1: (("nose", 0.6), ("foot", 0.25)),
     7: (("bar", 0.45), ("serif", 0.4)),
 }
-_BLOCK, _BLOCK_OF_ONES = 0.18, 0.4  # shares that are stretched, as some forms' readers store digits
+_BLOCK, _BLOCK_OF_ONES = 0.1, 0.25  # shares that are stretched, as some forms' readers store digits
 _NARROWEST = 0.45  # a stretched digit's width over its height, up to a square
 _GAP = 0.04  # share written with a pen that skipped once
 # Shifts that bring each of a pixel's eight neighbours onto it, clockwise from the one above.

@@ -73,7 +73,7 @@ def drawn(strokes: Strokes, random: np.random.Generator) -> Image.Image:
 
     strokes: (112, 112) float32, ink 1.
     """
-    side = int(random.choice((16, 16, 20, 28, 28, 32, 48, 64, 100, 200, 280, 400)))
+    side = int(random.choice((16, 20, 28, 28, 32, 48, 64, 100, 200, 280, 400)))
     smallest = 0.25 if side >= 48 else 0.75 if side >= 28 else 0.95
     size = side * random.uniform(smallest, 1.0)
     canvas = _on_canvas(strokes, side, side, size, random)

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 _OTHERS = 3  # places besides the likeliest one that are looked at where that one is doubtful
+_SMALL_PHOTO = 24  # pixels: what is smaller is no photo but a digit cut out for a form's reader
 _ENLARGED = 3  # times: a small photo's strokes are then as wide as those of one cut out closely
 _WORK = 400  # pixels: strokes are told from paper no better in a larger picture
 
@@ -100,7 +101,7 @@ def _of_small(opened: Opened) -> list[Crop]:
     dark = ink_is_dark(grey, ground_value(grey))
     ways = (dark, not dark) if polarity_is_open(grey) else (dark,)
     crops = [_crop(grey, Found(*frame, way, None, 0.0, blank=False), opened) for way in ways]
-    if not border_is_even(grey):
+    if max(grey.shape) >= _SMALL_PHOTO and not border_is_even(grey):
         larger = scaled(grey, _ENLARGED)
         crops.append(_crop(larger, find_places(larger)[0], opened))
     return crops
