@@ -21,6 +21,7 @@ _THICK = 0.12  # of the shorter side: thicker lines are strokes
 _INSIDE = 0.3  # of the frame's height: what is in it must be that high, or it is a boxy 0 or 8
 _STRAIGHT, _STRAIGHT_PIXELS = 0.02, 1.5  # of a line's length, or pixels: how far it may bend
 _REST = 0.15  # of the ink of an open frame that is no line
+_MOST = 40  # groups of some size in a picture of one digit
 _LONG = 5  # times its width: a group that long is one line
 _LONGER = 1.3  # times the digit: a line beside it that long is a frame's, not another 1
 _BESIDE = (0.15, 1.0)  # of the digit's longer side: how near a frame's line is, and how far
@@ -63,11 +64,14 @@ def _without_open_frames(mask: Mask) -> Mask:
     labels, n = ndimage.label(mask, _EIGHT)
     if n < 2:
         return mask
-    parts = [
-        _Part(number, box, _lines_in(labels[box] == number))
+    large = [
+        (number, box)
         for number, box in enumerate(ndimage.find_objects(labels), 1)
         if max(_size(box)) >= _LEAST
     ]
+    if len(large) > _MOST:  # a page of text, or cloth: no single digit in its cell
+        return mask
+    parts = [_Part(number, box, _lines_in(labels[box] == number)) for number, box in large]
     bodies = [part for part in parts if part.n_lines == 0]
     frames = [part for part in parts if part.n_lines > 1 and any(
         _reaches_around(part.box, body.box)
@@ -92,8 +96,10 @@ def _lines_in(group: Mask) -> int:
         side = np.rot90(group, turns)
         start = side.argmax(0)
         columns = np.flatnonzero(side.any(0) & (start < _ZONE * len(side)))
+        if len(columns) < _COVER * side.shape[1]:
+            continue
         thickness = _line_thickness(side)
-        if thickness is None or len(columns) < _COVER * side.shape[1]:
+        if thickness is None:
             continue
         line = np.polynomial.Polynomial.fit(columns, start[columns], 1)
         off = np.abs(start[columns] - line(columns))
