@@ -16,10 +16,8 @@ from pathlib import Path
 import numpy as np
 
 ADDED = ("hwd1000", "optdigits32")
-DATA = ("--digits", "100000", "--nondigits", "40000", "--seed", "1")
+DATA = ("--digits", "50000", "--nondigits", "25000", "--seed", "1")
 TRAINING = ("--recipe", "pictures", "--seed", "0", "--threads", "2")
-TEACHER = ("--network", "deep", "--epochs", "14")
-STUDENT = ("--epochs", "24", "--teacher-share", "0.7", "--teacher-views", "3")
 
 
 def main() -> None:
@@ -34,11 +32,9 @@ def main() -> None:
             np.savez(out / f"{name}_even.npz", x=file["x"][::2], y=file["y"][::2])
         add += ["--add", str(out / f"{name}_even.npz")]
     inkdigits = [sys.executable, "-m", "inkdigits"]
-    made, teacher, run = (str(out / name) for name in ("made.npz", "teacher", "run"))
+    made, run = str(out / "made.npz"), str(out / "run")
     subprocess.run([*inkdigits, "data", "make", made, "--fonts", fonts, *DATA, *add], check=True)
-    train = [*inkdigits, "train", "--data", made, *TRAINING]
-    subprocess.run([*train, "--out", teacher, *TEACHER], check=True)
-    subprocess.run([*train, "--out", run, "--teacher", teacher, *STUDENT], check=True)
+    subprocess.run([*inkdigits, "train", "--data", made, "--out", run, *TRAINING], check=True)
     print(f"the model: {out / 'run' / 'model.onnx'}")
 
 
