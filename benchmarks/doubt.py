@@ -80,16 +80,18 @@ def main() -> None:
     sure: list[float] = []  # of each right digit; 0 where it was not accepted
     for name, pictures, labels in sets(Path(os.environ["INKDIGITS_FIELD"])):
         found = [f for f in reader.read_many(pictures) if not isinstance(f, PictureError)]
-        good = [f.accepted for f, label in zip(found, labels, strict=True) if f.digit == label]
+        good = [
+            f.confidence * f.accepted
+            for f, label in zip(found, labels, strict=True)
+            if f.digit == label
+        ]
         probabilities = np.array([f.probabilities for f in found], np.float32)
         error = calibration_error(labels.astype(np.uint8), probabilities)
-        print(f"| {name} | {100 * np.mean(good):.2f} | {100 * error:.2f} |", flush=True)
+        print(
+            f"| {name} | {100 * np.mean(np.array(good) > 0):.2f} | {100 * error:.2f} |", flush=True
+        )
         if not name.startswith("mnist"):
-            sure += [
-                f.confidence * f.accepted
-                for f, label in zip(found, labels, strict=True)
-                if f.digit == label
-            ]
+            sure += good
     level = float(np.quantile(sure, 1 - TAKEN))
     print(f"| all but MNIST | {100 * np.mean(np.array(sure) > 0):.2f} | |\n")
     print(f"{TAKEN:.0%} of these reach a confidence of {level:.4f}\n")

@@ -2,9 +2,10 @@
 
     python benchmarks/scenes.py [--model RUN_OR_ONNX] [--seed 20262] [--errors FOLDER] [SCENE ...]
 
-Needs $INKDIGITS_FIELD: the digits are every second one of hwd1000, those that no model was trained
-on and that are easy to read, so that what is wrong is mostly finding. The picture code was written
-with --seed 9 in sight; the seed that RESULTS.md quotes was looked at afterwards.
+Needs $INKDIGITS_FIELD: the digits are every second one of hwd1000, those that no model was
+trained on and that are easy to read, so that what is wrong is mostly finding. The picture code
+was written looking at other seeds' pictures; of the seed that RESULTS.md quotes the counts were
+seen on the way, and the four wrong pictures of one scene.
 """
 
 import argparse

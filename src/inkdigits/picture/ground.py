@@ -35,10 +35,10 @@ def above_ground(
     strokes: (h, w) bool, any size: where the picture's ink is, roughly, where that is known.
     """
     ground = ground_value(grey)
-    likelier = ink_is_dark(grey, ground)
     if dark is None:
-        dark = likelier
-    elif dark != likelier and max(grey.shape) <= SMALL:  # strokes make up most of the border
+        dark = ink_is_dark(grey, ground)
+    elif max(grey.shape) <= SMALL and dark != ink_is_dark(grey, ground):
+        # Strokes make up most of the border.
         (ground,) = percentiles(grey, 99 if dark else 1)
     ink, ground = (1 - grey, 1 - ground) if dark else (grey, ground)
     if max(grey.shape) <= SMALL:
