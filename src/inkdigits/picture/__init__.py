@@ -12,17 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.picture.find import Found, find_places
-from inkdigits.picture.ground import (
-    SMALL,
-    border_is_even,
-    ground_value,
-    ink_is_dark,
-    polarity_is_open,
-)
-from inkdigits.picture.groups import side_by_side
+from inkdigits.picture.ground import SMALL, grounds_of_small
 from inkdigits.picture.ink import check_contrast, find_ink
 from inkdigits.picture.open import Opened, Picture, open_picture
-from inkdigits.picture.place import place
+from inkdigits.picture.place import extent, place
 from inkdigits.picture.scale import scaled
 from inkdigits.picture.sheet import sheet_and_desk
 
@@ -50,6 +43,7 @@ class Crop(NamedTuple):
     scale: tuple[float, float]  # of the picture's own pixels to the crop's, (x, y)
     corner: tuple[float, float]  # of the crop in the picture, own pixels, (x, y)
     whole: bool  # all of the picture
+    ground: float | None  # the paper's value, where that is known
 
 
 class Seen(NamedTuple):
@@ -98,16 +92,20 @@ def _of_small(opened: Opened) -> list[Crop]:
     """
     grey = opened.grey
     frame = slice(0, grey.shape[0]), slice(0, grey.shape[1])
-    dark = ink_is_dark(grey, ground_value(grey))
-    ways = (dark, not dark) if polarity_is_open(grey) else (dark,)
-    crops = [_crop(grey, Found(*frame, way, None, 0.0, blank=False), opened) for way in ways]
-    if max(grey.shape) >= _SMALL_PHOTO and not border_is_even(grey):
+    grounds, even = grounds_of_small(grey)
+    crops = [
+        _crop(grey, Found(*frame, dark, None, 0.0, blank=False), opened, ground)
+        for dark, ground in grounds.items()
+    ]
+    if max(grey.shape) >= _SMALL_PHOTO and not even:
         larger = scaled(grey, _ENLARGED)
         crops.append(_crop(larger, find_places(larger)[0], opened))
     return crops
 
 
-def _crop(grey: NDArray[np.float32], found: Found, opened: Opened) -> Crop:
+def _crop(
+    grey: NDArray[np.float32], found: Found, opened: Opened, ground: float | None = None
+) -> Crop:
     part = grey[found.rows, found.columns]
     share = min(1.0, _WORK / max(part.shape))
     x, y = opened.width / grey.shape[1], opened.height / grey.shape[0]
@@ -118,6 +116,7 @@ def _crop(grey: NDArray[np.float32], found: Found, opened: Opened) -> Crop:
         (x / share, y / share),
         (found.columns.start * x, found.rows.start * y),
         part.shape == grey.shape,
+        ground,
     )
 
 
@@ -127,16 +126,16 @@ def cut_out(crop: Crop, *, faint: bool = False) -> Seen:
     faint: see fainter strokes too, where a pen's pressure changed within one stroke.
     """
     found = crop.found
-    ink = find_ink(crop.grey, found.dark, found.strokes, faint=faint)
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    ink, several = find_ink(crop.grey, found.dark, found.strokes, crop.ground, faint=faint)
+    rows, columns = extent(ink)
     (x, y), (left, top) = crop.scale, crop.corner
     box = (
-        round(left + columns[0] * x),
-        round(top + rows[0] * y),
-        round(left + (columns[-1] + 1) * x),
-        round(top + (rows[-1] + 1) * y),
+        round(left + columns.start * x),
+        round(top + rows.start * y),
+        round(left + columns.stop * x),
+        round(top + rows.stop * y),
     )
-    return Seen(place(ink), box, found.blank, side_by_side(ink > 0))
+    return Seen(place(ink[rows, columns]), box, found.blank, several)
 
 
 def digit_array(picture: Picture) -> NDArray[np.float32]:

@@ -25,7 +25,10 @@ _DARKEST_PAPER = 0.15  # in a shadow; below it noise would be taken for ink
 
 
 def above_ground(
-    grey: Grey, dark: bool | None = None, strokes: NDArray[np.bool_] | None = None
+    grey: Grey,
+    dark: bool | None = None,
+    strokes: NDArray[np.bool_] | None = None,
+    ground: float | None = None,
 ) -> Grey:
     """How much ink there is at each pixel: 0 on paper, at most 1; (H, W) float32.
 
@@ -33,13 +36,15 @@ def above_ground(
     uneven one, dark ink is the share of the paper's own light that it swallows, so that a stroke is
     as strong in a shadow as beside it. dark: whether ink is darker than paper, where that is known.
     strokes: (h, w) bool, any size: where the picture's ink is, roughly, where that is known.
+    ground: the paper's value, where that is known.
     """
-    ground = ground_value(grey)
+    if ground is None:
+        ground = ground_value(grey)
+        natural = ink_is_dark(grey, ground)
+        if max(grey.shape) <= SMALL and dark is not None and dark != natural:
+            ground = _ground_among_strokes(grey, dark)
     if dark is None:
         dark = ink_is_dark(grey, ground)
-    elif max(grey.shape) <= SMALL and dark != ink_is_dark(grey, ground):
-        # Strokes make up most of the border.
-        (ground,) = percentiles(grey, 99 if dark else 1)
     ink, ground = (1 - grey, 1 - ground) if dark else (grey, ground)
     if max(grey.shape) <= SMALL:
         return np.asarray(np.clip(ink - np.float32(ground), 0, None))
@@ -59,23 +64,24 @@ def ink_is_dark(grey: Grey, ground: float) -> bool:
     return bool(ground - low > high - ground)
 
 
-def polarity_is_open(grey: Grey) -> bool:
-    """Whether ink and paper share a small picture's border, so that either may be the ink.
+def grounds_of_small(grey: Grey) -> tuple[dict[bool, float], bool]:
+    """The ways a small picture may be meant, and whether its ground is even.
 
-    grey: (H, W) float32 in [0, 1], of at most SMALL pixels. A form's reader stretches a digit to
-    fill its frame: a 1 then is a block, and a 0's ring runs along all four edges.
-    """
-    share = float(np.mean(_border(grey) > (grey.min() + grey.max()) / 2))
-    return max(share, 1 - share) < _OPEN
-
-
-def border_is_even(grey: Grey) -> bool:
-    """Whether nearly all of the border has one grey, as in a drawing and in no photo with shadows.
-
-    grey: (H, W) float32 in [0, 1].
+    grey: (H, W) float32 in [0, 1], of at most SMALL pixels. Out: for dark ink (True), light ink
+    (False) or both the paper's value, the likelier first; and whether nearly all of the border has
+    one grey, as in a drawing and in no photo with shadows.
     """
     border = _border(grey)
-    return bool(np.mean(np.abs(border - np.median(border)) < _EVEN) >= _ONE_GREY)
+    ground = _middle(border)
+    dark = ink_is_dark(grey, ground)
+    grounds = {dark: ground}
+    share = np.count_nonzero(border > (grey.min() + grey.max()) / 2) / border.size
+    if max(share, 1 - share) < _OPEN:
+        # Ink and paper share the border, so either may be the ink: a form's reader stretches a
+        # digit to fill its frame. A 1 then is a block, and a 0's ring runs along all four edges.
+        grounds[not dark] = _ground_among_strokes(grey, not dark)
+    even = np.count_nonzero(np.abs(border - ground) < _EVEN) >= _ONE_GREY * border.size
+    return grounds, bool(even)
 
 
 def ground_value(grey: Grey) -> float:
@@ -84,16 +90,22 @@ def ground_value(grey: Grey) -> float:
     The border is mostly ground; in a larger picture a form's lines may run along it, so there the
     middle one of three guesses counts: the border, a ring further in, the whole picture.
     """
-    border = _border_median(grey)
+    border = _middle(_border(grey))
     inset = max(1, min(grey.shape) // 10)
     if max(grey.shape) <= SMALL or min(grey.shape) <= 2 * inset:
         return border
-    ring = _border_median(grey[inset:-inset, inset:-inset])
-    return float(np.median(np.array((border, ring, np.median(grey)))))
+    ring = _middle(_border(grey[inset:-inset, inset:-inset]))
+    return sorted((border, ring, _middle(grey)))[1]
 
 
-def _border_median(values: Grey) -> float:
-    return float(np.median(_border(values)))
+def _ground_among_strokes(grey: Grey, dark: bool) -> float:
+    """The paper's value where strokes make up most of the border."""
+    return percentiles(grey, 99 if dark else 1)[0]
+
+
+def _middle(values: Grey) -> float:
+    """The median."""
+    return percentiles(values, 50)[0]
 
 
 def _border(values: Grey) -> Grey:

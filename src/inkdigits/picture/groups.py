@@ -36,7 +36,7 @@ def digit_group(mask: Mask, level: Grey) -> Mask:
         return mask
     if not near:
         sizes = np.bincount(labels[mask], minlength=n + 1)[1:].astype(np.float64)
-        return np.isin(labels, np.flatnonzero(sizes >= PART_OF_BEST * sizes.max()) + 1) & mask
+        return chosen_of(labels, sizes >= PART_OF_BEST * sizes.max()) & mask
     weights = group_weights(labels * mask, level, n)
     sides = sides_touched(labels, n)
     best = int(weights.argmax())
@@ -46,7 +46,12 @@ def digit_group(mask: Mask, level: Grey) -> Mask:
     clear = sides <= sides[best]
     clear |= (sides == 1) & [_overlap(box, boxes[best]) >= _AMONG for box in boxes]
     kept = (weights >= PART_OF_BEST * weights[best]) & clear
-    return np.isin(labels, np.flatnonzero(kept) + 1) & mask
+    return chosen_of(labels, kept) & mask
+
+
+def chosen_of(labels: NDArray[np.int32], kept: Mask) -> Mask:
+    """Where the chosen groups are. labels: (H, W), 0 for none. kept: (n,), of the groups 1 to n."""
+    return np.concatenate(([False], kept))[labels]
 
 
 def group_weights(labels: NDArray[np.int32], level: Grey, n: int) -> NDArray[np.float64]:

@@ -8,13 +8,15 @@ a frame around the digit (`frames`), keep the strokes that are the digit (`group
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import ndimage
 
 from inkdigits.errors import PictureError
 from inkdigits.picture.frames import without_frames
 from inkdigits.picture.ground import SMALL, above_ground
-from inkdigits.picture.groups import EIGHT, Mask, digit_group
+from inkdigits.picture.groups import EIGHT, Mask, chosen_of, digit_group, side_by_side
 from inkdigits.picture.levels import otsu_threshold, percentiles
 from inkdigits.picture.lines import without_lines
 from inkdigits.picture.scale import Grey
@@ -30,35 +32,45 @@ _GRAIN = 4  # standard deviations of a small picture's paper that are its grain
 _FULL_INK = 80  # percentile of the ink's values that becomes 1
 
 
+class Ink(NamedTuple):
+    """The digit's ink."""
+
+    level: Grey  # (H, W), 1 where the pen was, 0 elsewhere
+    several: bool  # two or more groups of strokes side by side
+
+
 def find_ink(
-    grey: Grey, dark: bool | None = None, strokes: Mask | None = None, *, faint: bool = False
-) -> Grey:
+    grey: Grey,
+    dark: bool | None = None,
+    strokes: Mask | None = None,
+    ground: float | None = None,
+    *,
+    faint: bool = False,
+) -> Ink:
     """The digit's ink, 0 elsewhere, levelled so that the strokes reach 1.
 
     grey: (H, W) float32 in [0, 1]. dark: whether ink is darker than paper, where that is known.
     strokes: (h, w) bool, any size: where the ink is, roughly, where that is known.
+    ground: the paper's value, where that is known.
     faint: see fainter strokes too, and their ink as nearly as strong as the others'.
     Raises PictureError if no ink stands out.
     """
-    small = max(grey.shape) <= SMALL
-    level = above_ground(grey, dark, strokes)
+    level = above_ground(grey, dark, strokes, ground)
     paper, full = percentiles(level, _PAPER_SHARE, _INK_SHARE)
     if full - paper <= 0:
         paper, full = 0.0, float(level.max())
     if full <= 0:
         raise PictureError("no ink stands out from the ground")
-    level = np.clip((level - paper) / (full - paper), 0, 1).astype(np.float32)
+    level = ((level - paper) / (full - paper)).clip(0, 1)
     cut = (_FAINT_CUT if faint else _CUT) * otsu_threshold(level)
-    mask = level > cut
-    if not small:
-        mask = without_frames(without_lines(mask))
-    chosen = digit_group(mask, level)
-    if small:
-        chosen = _grown(chosen, level, cut)
-    ink = np.where(chosen, level, np.float32(0))
-    (strong,) = percentiles(ink[chosen], _FULL_INK)
-    levelled: Grey = np.clip(ink / max(strong, 1e-6), 0, 1).astype(np.float32)
-    return levelled ** np.float32(_EVENED) if faint else levelled
+    if max(grey.shape) <= SMALL:
+        chosen, joined = _of_small(level, cut)
+    else:
+        chosen, joined = digit_group(without_frames(without_lines(level > cut)), level), False
+    several = not joined and side_by_side(chosen & (level > 0))
+    (strong,) = percentiles(level[chosen], _FULL_INK)
+    levelled = np.where(chosen, level / max(strong, 1e-6), np.float32(0)).clip(0, 1)
+    return Ink(levelled ** np.float32(_EVENED) if faint else levelled, several)
 
 
 def check_contrast(grey: Grey) -> None:
@@ -70,9 +82,17 @@ def check_contrast(grey: Grey) -> None:
         )
 
 
-def _grown(chosen: Mask, level: Grey, cut: float) -> Mask:
-    """The chosen strokes with their soft edges: ink joined to them that is not paper's grain."""
-    paper = level[level <= cut]
-    middle, high = percentiles(paper, 50, 75)
+def _of_small(level: Grey, cut: float) -> tuple[Mask, bool]:
+    """A small picture's strokes with their soft edges, and whether they all hang together.
+
+    An edge is ink joined to the strokes that is not paper's grain.
+    """
+    middle, high = percentiles(level[level <= cut], 50, 75)
     edge = middle + _GRAIN * (high - middle) / 0.6745  # a normal spread's sd
-    return np.asarray(ndimage.binary_propagation(chosen, EIGHT, mask=level > max(_SOFT, edge)))
+    soft = level > max(_SOFT, edge)
+    labels, n = ndimage.label(soft, EIGHT)
+    if n == 1 and edge <= cut:
+        return soft, True  # whichever part of it is the digit, its edges are the others
+    chosen = digit_group(level > cut, level)
+    reached = np.bincount(labels[chosen], minlength=n + 1)[1:] > 0
+    return chosen_of(labels, reached) | chosen, False

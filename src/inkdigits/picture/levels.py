@@ -10,6 +10,8 @@ import numpy as np
 from inkdigits.picture.scale import Grey
 
 _BINS = 256
+_CUTS = np.arange(1, _BINS + 1) / _BINS  # the upper edge of each bin
+_CENTRES = _CUTS - 1 / (2 * _BINS)
 
 
 def otsu_threshold(values: Grey) -> float:
@@ -18,17 +20,13 @@ def otsu_threshold(values: Grey) -> float:
     Source: Otsu 1979: maximises the variance between the classes, here over 256 bins.
     """
     counts = np.bincount((values.ravel() * (_BINS - 1e-3)).astype(np.intp), minlength=_BINS)
-    edges = np.arange(_BINS + 1) / _BINS
-    centres = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)
-    above = below[-1] - below
-    sums = np.cumsum(counts * centres)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = sums / below - (sums[-1] - sums) / above
-    between = np.nan_to_num(below * above * gap**2)
+    below, sums = counts.cumsum(), (counts * _CENTRES).cumsum()
+    n, total = below[-1], sums[-1]
+    # Times n squared: where a class is empty, its difference of sums is 0 as well.
+    between = (n * sums - total * below) ** 2 / np.maximum(below * (n - below), 1)
     # Where a range of cuts is equally good, its middle.
     best = np.flatnonzero(between >= between.max() * (1 - 1e-12))
-    return float(edges[1:][best].mean())
+    return float(_CUTS[best].mean())
 
 
 def percentiles(values: Grey, *wanted: float) -> tuple[float, ...]:

@@ -29,7 +29,9 @@ def place(ink: Ink) -> Ink:
     ink: (H, W) float32 in [0, 1], any size; empty rows and columns around it are cut off.
     Raises PictureError if no pixel is above 0.
     """
-    box = _scaled(cropped(thickened(cropped(ink))))
+    strokes = cropped(ink)
+    thick = thickened(strokes)
+    box = _scaled(strokes if thick is strokes else cropped(thick))
     frame = np.zeros((SIDE, SIDE), np.float32)
     dy, dx = centring_shift(box, _CENTRE)
     height, width = box.shape
@@ -41,10 +43,18 @@ def place(ink: Ink) -> Ink:
 
 def cropped(ink: Ink) -> Ink:
     """The smallest part of `ink` that holds every pixel above 0. Raises PictureError if none is."""
+    return ink[extent(ink)]
+
+
+def extent(ink: Ink) -> tuple[slice, slice]:
+    """The rows and columns from the first to the last that hold a pixel above 0.
+
+    ink: (H, W) float32, at least 0. Raises PictureError if no pixel is above 0.
+    """
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     if not len(rows):
         raise PictureError("no ink: no pixel is above 0")
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def centring_shift(ink: Ink, centre: int) -> tuple[int, int]:
