@@ -42,7 +42,7 @@ test-wheel: .venv/.dev
 	touch $@
 
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/pip install $(PIP_QUIET) -c constraints.txt -e '.[train,dev]'
+	$(BIN)/pip install $(PIP_QUIET) -c constraints.txt -e '.[train,serve,dev]'
 	touch $@ .venv/.train
 
 .venv-tensorflow/.done: constraints-tensorflow.txt

@@ -31,5 +31,13 @@ class PictureError(InkdigitsError):
     """A picture cannot be decoded, is over a limit, or holds no ink."""
 
 
+class NotAPictureError(PictureError):
+    """What was given is empty, broken, or no picture of a format that is read."""
+
+
+class CorrectionsError(InkdigitsError):
+    """Corrections cannot be kept or read: no such file, not one of ours, a full disk."""
+
+
 class MissingExtraError(InkdigitsError):
     """A library from an optional extra is not installed; the message names the command."""

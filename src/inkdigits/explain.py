@@ -19,7 +19,7 @@ from inkdigits.picture import Seen
 from inkdigits.reader import Reader, Reading
 from inkdigits.spec import SIDE
 
-_PATCH, _STEP = 5, 1  # pixels: what is covered at a time, and how far apart
+_PATCH, _STEP = 5, 2  # pixels: what is covered at a time, and how far apart
 _PANEL, _GAP, _HEAD = 224, 16, 30  # pixels: 8 for each of the array's
 _BARS = 260  # pixels wide
 _PAPER, _INK, _SOFT = "#ffffff", "#1c1e21", "#6b7280"
@@ -42,11 +42,11 @@ def occlusion(reader: Reader, array: NDArray[np.float32], digit: int) -> NDArray
     pixel; negative where covering speaks for the digit. Source: Zeiler and Fergus 2014,
     "Visualizing and Understanding Convolutional Networks", section 4.2.
     """
-    places = [
-        (slice(y, y + _PATCH), slice(x, x + _PATCH))
-        for y in range(0, SIDE - _PATCH + 1, _STEP)
-        for x in range(0, SIDE - _PATCH + 1, _STEP)
+    starts = range(-1, SIDE, _STEP)  # patches at the edges are smaller, so each pixel has some
+    patches = [
+        (slice(max(y, 0), y + _PATCH), slice(max(x, 0), x + _PATCH)) for y in starts for x in starts
     ]
+    places = [place for place in patches if array[place].any()]  # paper over paper loses nothing
     covered = np.repeat(array[None], len(places), 0)
     for variant, place in zip(covered, places, strict=True):
         variant[place] = 0
@@ -55,6 +55,7 @@ def occlusion(reader: Reader, array: NDArray[np.float32], digit: int) -> NDArray
     total, count = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
     for value, place in zip(lost, places, strict=True):
         total[place] += value
+    for place in patches:
         count[place] += 1
     return total / count
 

@@ -16,7 +16,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from inkdigits.errors import ModelError, PictureError
-from inkdigits.picture import Crop, Picture, Seen, crops_of, cut_out
+from inkdigits.picture import MAX_PIXELS, Crop, Picture, Seen, crops_of, cut_out
 from inkdigits.picture.nudge import nudged
 from inkdigits.spec import (
     INPUT_NAME,
@@ -68,11 +68,18 @@ class Reader:
 
     model: an .onnx file of ours, or a run folder; None is the model shipped with the package.
     threads: of ONNX Runtime; 0 lets it take every core.
+    max_pixels: a picture that has more is a PictureError, before it is decoded.
     Raises ModelError if the model is missing, broken, or made for another kind of input.
     """
 
-    def __init__(self, model: str | Path | None = None, threads: int = 0) -> None:
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        threads: int = 0,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
         self.path = model_path(model)
+        self._max_pixels = max_pixels
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4  # its errors come as exceptions, once
@@ -97,9 +104,10 @@ class Reader:
 
     def look(self, picture: Picture) -> tuple[Seen, Reading]:
         """What was seen in one picture, and the digit. Takes and raises what `read` does."""
-        crops = crops_of(picture)
-        seen = cut_out(crops[0])
-        return self._surer(crops, seen, self.read_seen([seen])[0])
+        (result,) = self.look_many([picture])
+        if isinstance(result, PictureError):
+            raise result
+        return result
 
     def read_many(
         self, pictures: Iterable[Picture], batch: int = BATCH
@@ -108,12 +116,19 @@ class Reader:
 
         Streams: holds at most `batch` pictures at a time.
         """
+        for result in self.look_many(pictures, batch):
+            yield result if isinstance(result, PictureError) else result[1]
+
+    def look_many(
+        self, pictures: Iterable[Picture], batch: int = BATCH
+    ) -> Iterator[tuple[Seen, Reading] | PictureError]:
+        """As read_many, and what was seen in each picture."""
         remaining = iter(pictures)
         while chunk := list(islice(remaining, batch)):
             results: list[tuple[list[Crop], Seen] | PictureError] = []
             for picture in chunk:
                 try:
-                    crops = crops_of(picture)
+                    crops = crops_of(picture, self._max_pixels)
                     results.append((crops, cut_out(crops[0])))
                 except PictureError as error:
                     results.append(error)
@@ -123,7 +138,7 @@ class Reader:
                 if isinstance(result, PictureError):
                     yield result
                 else:
-                    yield self._surer(*result, next(first))[1]
+                    yield self._surer(*result, next(first))
 
     def read_arrays(self, arrays: NDArray[np.float32]) -> list[Reading]:
         """A Reading for each digit array. arrays: (N, 28, 28) float32 in [0, 1], ink 1, paper 0."""

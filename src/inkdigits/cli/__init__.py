@@ -11,12 +11,12 @@ from typing import NoReturn
 
 import click
 
-from inkdigits.cli import data, predict, train
+from inkdigits.cli import data, predict, serve, train
 from inkdigits.cli.console import say
 from inkdigits.errors import ConfigError, InkdigitsError
 from inkdigits.version import __version__
 
-_TRAIN_EXTRA = "pip install 'inkdigits[train]'"
+_SERVE_LIBRARIES = ("starlette", "uvicorn", "httptools", "prometheus_client", "python_multipart")
 
 
 def main() -> NoReturn:
@@ -32,7 +32,11 @@ def main() -> NoReturn:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("inkdigits"):
             raise
-        say(f"error: this needs {error.name}, which is not installed: {_TRAIN_EXTRA}")
+        extra = "serve" if (error.name or "").split(".")[0] in _SERVE_LIBRARIES else "train"
+        say(
+            f"error: this needs {error.name}, which is not installed: "
+            f"pip install 'inkdigits[{extra}]'"
+        )
         sys.exit(1)
     except ConfigError as error:
         say(f"error: {error}")
@@ -55,9 +59,17 @@ def cli() -> None:
     \b
     Example:
       inkdigits predict photo.jpg
+      inkdigits serve
       inkdigits train --recipe fast
     """
 
 
-for _command in (predict.predict, train.train, train.ensemble, train.recipes, data.data):
+for _command in (
+    predict.predict,
+    serve.serve,
+    train.train,
+    train.ensemble,
+    train.recipes,
+    data.data,
+):
     cli.add_command(_command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -118,3 +119,35 @@ def make(
         f"{file}: {len(made.train):,} training digits, {len(made.train) - len(sets.train):,} of "
         f"them made, {len(made.nondigits):,} non-digits, {len(made.test):,} test digits"
     )
+
+
+@data.command("corrections")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.db")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Write their 28x28 arrays as a folder of PNGs that train takes.",
+)
+def corrections(file: Path, folder: Path | None) -> None:
+    """List the corrections that `serve --keep FILE.db` kept, or write them out to learn from.
+
+    \b
+    Example:
+      inkdigits data corrections kept.db
+      inkdigits data corrections kept.db --to mine/
+      inkdigits train --from runs/mine --data mine/
+    """
+    from inkdigits.data.corrections import read_corrections, write_corrections
+
+    if folder:
+        n = write_corrections(file, folder)
+        click.echo(f"{n:,} corrections in {folder}")
+        return
+    for row in read_corrections(file):
+        reading = json.loads(row.kept.reading)
+        doubt = "" if reading["accepted"] else f" ({reading['reason']})"
+        click.echo(
+            f"{row.id:>5}  {row.time}  read {reading['digit']}, {reading['confidence']:.1%}{doubt}"
+            f"  is {row.kept.digit}  model {row.kept.model[:8]}"
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -73,19 +73,34 @@ def write_png_folder(sets: DigitSets, folder: Path, advance: Advance = _no_progr
 
     The folder appears whole or not at all. Raises DataError if it is there and not empty.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder}: is there already and not empty; name a new folder")
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    total, done = len(sets.train) + len(sets.test), 0
-    try:
+    total = len(sets.train) + len(sets.test)
+
+    def files() -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        done = 0
         for side, digits in (("train", sets.train), ("test", sets.test)):
-            (part / side).mkdir(parents=True)
             for i, (image, label) in enumerate(zip(digits.images, digits.labels, strict=True)):
-                # Level 1: twice as fast as Pillow's 6 here, files 4 % larger.
-                Image.fromarray(image).save(part / side / f"{label}_{i:05d}.png", compress_level=1)
+                yield f"{side}/{label}_{i:05d}.png", image
                 done += 1
                 if done % 500 == 0 or done == total:
                     advance(done, total)
+
+    write_png_files(folder, files())
+    return total
+
+
+def write_png_files(folder: Path, files: Iterable[tuple[str, NDArray[np.uint8]]]) -> None:
+    """Write each (name, (H, W) uint8 image) into `folder`.
+
+    The folder appears whole or not at all. Raises DataError if it is there and not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder}: is there already and not empty; name a new folder")
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        for name, image in files:
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            # Level 1: twice as fast as Pillow's 6 here, files 4 % larger.
+            Image.fromarray(image).save(part / name, compress_level=1)
         if folder.exists():
             folder.rmdir()
         part.rename(folder)
@@ -93,7 +108,6 @@ def write_png_folder(sets: DigitSets, folder: Path, advance: Advance = _no_progr
         raise DataError(f"{folder}: cannot be written: {error}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return done
 
 
 def _png_files(folder: Path) -> list[tuple[str, int]]:

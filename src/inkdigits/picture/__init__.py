@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from inkdigits.picture.find import Found, find_places
 from inkdigits.picture.ground import SMALL, grounds_of_small
 from inkdigits.picture.ink import check_contrast, find_ink
-from inkdigits.picture.open import Opened, Picture, open_picture
+from inkdigits.picture.open import MAX_PIXELS, Opened, Picture, open_picture
 from inkdigits.picture.place import extent, place
 from inkdigits.picture.scale import scaled
 from inkdigits.picture.sheet import sheet_and_desk
 
 __all__ = [
+    "MAX_PIXELS",
     "Crop",
     "Picture",
     "Seen",
@@ -63,12 +64,12 @@ def see(picture: Picture) -> Seen:
     return cut_out(crops_of(picture)[0])
 
 
-def crops_of(picture: Picture) -> list[Crop]:
+def crops_of(picture: Picture, max_pixels: int = MAX_PIXELS) -> list[Crop]:
     """Where in one picture the digit is, and behind that where it may be if it is not there.
 
-    Raises PictureError as `see` does.
+    Raises PictureError as `see` does; before decoding, if it has more than `max_pixels`.
     """
-    opened = open_picture(picture)
+    opened = open_picture(picture, max_pixels)
     grey = opened.grey
     check_contrast(grey)
     if max(grey.shape) <= SMALL:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from inkdigits.errors import PictureError
+from inkdigits.errors import NotAPictureError, PictureError
 
 Picture = str | Path | bytes | Image.Image | NDArray[Any]
 
@@ -49,20 +49,21 @@ class Opened(NamedTuple):
     height: int
 
 
-def open_picture(picture: Picture) -> Opened:
+def open_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> Opened:
     """The picture's grey values.
 
     Turned as its EXIF says; the first frame of several; colour profiles ignored; transparency
-    laid on the ground that makes the ink visible. Raises PictureError.
+    laid on the ground that makes the ink visible. Raises NotAPictureError if it cannot be decoded,
+    and PictureError, before it is decoded, if it has more than `max_pixels`.
     """
     if isinstance(picture, Image.Image):
-        return _grey(picture, "picture")
+        return _grey(picture, "picture", max_pixels)
     if isinstance(picture, np.ndarray):
-        return _grey(_from_array(picture), "array")
+        return _grey(_from_array(picture), "array", max_pixels)
     name = str(picture) if isinstance(picture, str | Path) else "picture"
     data = picture if isinstance(picture, bytes) else _read(Path(picture))
     if not data:
-        raise PictureError(f"{name}: is empty, wanted a picture")
+        raise NotAPictureError(f"{name}: is empty, wanted a picture")
     if len(data) > MAX_BYTES:
         raise PictureError(f"{name}: over the limit of {MAX_BYTES:,} bytes; scale it down")
     try:
@@ -70,18 +71,18 @@ def open_picture(picture: Picture) -> Opened:
             # Pillow warns of odd metadata and large sizes; the limits here decide.
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                return _grey(image, name)
+                return _grey(image, name, max_pixels)
     except PictureError:
         raise
     except Image.DecompressionBombError as error:
         raise PictureError(
-            f"{name}: over the limit of {MAX_PIXELS:,} pixels ({error}); scale it down"
+            f"{name}: over the limit of {max_pixels:,} pixels ({error}); scale it down"
         ) from error
     # Decoders fail on broken files in many ways: OSError, SyntaxError, ValueError, struct.error,
     # zlib.error, IndexError, MemoryError. To a user they are one.
     except Exception as error:
         why = str(error).split("<_io.BytesIO")[0].strip() or type(error).__name__
-        raise PictureError(
+        raise NotAPictureError(
             f"{name}: not a picture this program can read ({why}); it reads {', '.join(FORMATS)}"
         ) from error
 
@@ -123,9 +124,9 @@ def _from_array(array: NDArray[Any]) -> Image.Image:
     return Image.fromarray(array[..., 0] if len(shape) == 3 and shape[2] == 1 else array)
 
 
-def _grey(image: Image.Image, name: str) -> Opened:
+def _grey(image: Image.Image, name: str, max_pixels: int) -> Opened:
     width, height = image.size
-    most = _MAX_PIXELS_OF.get(image.format or "", MAX_PIXELS)
+    most = min(max_pixels, _MAX_PIXELS_OF.get(image.format or "", max_pixels))
     if width * height > most:
         raise PictureError(
             f"{name}: is {width}x{height}, over the limit of {most:,} pixels; scale it down"

@@ -1,0 +1,213 @@
+"""The service: which address does what.
+
+In: HTTP requests. Out: JSON, and the page. Pictures are read by the pool's workers; nothing of a
+picture is logged, written or fetched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from inkdigits.data.corrections import Corrections, Kept
+from inkdigits.errors import CorrectionsError
+from inkdigits.server.bodies import Bodies, RefusedError, check_is_picture, is_form
+from inkdigits.server.description import as_page, description
+from inkdigits.server.guard import Guard, Metrics
+from inkdigits.server.limits import Limits
+from inkdigits.server.pool import BusyError, Pool
+from inkdigits.server.work import Task, error_json
+from inkdigits.spec import ACCEPT, CLASS_NAMES
+from inkdigits.version import __version__
+
+PAGE = Path(__file__).parent / "page"
+_JSON = "application/json"
+_SWITCHES = {"true": True, "1": True, "false": False, "0": False}
+
+
+def create_app(
+    pool: Pool,
+    limits: Limits,
+    corrections: Corrections | None = None,
+    token: str | None = None,
+    origins: tuple[str, ...] = (),
+) -> Starlette:
+    """The service.
+
+    corrections: where they are kept; None keeps none. token: what callers must show.
+    origins: of other sites whose pages may call it; none may otherwise.
+    """
+    service = _Service(pool, limits, corrections)
+    routes = [
+        Route("/v1/read", service.read, methods=["POST"]),
+        Route("/v1/model", service.model),
+        Route("/v1/corrections", service.correct, methods=["POST"]),
+        Route("/healthz", service.health),
+        Route("/readyz", service.ready),
+        Route("/metrics", service.metrics_page),
+        Route("/openapi.json", service.description),
+        Route("/docs", service.docs),
+        Route("/", service.page),
+    ]
+    paths = frozenset(route.path for route in routes)
+    files = Mount("/page", StaticFiles(directory=PAGE))
+    middleware = [Middleware(Guard, metrics=service.metrics, paths=paths, token=token)]
+    if origins:
+        # Outermost: a browser asks whether it may call without showing the token.
+        cors = Middleware(
+            CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+        )  # fmt: skip
+        middleware.insert(0, cors)
+    handlers: dict[type[Exception] | int, Callable[[Request, Exception], Awaitable[Response]]] = {
+        RefusedError: _refused, BusyError: service.busy, CorrectionsError: _not_kept,
+        HTTPException: _http_error, Exception: _failed,
+    }  # fmt: skip
+    return Starlette(routes=[*routes, files], middleware=middleware, exception_handlers=handlers)
+
+
+class _Service:
+    def __init__(self, pool: Pool, limits: Limits, corrections: Corrections | None) -> None:
+        self._pool = pool
+        self._limits = limits
+        self._corrections = corrections
+        self._bodies = Bodies(limits)
+        self._description = json.dumps(description(limits), ensure_ascii=False)
+        self.metrics = Metrics()
+
+    async def read(self, request: Request) -> Response:
+        """The digit in one picture, or in each of a form's."""
+        array, saliency = _switch(request, "array"), _switch(request, "saliency")
+        form = is_form(request)
+        if not form:
+            check_is_picture(request)
+        with self._bodies.held() as sizes:
+            body = await self._bodies.read(request, sizes)
+            if not form:
+                (answer,) = await self._pool.read([Task(body, "", array, saliency)])
+                self.metrics.count([answer])
+                return Response(answer.json, answer.status, media_type=_JSON)
+            pictures = await self._bodies.pictures(request, body)
+            tasks = [Task(data, name, array, saliency) for name, data in pictures]
+            answers = await self._pool.read(tasks)
+        self.metrics.count(answers)
+        readings = b",".join(answer.json for answer in answers)
+        return Response(b'{"readings":[' + readings + b"]}", media_type=_JSON)
+
+    async def correct(self, request: Request) -> Response:
+        """Keep what a picture shows where it was read wrong."""
+        if self._corrections is None:
+            raise RefusedError(
+                404, "this server keeps no corrections; start it with --keep FILE.db"
+            )
+        digit = request.query_params.get("digit", "")
+        if digit not in CLASS_NAMES:
+            raise RefusedError(422, f"digit is {digit!r}, wanted 0 to 9: /v1/corrections?digit=7")
+        # Never a form: another site's page may send one without being asked whether it may.
+        check_is_picture(request)
+        with self._bodies.held() as sizes:
+            body = await self._bodies.read(request, sizes)
+            (answer,) = await self._pool.read([Task(body, keep=True)])
+            if answer.status != 200:
+                return Response(answer.json, answer.status, media_type=_JSON)
+            kept = Kept(
+                int(digit), body, answer.array, answer.json.decode(), self._pool.model.sha256
+            )
+            number, total = await self._corrections.keep(kept)
+        return _json({"id": number, "kept": total}, 201)
+
+    async def model(self, request: Request) -> Response:
+        """What reads."""
+        model = self._pool.model
+        return _json(
+            {
+                "name": model.name,
+                "sha256": model.sha256,
+                "bytes": model.size,
+                "accept": float(model.metadata.get(ACCEPT, 0)),
+                "metadata": model.metadata,
+                "inkdigits": __version__,
+                "keeps_corrections": self._corrections is not None,
+            }
+        )
+
+    async def health(self, request: Request) -> Response:
+        """Whether the service runs."""
+        return _json({"status": "alive"})
+
+    async def ready(self, request: Request) -> Response:
+        """Whether it takes more pictures."""
+        if self._pool.is_full:
+            return await self.busy(request, BusyError())
+        return _json({"status": "ready"})
+
+    async def metrics_page(self, request: Request) -> Response:
+        """Counts, in Prometheus' text format."""
+        found = generate_latest(self.metrics.registry)
+        return Response(found, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def description(self, request: Request) -> Response:
+        """The OpenAPI description."""
+        return Response(self._description, media_type=_JSON)
+
+    async def docs(self, request: Request) -> Response:
+        """The description, for people."""
+        return Response(as_page(json.loads(self._description)), media_type="text/html")
+
+    async def page(self, request: Request) -> Response:
+        """The page to draw on."""
+        return FileResponse(PAGE / "index.html")
+
+    async def busy(self, request: Request, error: Exception) -> Response:
+        """The queue is full."""
+        self.metrics.refused.inc()
+        again = {"Retry-After": str(self._limits.retry_after)}
+        return _error("busy: too many pictures wait to be read; try again soon", 503, again)
+
+
+def _switch(request: Request, name: str) -> bool:
+    given = request.query_params.get(name, "false")
+    if given not in _SWITCHES:
+        raise RefusedError(422, f"{name} is {given!r}, wanted true or false")
+    return _SWITCHES[given]
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(json.dumps(value, ensure_ascii=False), status, media_type=_JSON)
+
+
+def _error(message: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    return Response(error_json(message, status), status, headers, _JSON)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusedError)
+    headers = {"Connection": "close"} if error.closes else {}
+    if error.status == 503:
+        headers["Retry-After"] = "1"
+    return _error(str(error), error.status, headers)
+
+
+async def _not_kept(request: Request, error: Exception) -> Response:
+    return _error(str(error), 507)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = f"{request.method} {request.url.path}: {error.detail}; see /docs"
+    return _error(message, error.status_code, dict(error.headers or {}))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return _error("this is a fault of the server's; its log says more", 500)

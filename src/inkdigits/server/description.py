@@ -1,0 +1,264 @@
+"""What the service answers, as an OpenAPI description and as a page for people.
+
+In: the limits. Out: a dictionary, HTML. Tests hold the service to it.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from inkdigits.server.limits import Limits
+from inkdigits.spec import N_CLASSES, SIDE
+from inkdigits.version import __version__
+
+_REASONS = ["", "blank", "several digits", "no digit", "unsure"]
+_PICTURES = ("image/png", "image/jpeg", "image/gif", "image/bmp", "image/tiff", "image/webp")
+
+
+def description(limits: Limits) -> dict[str, Any]:
+    """The OpenAPI 3.1 description of the service."""
+    megabytes, megapixels = limits.body / 1e6, limits.pixels / 1e6
+    answers = {
+        400: "The body is empty, or no form as it should be",
+        401: "The server was started with a token, and this is not it",
+        408: f"The body was not here after {limits.body_time:g} s",
+        413: f"The body is over {megabytes:g} MB, or a form holds over {limits.pictures} pictures",
+        415: "Not a picture that is read",
+        422: f"Over {megapixels:g} million pixels, all of one colour, or a parameter is wrong",
+        503: "Too many pictures wait; try again after Retry-After seconds",
+        507: "The correction could not be written: the disk is full or fails",
+    }
+    faults = {
+        str(status): {"description": text, "content": _json("Error")}
+        for status, text in answers.items()
+    }
+    some = {key: faults[key] for key in ("400", "401", "408", "413", "415", "422", "503")}
+    picture = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _PICTURES}
+    form = {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "pictures": {
+                        "type": "array",
+                        "items": {"type": "string", "format": "binary"},
+                        "minItems": 1,
+                        "maxItems": limits.pictures,
+                    }
+                },
+                "required": ["pictures"],
+            }
+        }
+    }
+    read = {
+        "summary": "Read the digit in a picture, or in each of many",
+        "description": (
+            "The body is one picture, and the answer its Reading; or a form with pictures as files "
+            "in fields of any name, and the answer has a Reading or an Error for each, in order. "
+            "Saliency is by occlusion: a 5x5 patch of the array is covered with paper, and what "
+            "the digit's probability loses is shared out to the pixels under the patch."
+        ),
+        "parameters": [
+            _switch("array", f"Answer with the {SIDE}x{SIDE} array that the network saw"),
+            _switch("saliency", "Answer with what mattered in it; some 30 times the work"),
+        ],
+        "requestBody": {"required": True, "content": picture | form},
+        "responses": {
+            "200": {
+                "description": "What was read",
+                "content": {
+                    "application/json": {
+                        "schema": {"anyOf": [_ref("Reading"), _ref("Readings")]},
+                    }
+                },
+            },
+            **some,
+        },
+    }
+    correct = {
+        "summary": "Keep what a picture shows, where it was read wrong",
+        "description": "Only where the server was started with --keep FILE.db; 404 elsewhere.",
+        "parameters": [
+            {
+                "name": "digit", "in": "query", "required": True,
+                "schema": {"type": "integer", "minimum": 0, "maximum": 9},
+                "description": "The right one",
+            }
+        ],
+        "requestBody": {"required": True, "content": picture},
+        "responses": {
+            "201": {"description": "Kept: it survives a crash", "content": _json("Kept")},
+            "404": {"description": "This server keeps no corrections", "content": _json("Error")},
+            "507": faults["507"],
+            **some,
+        },
+    }  # fmt: skip
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "inkdigits",
+            "version": __version__,
+            "description": "Reads handwritten digits in pictures. Nothing of a picture is kept.",
+        },
+        "paths": {
+            "/v1/read": {"post": read},
+            "/v1/corrections": {"post": correct},
+            "/v1/model": {"get": _get("What reads", _json("Model"), {"401": faults["401"]})},
+            "/healthz": {"get": _get("Whether the service runs", _json("Status"))},
+            "/readyz": {
+                "get": _get(
+                    "Whether it takes more pictures", _json("Status"), {"503": faults["503"]}
+                )
+            },
+            "/metrics": {
+                "get": _get(
+                    "Counts, for Prometheus",
+                    {"text/plain": {"schema": {"type": "string"}}},
+                    {"401": faults["401"]},
+                )
+            },
+        },
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"token": []}],
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    row = {"type": "array", "items": {"type": "number"}, "minItems": SIDE, "maxItems": SIDE}
+    array = {"type": "array", "items": row, "minItems": SIDE, "maxItems": SIDE}
+    reading = {
+        "name": {"type": "string", "description": "The file's, in a form"},
+        "digit": {"type": "integer", "minimum": 0, "maximum": 9},
+        "confidence": {**share, "description": "The digit's probability"},
+        "probabilities": {
+            "type": "array", "items": share, "minItems": N_CLASSES, "maxItems": N_CLASSES,
+            "description": "Of 0 to 9",
+        },
+        "accepted": {
+            "type": "boolean",
+            "description": "False: the digit is the best guess at something that may be none",
+        },
+        "reason": {"enum": _REASONS, "description": "Why it is not accepted"},
+        "box": {
+            "type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4,
+            "description": "Of the ink: left, top, right, bottom, in pixels of the upright picture",
+        },
+        "array": {**array, "description": "If asked for: what the network saw, ink 1, paper 0"},
+        "saliency": {
+            **array,
+            "description": "If asked for: the share of probability lost where it is covered",
+        },
+    }  # fmt: skip
+    text, whole = {"type": "string"}, {"type": "integer", "minimum": 0}
+    wanted = ("digit", "confidence", "probabilities", "accepted", "reason", "box")
+    return {
+        "Reading": _object(reading, wanted),
+        "Error": _object({"name": text, "error": text, "status": whole}, ("error", "status")),
+        "Readings": _object(
+            {
+                "readings": {
+                    "type": "array",
+                    "items": {"anyOf": [_ref("Reading"), _ref("Error")]},
+                }
+            }
+        ),
+        "Kept": _object({"id": whole, "kept": whole}),
+        "Status": _object({"status": {"enum": ["alive", "ready"]}}),
+        "Model": _object(
+            {
+                "name": text,
+                "sha256": text,
+                "bytes": whole,
+                "accept": {**share, "description": "Confidence from which a digit is accepted"},
+                "metadata": {"type": "object", "additionalProperties": text},
+                "inkdigits": text,
+                "keeps_corrections": {"type": "boolean"},
+            }
+        ),
+    }
+
+
+def _object(properties: dict[str, Any], required: tuple[str, ...] | None = None) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required or properties),
+        "additionalProperties": False,
+    }
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _json(name: str) -> dict[str, Any]:
+    return {"application/json": {"schema": _ref(name)}}
+
+
+def _switch(name: str, text: str) -> dict[str, Any]:
+    schema = {"type": "boolean", "default": False}
+    return {"name": name, "in": "query", "schema": schema, "description": text}
+
+
+def _get(
+    summary: str, content: dict[str, Any], faults: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    answer = {"description": summary, "content": content}
+    return {"summary": summary, "responses": {"200": answer, **(faults or {})}}
+
+
+def as_page(found: dict[str, Any]) -> str:
+    """The description as HTML, for people."""
+    parts = [
+        _operation(path, *item) for path, way in found["paths"].items() for item in way.items()
+    ]
+    parts += ["<h2>What is answered</h2>"]
+    for name, schema in found["components"]["schemas"].items():
+        rows = "".join(
+            f"<tr><td><code>{escape(field)}</code></td><td>{escape(_kind(kind))}</td>"
+            f"<td>{escape(kind.get('description', ''))}</td></tr>"
+            for field, kind in schema["properties"].items()
+        )
+        parts.append(f"<h3>{escape(name)}</h3><table>{rows}</table>")
+    title, info = escape(found["info"]["title"]), found["info"]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{title}: the service</title><link rel="stylesheet" href="/page/style.css">'
+        f'</head><body class="docs"><header><h1>{title} {escape(info["version"])}</h1></header>'
+        f"<main><p>{escape(info['description'])} For programs: "
+        '<a href="/openapi.json">openapi.json</a>; to draw: <a href="/">the page</a>.</p>'
+        "<pre>curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' HOST/v1/read\n"
+        "curl -F pictures=@1.png -F pictures=@2.png HOST/v1/read</pre>"
+        f"{''.join(parts)}</main></body></html>"
+    )
+
+
+def _operation(path: str, method: str, what: dict[str, Any]) -> str:
+    parameters = "".join(
+        f"<tr><td><code>{escape(one['name'])}</code></td><td>{escape(_kind(one['schema']))}</td>"
+        f"<td>{escape(one['description'])}</td></tr>"
+        for one in what.get("parameters", ())
+    )
+    answers = "".join(
+        f"<tr><td>{escape(status)}</td><td>{escape(answer['description'])}</td></tr>"
+        for status, answer in what["responses"].items()
+    )
+    return (
+        f"<h2><code>{method.upper()} {escape(path)}</code></h2><p>{escape(what['summary'])}. "
+        f"{escape(what.get('description', ''))}</p>"
+        + (f"<table>{parameters}</table>" if parameters else "")
+        + f"<table>{answers}</table>"
+    )
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return " or ".join(repr(value) for value in schema["enum"])
+    kind = schema["type"]
+    return f"{kind}, {schema['minItems']}" if "minItems" in schema else str(kind)

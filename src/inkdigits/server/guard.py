@@ -1,0 +1,115 @@
+"""What holds for every request: headers for safety, who may call, and what is counted.
+
+In: an ASGI application. Out: the same application, guarded.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from inkdigits.server.work import Answer, error_json
+
+# The page loads its own files, shows pictures that it made itself, and calls this server: no more.
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+_GUARDED = ("/v1/", "/metrics")  # what takes the token; the page and its files hold no secret
+
+
+class Metrics:
+    """What is counted, for Prometheus."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "inkdigits_requests", "Requests answered", ("path", "status"), registry=self.registry
+        )
+        self.seconds = Histogram(
+            "inkdigits_request_seconds", "Time from a request's headers to its answer",
+            ("path",), buckets=_SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self.pictures = Counter(
+            "inkdigits_pictures", "Pictures read, by what came of it", ("outcome",),
+            registry=self.registry,
+        )  # fmt: skip
+        self.refused = Counter(
+            "inkdigits_busy", "Requests refused because too many waited", registry=self.registry
+        )
+
+    def count(self, answers: list[Answer]) -> None:
+        """Count pictures that were answered."""
+        for answer in answers:
+            self.pictures.labels(answer.outcome).inc()
+
+
+class Guard:
+    """The application, with headers, token and counts.
+
+    paths: those that are counted by name; any other is counted as "other".
+    """
+
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, paths: frozenset[str], token: str | None
+    ) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._paths = paths
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"] if scope["path"] in self._paths else "other"
+        start = time.perf_counter()
+        status = 500
+
+        async def guarded_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            if self._may(scope):
+                await self._app(scope, receive, guarded_send)
+            else:
+                await _unauthorised(scope, receive, guarded_send)
+        finally:
+            self._metrics.requests.labels(path, status).inc()
+            self._metrics.seconds.labels(path).observe(time.perf_counter() - start)
+
+    def _may(self, scope: Scope) -> bool:
+        if self._token is None or not scope["path"].startswith(_GUARDED):
+            return True
+        kind, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
+        known = hmac.compare_digest(given.strip().encode(), self._token.encode())
+        return kind.lower() == "bearer" and known
+
+
+async def _unauthorised(scope: Scope, receive: Receive, send: Send) -> None:
+    message = "this server wants its token: Authorization: Bearer TOKEN"
+    response = Response(
+        error_json(message, 401), 401, {"WWW-Authenticate": "Bearer"}, "application/json"
+    )
+    await response(scope, receive, send)

@@ -1,0 +1,292 @@
+/**
+ * The sheet: what is to be read, drawn by hand or shown as a picture.
+ *
+ * In: mouse, finger, pen and keyboard on the canvas, and picture files.
+ * Out: `changed({ settled })` after every change, and `blob()`, the bytes to be read.
+ * Knows nothing of the service.
+ */
+
+const SIDE = 448; // of the sheet and of the bitmap that is read: 16 for each of the network's 28
+const SHARPNESS = 2; // the canvas has more pixels, so that it is crisp on fine screens
+const STEP = 8; // an arrow key moves the pen so far, Shift so much farther
+const LONG_STEP = 32;
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const BLANK = { strokes: [], picture: null };
+
+export class Sheet {
+  #canvas;
+  #frame; // holds the picture, its box, and words for a picture that the browser cannot show
+  #context;
+  #changed;
+  #history = [BLANK]; // states are never altered, so undo only has to go back
+  #stroke = null; // the one being drawn: points { x, y, width }
+  #pointer = null; // id of the pointer that draws it
+  #cursor = null; // { x, y } of the keyboard's pen while it is in use
+  #awaitsPaint = false;
+  #address = ""; // object URL of the picture shown
+  #box = null; // of the ink in it
+
+  penWidth = 28;
+
+  /** root: holds the canvas and the picture's frame. changed: called with { settled }. */
+  constructor(root, changed) {
+    this.#canvas = root.querySelector("canvas");
+    this.#frame = root.querySelector("#picture");
+    this.#changed = changed;
+    this.#canvas.width = this.#canvas.height = SIDE * SHARPNESS;
+    this.#context = this.#canvas.getContext("2d");
+    this.#listenToPointers();
+    this.#listenToKeys();
+    const image = this.#frame.querySelector("img");
+    image.addEventListener("load", () => this.#placeBox()); // the reading may come before the picture
+    image.addEventListener("error", () => this.#sayUnshown());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paintSoon());
+  }
+
+  get empty() {
+    return !this.#state.picture && !this.#strokes.length;
+  }
+
+  /** The picture file that lies on the sheet, or null. */
+  get picture() {
+    return this.#state.picture;
+  }
+
+  /** The bytes to be read: the picture's own, or the drawing in black on white, whatever the theme. */
+  blob() {
+    if (this.picture) return Promise.resolve(this.picture);
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = SIDE;
+    const context = canvas.getContext("2d");
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, SIDE, SIDE);
+    paintStrokes(context, this.#strokes, "#000");
+    return new Promise((resolve, reject) => {
+      const done = (blob) => (blob ? resolve(blob) : reject(new Error("The browser could not save the drawing.")));
+      canvas.toBlob(done, "image/png");
+    });
+  }
+
+  /** Put a picture file in the place of the drawing. */
+  show(file) {
+    this.#become({ strokes: [], picture: file });
+  }
+
+  /** Frame the ink. box: [left, top, right, bottom] in pixels of the upright picture, or null. */
+  showBox(box) {
+    this.#box = box;
+    this.#placeBox();
+  }
+
+  /** Take back the last stroke, picture or clearing. */
+  undo() {
+    this.#dropStroke();
+    if (this.#history.length > 1) this.#history.pop();
+    this.#display();
+  }
+
+  /** A fresh sheet. Can be undone. */
+  clear() {
+    this.#dropStroke();
+    if (this.empty) this.#display();
+    else this.#become(BLANK);
+  }
+
+  get #state() {
+    return this.#history.at(-1);
+  }
+
+  get #strokes() {
+    return this.#stroke ? [...this.#state.strokes, this.#stroke] : this.#state.strokes;
+  }
+
+  #become(state) {
+    this.#history.push(state);
+    this.#display();
+  }
+
+  #display() {
+    URL.revokeObjectURL(this.#address);
+    this.#address = this.picture ? URL.createObjectURL(this.picture) : "";
+    this.#frame.hidden = !this.picture;
+    this.#frame.querySelector("img").hidden = false;
+    this.#frame.querySelector("p").hidden = true;
+    this.showBox(null);
+    if (this.picture) this.#frame.querySelector("img").src = this.#address;
+    this.#canvas.hidden = Boolean(this.picture);
+    this.#paintSoon();
+    this.#changed({ settled: true });
+  }
+
+  #placeBox() {
+    const { naturalWidth, naturalHeight } = this.#frame.querySelector("img");
+    const frame = this.#frame.querySelector("#box");
+    frame.hidden = !this.#box || !naturalWidth;
+    if (frame.hidden) return;
+    const [left, top, right, bottom] = this.#box;
+    const side = Math.max(naturalWidth, naturalHeight); // the picture is fitted into a square
+    const share = (pixels) => `${(100 * pixels) / side}%`;
+    frame.style.left = share(left + (side - naturalWidth) / 2);
+    frame.style.top = share(top + (side - naturalHeight) / 2);
+    frame.style.width = share(right - left);
+    frame.style.height = share(bottom - top);
+  }
+
+  #sayUnshown() {
+    const words = this.#frame.querySelector("p");
+    words.textContent = `${this.picture.name || "The picture"}: this browser cannot show it.`;
+    words.hidden = false;
+    this.#frame.querySelector("img").hidden = true;
+  }
+
+  #lower(points) {
+    this.#stroke = points;
+    this.#follow([]);
+  }
+
+  #follow(points) {
+    this.#stroke.push(...points);
+    this.#paintSoon();
+    this.#changed({ settled: false });
+  }
+
+  #lift() {
+    const strokes = this.#strokes;
+    this.#dropStroke();
+    this.#become({ strokes, picture: null });
+  }
+
+  #dropStroke() {
+    this.#stroke = this.#pointer = null;
+  }
+
+  #listenToPointers() {
+    const canvas = this.#canvas;
+    canvas.addEventListener("pointerdown", (event) => {
+      if (this.#stroke || event.button !== 0) return;
+      this.#cursor = null;
+      this.#pointer = event.pointerId;
+      canvas.setPointerCapture(event.pointerId);
+      this.#lower([this.#point(event)]);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (event.pointerId !== this.#pointer) return;
+      const between = event.getCoalescedEvents?.() ?? []; // Safari came late to it
+      this.#follow((between.length ? between : [event]).map((each) => this.#point(each)));
+    });
+    for (const end of ["pointerup", "pointercancel"]) {
+      canvas.addEventListener(end, (event) => {
+        if (event.pointerId === this.#pointer) this.#lift();
+      });
+    }
+  }
+
+  #point(event) {
+    const place = this.#canvas.getBoundingClientRect();
+    const press = event.pointerType === "pen" ? 0.5 + event.pressure : 1; // 0.5 is a middling press
+    return {
+      x: ((event.clientX - place.left) * SIDE) / place.width,
+      y: ((event.clientY - place.top) * SIDE) / place.height,
+      width: this.penWidth * press,
+    };
+  }
+
+  #listenToKeys() {
+    const canvas = this.#canvas;
+    canvas.addEventListener("focus", () => {
+      if (canvas.matches(":focus-visible")) this.#showCursor();
+    });
+    canvas.addEventListener("blur", () => {
+      if (this.#stroke && this.#pointer === null) this.#lift();
+      this.#cursor = null;
+      this.#paintSoon();
+    });
+    canvas.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || this.#pointer !== null) return;
+      if (event.key in ARROWS) this.#moveCursor(ARROWS[event.key], event.shiftKey ? LONG_STEP : STEP);
+      else if (event.key === " " || event.key === "Enter") this.#turnPen(event.repeat);
+      else return;
+      event.preventDefault(); // the page would scroll
+    });
+  }
+
+  #showCursor() {
+    this.#cursor ??= { x: SIDE / 2, y: SIDE / 4 };
+    this.#paintSoon();
+  }
+
+  #moveCursor([right, down], step) {
+    this.#showCursor();
+    const within = (value) => Math.min(SIDE, Math.max(0, value));
+    this.#cursor = { x: within(this.#cursor.x + right * step), y: within(this.#cursor.y + down * step) };
+    if (this.#stroke) this.#follow([{ ...this.#cursor, width: this.penWidth }]);
+  }
+
+  #turnPen(held) {
+    if (held) return; // a held key would lower and lift it many times
+    this.#showCursor();
+    if (this.#stroke) this.#lift();
+    else this.#lower([{ ...this.#cursor, width: this.penWidth }]);
+  }
+
+  #paintSoon() {
+    if (this.#awaitsPaint) return;
+    this.#awaitsPaint = true;
+    requestAnimationFrame(() => {
+      this.#awaitsPaint = false;
+      this.#paint();
+    });
+  }
+
+  #paint() {
+    const colours = getComputedStyle(this.#canvas);
+    this.#context.setTransform(SHARPNESS, 0, 0, SHARPNESS, 0, 0);
+    this.#context.clearRect(0, 0, SIDE, SIDE);
+    paintStrokes(this.#context, this.#strokes, colours.getPropertyValue("--ink"));
+    if (this.#cursor) {
+      paintCursor(this.#context, this.#cursor, this.penWidth, Boolean(this.#stroke), colours.getPropertyValue("--accent"));
+    }
+  }
+}
+
+function paintStrokes(context, strokes, colour) {
+  context.strokeStyle = context.fillStyle = colour;
+  context.lineCap = context.lineJoin = "round";
+  for (const stroke of strokes) paintStroke(context, stroke);
+}
+
+/** Curves from midpoint to midpoint, each point pulling: smooth, and of a width of its own. */
+function paintStroke(context, points) {
+  paintDot(context, points[0], points[0].width / 2); // a tap has no length, so no line shows it
+  let from = points[0];
+  points.forEach((point, i) => {
+    const next = points[i + 1] ?? point;
+    const to = { x: (point.x + next.x) / 2, y: (point.y + next.y) / 2 };
+    context.lineWidth = point.width;
+    context.beginPath();
+    context.moveTo(from.x, from.y);
+    context.quadraticCurveTo(point.x, point.y, to.x, to.y);
+    context.stroke();
+    from = to;
+  });
+}
+
+function paintDot(context, { x, y }, radius) {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fill();
+}
+
+/** A ring as wide as the pen, filled while the pen is down, with a cross to find it by. */
+function paintCursor(context, { x, y }, width, isDown, colour) {
+  context.strokeStyle = context.fillStyle = colour;
+  context.lineWidth = 2;
+  if (isDown) paintDot(context, { x, y }, width / 2);
+  context.beginPath();
+  context.arc(x, y, width / 2, 0, 2 * Math.PI);
+  for (const [right, down] of Object.values(ARROWS)) {
+    context.moveTo(x + right * (width / 2 + 4), y + down * (width / 2 + 4));
+    context.lineTo(x + right * (width / 2 + 14), y + down * (width / 2 + 14));
+  }
+  context.stroke();
+}

@@ -1,0 +1,290 @@
+import json
+import os
+import resource
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from inkdigits import Reader
+from inkdigits.reader import SHIPPED_MODEL
+from inkdigits.server.description import description
+from inkdigits.server.limits import Limits
+
+from .conftest import running
+
+EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("[0-9]_*"))
+PNG = {"Content-Type": "image/png"}
+
+
+def png(array, **options):
+    file = BytesIO()
+    Image.fromarray(array).save(file, "PNG", **options)
+    return file.getvalue()
+
+
+def test_it_reads_what_the_reader_reads(service):
+    reader = Reader()
+    for path in EXAMPLES:
+        answer = service.client.post("/v1/read", content=path.read_bytes(), headers=PNG)
+        assert answer.status_code == 200
+        expected = json.loads(json.dumps(reader.read(path).to_dict()))
+        found = answer.json()
+        assert found["probabilities"] == pytest.approx(expected.pop("probabilities"), abs=1e-5)
+        assert found["confidence"] == pytest.approx(expected.pop("confidence"), abs=1e-5)
+        assert {key: found[key] for key in expected} == expected
+        assert found["digit"] == int(path.name[0])
+
+
+def test_it_shows_what_the_network_saw_and_what_mattered(service):
+    answer = service.client.post(
+        "/v1/read?array=true&saliency=true", content=EXAMPLES[2].read_bytes(), headers=PNG
+    ).json()
+    assert np.shape(answer["array"]) == np.shape(answer["saliency"]) == (28, 28)
+    saliency = np.array(answer["saliency"])
+    assert saliency.max() > 0.05
+    assert not saliency[0].any()  # more than a patch away from any ink
+
+
+def test_a_form_has_an_answer_for_each_picture_and_an_error_for_what_is_none(service):
+    files = [("a", (p.name, p.read_bytes())) for p in EXAMPLES[:3]] + [("b", ("x.txt", b"words"))]
+    answer = service.client.post("/v1/read", files=files)
+    assert answer.status_code == 200
+    readings = answer.json()["readings"]
+    assert [r["name"] for r in readings] == [p.name for p in EXAMPLES[:3]] + ["x.txt"]
+    assert [r.get("digit") for r in readings] == [0, 1, 2, None]
+    assert readings[3]["status"] == 415
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "says"),
+    [
+        (400, b"", PNG, "empty"),
+        (415, b"no picture", PNG, "not a picture"),
+        (415, b"x", {"Content-Type": "text/plain"}, "wanted image/png"),
+        (415, b"x", {}, "missing"),
+        (413, b"x" * 10_000_001, PNG, "10,000,000 bytes"),
+        (422, png(np.zeros((9, 9), np.uint8)), PNG, "all one colour"),
+        (422, png(np.zeros((6400, 6400), bool)), PNG, "40,000,000 pixels"),
+        (400, b"x", {"Content-Type": "multipart/form-data"}, "boundary"),
+    ],
+)
+def test_bad_bodies_have_a_status_and_words(service, status, body, headers, says):
+    answer = service.client.post("/v1/read", content=body, headers=headers)
+    assert answer.status_code == status
+    assert says in answer.json()["error"]
+    assert answer.json()["status"] == status
+
+
+def test_too_many_pictures_in_a_form_are_refused(service):
+    files = [("a", (f"{i}.png", b"x")) for i in range(65)]
+    answer = service.client.post("/v1/read", files=files)
+    assert (answer.status_code, "over 64 pictures" in answer.text) == (413, True)
+
+
+def test_wrong_addresses_and_parameters_are_json_errors(service):
+    assert service.client.get("/v1/read").status_code == 405
+    assert service.client.get("/nothing").json()["status"] == 404
+    answer = service.client.post("/v1/read?array=perhaps", content=b"x", headers=PNG)
+    assert (answer.status_code, "wanted true or false" in answer.text) == (422, True)
+
+
+def test_every_answer_has_the_headers_and_no_other_site_may_call(service):
+    for path in ("/", "/docs", "/v1/model", "/nothing", "/page/read.js"):
+        headers = service.client.get(path, headers={"Origin": "http://other.example"}).headers
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_the_model_is_named(service):
+    import hashlib
+
+    answer = service.client.get("/v1/model").json()
+    assert answer["sha256"] == hashlib.sha256(SHIPPED_MODEL.read_bytes()).hexdigest()
+    assert answer["metadata"]["inkdigits.spec"] == "1"
+
+
+def test_what_happens_is_counted(service):
+    def counted():
+        lines = service.client.get("/metrics").text.splitlines()
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
+                for line in lines if line[0] != "#"}  # fmt: skip
+
+    name = 'inkdigits_pictures_total{outcome="accepted"}'
+    request = 'inkdigits_requests_total{path="/v1/read",status="200"}'
+    service.client.post("/v1/read", content=EXAMPLES[1].read_bytes(), headers=PNG)
+    before = counted()
+    service.client.post("/v1/read", content=EXAMPLES[1].read_bytes(), headers=PNG)
+    after = counted()
+    assert after[name] == before[name] + 1
+    assert after[request] == before[request] + 1
+
+
+def test_the_documentation_names_every_address(service):
+    page = service.client.get("/docs").text
+    assert all(path in page for path in description(Limits())["paths"])
+    assert service.client.get("/openapi.json").json() == description(Limits())
+
+
+def test_a_token_is_asked_for_where_one_is_set():
+    with running("--token", "secret") as guarded:
+        for path in ("/v1/model", "/metrics"):
+            assert guarded.client.get(path).status_code == 401
+            wrong = {"Authorization": "Bearer secre"}
+            assert guarded.client.get(path, headers=wrong).status_code == 401
+            right = {"Authorization": "Bearer secret"}
+            assert guarded.client.get(path, headers=right).status_code == 200
+        assert guarded.client.get("/").status_code == 200
+        assert guarded.client.get("/healthz").status_code == 200
+
+
+def test_other_machines_are_warned_of():
+    command = [sys.executable, "-m", "inkdigits", "serve", "--host", "0.0.0.0", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert "--token asks callers for a secret" in process.stderr.readline()
+        process.terminate()
+
+
+def test_another_site_may_call_where_it_is_allowed():
+    with running("--allow-origin", "http://other.example") as open_service:
+        headers = {"Origin": "http://other.example"}
+        answer = open_service.client.get("/v1/model", headers=headers)
+        assert answer.headers["Access-Control-Allow-Origin"] == "http://other.example"
+
+
+def test_a_correction_is_kept_and_the_last_word_counts(service, tmp_path):
+    body = EXAMPLES[2].read_bytes()
+    first = service.client.post("/v1/corrections?digit=3", content=body, headers=PNG)
+    again = service.client.post("/v1/corrections?digit=2", content=body, headers=PNG)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    file = tmp_path.parent.glob("kept*/kept.db")
+    out = tmp_path / "pngs"
+    command = [sys.executable, "-m", "inkdigits", "data", "corrections", str(next(file))]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "read 2, " in listed
+    assert "is 2" in listed
+    subprocess.run([*command, "--to", str(out)], check=True, capture_output=True)
+    (picture,) = out.iterdir()
+    assert picture.name == "2_00001.png"
+    assert Image.open(picture).size == (28, 28)
+
+
+def test_corrections_are_refused_where_none_are_kept():
+    with running() as plain:
+        answer = plain.client.post("/v1/corrections?digit=3", content=b"x", headers=PNG)
+        assert (answer.status_code, "--keep FILE.db" in answer.text) == (404, True)
+        assert plain.client.get("/v1/model").json()["keeps_corrections"] is False
+
+
+def test_a_full_disk_is_said_and_the_service_lives_on(tmp_path):
+    def small_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300), np.uint8)
+    with running("--keep", tmp_path / "kept.db", preexec_fn=small_files) as service:
+        answer = service.client.post("/v1/corrections?digit=3", content=png(noise), headers=PNG)
+        assert answer.status_code == 507
+        assert "could not be kept" in answer.json()["error"]
+        picture = EXAMPLES[1].read_bytes()
+        assert service.client.post("/v1/read", content=picture, headers=PNG).json()["digit"] == 1
+
+
+def test_no_correction_that_was_answered_is_lost_by_kill_9(tmp_path, sample):
+    kept = []
+    with running("--keep", tmp_path / "kept.db") as service, ThreadPoolExecutor(4) as threads:
+
+        def post(i):
+            body = png(sample.test.images[i])
+            answer = service.client.post(f"/v1/corrections?digit={i % 10}", content=body,
+                                         headers=PNG)  # fmt: skip
+            if answer.status_code == 201:
+                kept.append((body, i % 10))
+
+        jobs = [threads.submit(post, i) for i in range(400)]
+        while len(kept) < 60:
+            time.sleep(0.002)
+        service.process.kill()
+        for job in jobs:
+            job.exception()
+    with sqlite3.connect(tmp_path / "kept.db") as found:
+        rows = dict(found.execute("SELECT picture, digit FROM corrections"))
+    assert len(kept) >= 60
+    assert all(rows[body] == digit for body, digit in kept)
+
+
+def test_a_killed_worker_costs_no_answer(service):
+    children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
+    if not children.exists():
+        pytest.skip("needs Linux's list of a process' children")
+
+    def descendants(pid):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            yield int(child)
+            yield from descendants(child)
+
+    workers = [
+        pid for pid in descendants(service.process.pid)
+        if int(Path(f"/proc/{pid}/statm").read_text().split()[2]) > 5_000
+    ]  # fmt: skip
+    with ThreadPoolExecutor(8) as threads:
+        jobs = [
+            threads.submit(service.client.post, "/v1/read", content=p.read_bytes(), headers=PNG)
+            for p in EXAMPLES * 8
+        ]
+        os.kill(workers[-1], signal.SIGKILL)
+        assert [job.result().json()["digit"] for job in jobs] == [*range(10)] * 8
+
+
+def test_half_open_connections_and_a_sender_that_goes_do_not_stop_others(service):
+    host, port = service.address.removeprefix("http://").split(":")
+    half = [socket.create_connection((host, int(port))) for _ in range(200)]
+    for one in half[:100]:
+        one.sendall(b"POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+                    b"Content-Length: 5000\r\n\r\n\x89PNG")  # fmt: skip
+    picture = EXAMPLES[1].read_bytes()
+    assert service.client.post("/v1/read", content=picture, headers=PNG).json()["digit"] == 1
+    for one in half:
+        one.close()
+    assert service.client.post("/v1/read", content=picture, headers=PNG).json()["digit"] == 1
+
+
+def test_sigterm_answers_what_is_in_flight_and_exits_0():
+    photo = BytesIO()
+    Image.open(EXAMPLES[0]).resize((4000, 3000)).save(photo, "JPEG")
+    with running() as service, ThreadPoolExecutor(4) as threads:
+        jobs = [
+            threads.submit(service.client.post, "/v1/read", content=photo.getvalue(),
+                           headers={"Content-Type": "image/jpeg"}) for _ in range(4)
+        ]  # fmt: skip
+        while not any("1_" in str(jobs) or job.running() for job in jobs):
+            time.sleep(0.001)
+        time.sleep(0.15)
+        assert service.stop() == 0
+        assert [job.result().json()["digit"] for job in jobs] == [0] * 4
+
+
+@settings(max_examples=150, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(
+    body=st.binary(max_size=400)
+    | st.binary(max_size=60).map(lambda tail: EXAMPLES[1].read_bytes()[:300] + tail),
+    kind=st.sampled_from(["image/png", "image/x", "multipart/form-data; boundary=a", "a/b", ""]),
+    query=st.sampled_from(["", "?array=1", "?saliency=true", "?array=x"]),
+)
+def test_no_body_makes_a_fault(service, body, kind, query):
+    answer = service.client.post(f"/v1/read{query}", content=body, headers={"Content-Type": kind})
+    assert answer.status_code < 500
+    assert answer.json()
