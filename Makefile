@@ -4,13 +4,16 @@ BIN := .venv/bin
 RUN ?= runs/$(shell date +%Y-%m-%dT%H-%M-%S)-fast
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run test lint test-tensorflow test-wheel clean
+.PHONY: run serve test lint test-tensorflow test-wheel clean
 
 run: .venv/.train
 	$(BIN)/inkdigits train --recipe fast --out $(RUN)
 	@echo; echo "reading examples/ with the model just trained:"
 	$(BIN)/inkdigits predict --model $(RUN) examples
 	@echo; echo "everything is in $(RUN); open $(RUN)/report.html"
+
+serve: .venv/.dev
+	$(BIN)/inkdigits serve
 
 test: .venv/.dev
 	$(BIN)/pytest
