@@ -13,12 +13,12 @@ from pathlib import Path
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from inkdigits.data.corrections import Corrections, Kept
 from inkdigits.errors import CorrectionsError
@@ -42,7 +42,7 @@ def create_app(
     corrections: Corrections | None = None,
     token: str | None = None,
     origins: tuple[str, ...] = (),
-) -> Starlette:
+) -> ASGIApp:
     """The service.
 
     corrections: where they are kept; None keeps none. token: what callers must show.
@@ -62,19 +62,20 @@ def create_app(
     ]
     paths = frozenset(route.path for route in routes)
     files = Mount("/page", StaticFiles(directory=PAGE))
-    middleware = [Middleware(Guard, metrics=service.metrics, paths=paths, token=token)]
-    if origins:
-        # Outermost: a browser asks whether it may call without showing the token.
-        cors = Middleware(
-            CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
-        )  # fmt: skip
-        middleware.insert(0, cors)
     handlers: dict[type[Exception] | int, Callable[[Request, Exception], Awaitable[Response]]] = {
         RefusedError: _refused, BusyError: service.busy, CorrectionsError: _not_kept,
         HTTPException: _http_error, Exception: _failed,
     }  # fmt: skip
-    return Starlette(routes=[*routes, files], middleware=middleware, exception_handlers=handlers)
+    inner = Starlette(routes=[*routes, files], exception_handlers=handlers)
+    # Around Starlette, not in it: its answer to a fault of ours has the headers too.
+    guarded: ASGIApp = Guard(inner, service.metrics, paths, token)
+    if not origins:
+        return guarded
+    # Outermost: a browser asks whether it may call without showing the token.
+    return CORSMiddleware(
+        guarded, allow_origins=list(origins), allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type"],
+    )  # fmt: skip
 
 
 class _Service:

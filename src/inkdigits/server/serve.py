@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from inkdigits.errors import ConfigError
@@ -39,7 +39,7 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    app: Starlette, listening: socket.socket, limits: Limits, started: Callable[[], None]
+    app: ASGIApp, listening: socket.socket, limits: Limits, started: Callable[[], None]
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in flight. started: called when ready."""
 
