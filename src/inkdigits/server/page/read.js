@@ -8,7 +8,7 @@
 import { Sheet } from "./draw.js";
 import { aboutPicture, listenForPictures } from "./pictures.js";
 import * as result from "./result.js";
-import { ask, forgetToken, keepToken, pause } from "./service.js";
+import { ask, hasToken, keepToken, pause } from "./service.js";
 
 const LIVE_REST_MS = 60; // between readings during a stroke: enough for the eye, gentle on the server
 const HOW_TO_SHOW = "or drop or paste one anywhere";
@@ -88,7 +88,7 @@ function forgetReading() {
 
 function fail(error) {
   forgetReading();
-  if (error.status === 401) result.showTokenForm(forgetToken());
+  if (error.status === 401) result.showTokenForm(hasToken());
   else result.showError(error.message, { again: error.mayPass });
 }
 

@@ -26,6 +26,7 @@ const bars = [...Array(10).keys()].map(makeBar);
 
 export function showEmpty() {
   show({ state: "empty", verdict: "Draw a digit", detail: "It is read while you draw." });
+  say(""); // so that the same digit, drawn again, is said again
 }
 
 export function showWaiting() {
@@ -117,19 +118,20 @@ function showBars(probabilities, winner) {
 function paintSeen(array = [], saliency = []) {
   const canvas = find("seen");
   const context = canvas.getContext("2d");
-  const colours = getComputedStyle(canvas);
+  const style = getComputedStyle(canvas);
+  const [ink, speaksFor, speaksAgainst] = ["--ink", "--for", "--against"].map((name) => style.getPropertyValue(name));
   const paint = (rows, colourOf, alphaOf) =>
     rows.forEach((row, y) =>
       row.forEach((value, x) => {
-        context.fillStyle = colours.getPropertyValue(colourOf(value));
+        context.fillStyle = colourOf(value);
         context.globalAlpha = alphaOf(value);
         context.fillRect(x, y, 1, 1);
       }),
     );
   context.clearRect(0, 0, canvas.width, canvas.height);
-  paint(array, () => "--ink", (ink) => ink);
+  paint(array, () => ink, (darkness) => darkness);
   const most = Math.max(SALIENCY_FLOOR, ...saliency.flat().map(Math.abs));
-  paint(saliency, (loss) => (loss > 0 ? "--for" : "--against"), (loss) => (0.85 * Math.abs(loss)) / most);
+  paint(saliency, (loss) => (loss > 0 ? speaksFor : speaksAgainst), (loss) => (0.85 * Math.abs(loss)) / most);
 }
 
 /** Rounded down: 99.97 % is not 100. */

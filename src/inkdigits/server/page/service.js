@@ -39,11 +39,8 @@ export function keepToken(token) {
   sessionStorage.setItem(TOKEN, token);
 }
 
-/** Whether there was one to forget. */
-export function forgetToken() {
-  const had = sessionStorage.getItem(TOKEN) !== null;
-  sessionStorage.removeItem(TOKEN);
-  return had;
+export function hasToken() {
+  return sessionStorage.getItem(TOKEN) !== null;
 }
 
 export function pause(ms) {
