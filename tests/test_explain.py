@@ -26,9 +26,8 @@ def test_what_mattered_is_where_it_mattered():
     outside = np.ones((28, 28), bool)
     outside[6:19, 2:15] = False
     assert np.abs(lost[outside]).max() == 0
-    # Only one patch covers all of the square; the pixel in its middle lies under 25.
-    covers = np.outer(*[[1, 2, 3, 4, 5, 4, 3, 2, 1]] * 2) / 25
-    assert lost[12, 8] == pytest.approx(covers[2:7, 2:7].mean(), abs=1e-6)
+    # Patches begin at every second pixel: its middle lies under four, each over 4x4 of its 5x5.
+    assert lost[12, 8] == pytest.approx(16 / 25, abs=1e-6)
 
 
 def test_the_page_has_a_row_for_each_picture(tmp_path, seven):
