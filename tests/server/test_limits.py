@@ -77,8 +77,9 @@ def test_a_slow_sender_is_cut_off():
 
 
 def test_what_all_requests_hold_is_bounded_and_given_back():
-    app = create_app(FakePool(), Limits(held=10))
-    assert call(app, chunks=(b"12345", b"123456"))[0] == 503
+    app = create_app(FakePool(), Limits(held=10, retry_after=3))
+    status, headers, _ = call(app, chunks=(b"12345", b"123456"))
+    assert (status, headers["retry-after"], headers["connection"]) == (503, "3", "close")
     for _ in range(5):
         assert call(app, chunks=(b"12345", b"12345"))[0] == 200
 

@@ -151,6 +151,18 @@ def test_a_token_is_asked_for_where_one_is_set():
         assert guarded.client.get("/healthz").status_code == 200
 
 
+def test_a_model_that_does_not_load_is_one_clear_line(tmp_path):
+    (tmp_path / "bad.onnx").write_bytes(b"nothing of the kind")
+    for name, says in (("none.onnx", "no such model"), ("bad.onnx", "not a model")):
+        command = [sys.executable, "-m", "inkdigits", "serve", "--port", "0", "--model"]
+        done = subprocess.run(
+            [*command, tmp_path / name], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 1
+        assert says in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_other_machines_are_warned_of():
     command = [sys.executable, "-m", "inkdigits", "serve", "--host", "0.0.0.0", "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

@@ -63,7 +63,7 @@ def create_app(
     paths = frozenset(route.path for route in routes)
     files = Mount("/page", StaticFiles(directory=PAGE))
     handlers: dict[type[Exception] | int, Callable[[Request, Exception], Awaitable[Response]]] = {
-        RefusedError: _refused, BusyError: service.busy, CorrectionsError: _not_kept,
+        RefusedError: service.refused, BusyError: service.busy, CorrectionsError: _not_kept,
         HTTPException: _http_error, Exception: _failed,
     }  # fmt: skip
     inner = Starlette(routes=[*routes, files], exception_handlers=handlers)
@@ -81,7 +81,7 @@ def create_app(
 class _Service:
     def __init__(self, pool: Pool, limits: Limits, corrections: Corrections | None) -> None:
         self._pool = pool
-        self._limits = limits
+        self._again = {"Retry-After": str(limits.retry_after)}
         self._corrections = corrections
         self._bodies = Bodies(limits)
         self._description = json.dumps(description(limits), ensure_ascii=False)
@@ -173,8 +173,16 @@ class _Service:
     async def busy(self, request: Request, error: Exception) -> Response:
         """The queue is full."""
         self.metrics.refused.inc()
-        again = {"Retry-After": str(self._limits.retry_after)}
-        return _error("busy: too many pictures wait to be read; try again soon", 503, again)
+        words = "busy: too many pictures wait to be read; try again soon"
+        return _error(words, 503, self._again)
+
+    async def refused(self, request: Request, error: Exception) -> Response:
+        """Something is wrong with the request, or there is no room for its body."""
+        assert isinstance(error, RefusedError)
+        headers = {"Connection": "close"} if error.closes else {}
+        return _error(
+            str(error), error.status, headers | (self._again if error.status == 503 else {})
+        )
 
 
 def _switch(request: Request, name: str) -> bool:
@@ -190,14 +198,6 @@ def _json(value: object, status: int = 200) -> Response:
 
 def _error(message: str, status: int, headers: dict[str, str] | None = None) -> Response:
     return Response(error_json(message, status), status, headers, _JSON)
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RefusedError)
-    headers = {"Connection": "close"} if error.closes else {}
-    if error.status == 503:
-        headers["Retry-After"] = "1"
-    return _error(str(error), error.status, headers)
 
 
 async def _not_kept(request: Request, error: Exception) -> Response:

@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_all_start_methods, get_context
 from typing import NamedTuple
 
+from inkdigits.errors import ModelError
 from inkdigits.machine import cores
 from inkdigits.server import work
 from inkdigits.server.limits import Limits
@@ -46,8 +47,13 @@ class Pool:
         self._running: set[asyncio.Task[None]] = set()
         self._one_alone = asyncio.Lock()
         self._executor = self._started(self._workers)
-        first = [self._executor.submit(work.loaded) for _ in range(self._workers)]
-        self.model = first[0].result()
+        # One question for each worker starts them all now.
+        asked = [self._executor.submit(work.loaded) for _ in range(self._workers)]
+        try:
+            self.model = asked[0].result()
+        except ModelError:
+            self.close()
+            raise
 
     @property
     def is_full(self) -> bool:

@@ -6,7 +6,6 @@ In: an application, an address. Out: a running server, until SIGTERM or Ctrl-C.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import socket
 import sys
@@ -108,5 +107,4 @@ class _Timed(HttpToolsProtocol):
             self._timer = None
 
     def _too_late(self) -> None:
-        with contextlib.suppress(AttributeError):
-            self.transport.close()
+        self.transport.close()

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.errors import NotAPictureError, PictureError
+from inkdigits.errors import ModelError, NotAPictureError, PictureError
 from inkdigits.picture import Seen
 from inkdigits.reader import Reader, Reading
 
@@ -52,28 +52,31 @@ class Model(NamedTuple):
     metadata: dict[str, str]
 
 
-_readers: list[Reader] = []  # one, once `start` has run
+_loaded: list[Reader | ModelError] = []  # one, once `start` has run
 
 
 def start(model: str | None, max_pixels: int) -> None:
-    """Load the model; runs once in each worker process. Raises ModelError."""
+    """Load the model; runs once in each worker process. `loaded` says what was wrong with it."""
     # The parent decides when workers end: Ctrl-C and a service manager's SIGTERM go to all.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _readers.append(Reader(model, threads=1, max_pixels=max_pixels))
+    try:
+        _loaded.append(Reader(model, threads=1, max_pixels=max_pixels))
+    except ModelError as error:  # raised here it would break the pool and be lost
+        _loaded.append(error)
 
 
 def loaded() -> Model:
-    """The model that this worker has."""
-    path = _readers[0].path
-    data = path.read_bytes()
-    return Model(path.name, hashlib.sha256(data).hexdigest(), len(data), _readers[0].metadata)
+    """The model that this worker has. Raises ModelError if it could not be loaded."""
+    reader = _reader()
+    data = reader.path.read_bytes()
+    return Model(reader.path.name, hashlib.sha256(data).hexdigest(), len(data), reader.metadata)
 
 
 def read(tasks: list[Task]) -> list[Answer]:
     """An Answer for each picture, in order."""
-    looks = _readers[0].look_many(task.picture for task in tasks)
+    looks = _reader().look_many(task.picture for task in tasks)
     return [_answer(task, look) for task, look in zip(tasks, looks, strict=True)]
 
 
@@ -81,6 +84,13 @@ def error_json(message: str, status: int, name: str = "") -> bytes:
     """The body of every answer that is an error."""
     named = {"name": name} if name else {}
     return _json({**named, "error": message, "status": status})
+
+
+def _reader() -> Reader:
+    found = _loaded[0]
+    if isinstance(found, ModelError):
+        raise found
+    return found
 
 
 def _answer(task: Task, look: tuple[Seen, Reading] | PictureError) -> Answer:
@@ -95,7 +105,7 @@ def _answer(task: Task, look: tuple[Seen, Reading] | PictureError) -> Answer:
     if task.saliency:
         from inkdigits.explain import occlusion
 
-        answer["saliency"] = _rows(occlusion(_readers[0], seen.array, reading.digit))
+        answer["saliency"] = _rows(occlusion(_reader(), seen.array, reading.digit))
     kept = seen.array.astype("<f4").tobytes() if task.keep else b""
     return Answer(200, _json(answer), reading.reason or "accepted", kept)
 
