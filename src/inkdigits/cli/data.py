@@ -127,7 +127,7 @@ def make(
     "--to",
     "folder",
     type=click.Path(path_type=Path),
-    help="Write their 28x28 arrays as a folder of PNGs that train takes.",
+    help="Write their 28x28 arrays as PNGs; train takes them from some 14 of each digit on.",
 )
 def corrections(file: Path, folder: Path | None) -> None:
     """List the corrections that `serve --keep FILE.db` kept, or write them out to learn from.
