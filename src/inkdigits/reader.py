@@ -16,7 +16,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from inkdigits.errors import ModelError, PictureError
-from inkdigits.picture import MAX_PIXELS, Crop, Picture, Seen, crops_of, cut_out
+from inkdigits.picture import MAX_PIXELS, Look, Picture, Seen, cut_out, look_at
 from inkdigits.picture.nudge import nudged
 from inkdigits.spec import (
     INPUT_NAME,
@@ -125,20 +125,10 @@ class Reader:
         """As read_many, and what was seen in each picture."""
         remaining = iter(pictures)
         while chunk := list(islice(remaining, batch)):
-            results: list[tuple[list[Crop], Seen] | PictureError] = []
-            for picture in chunk:
-                try:
-                    crops = crops_of(picture, self._max_pixels)
-                    results.append((crops, cut_out(crops[0])))
-                except PictureError as error:
-                    results.append(error)
-            found = [result for result in results if not isinstance(result, PictureError)]
-            first = iter(self.read_seen([seen for _, seen in found]))
-            for result in results:
-                if isinstance(result, PictureError):
-                    yield result
-                else:
-                    yield self._surer(*result, next(first))
+            looks = look_at(chunk, self._max_pixels)
+            first = iter(self.read_seen([look.seen for look in looks if isinstance(look, Look)]))
+            for look in looks:
+                yield self._surer(look, next(first)) if isinstance(look, Look) else look
 
     def read_arrays(self, arrays: NDArray[np.float32]) -> list[Reading]:
         """A Reading for each digit array. arrays: (N, 28, 28) float32 in [0, 1], ink 1, paper 0."""
@@ -169,7 +159,7 @@ class Reader:
         )[0]
         return found
 
-    def _surer(self, crops: list[Crop], seen: Seen, reading: Reading) -> tuple[Seen, Reading]:
+    def _surer(self, look: Look, reading: Reading) -> tuple[Seen, Reading]:
         """The same, or of a picture that is not clear what a closer look gives.
 
         The mean over small nudges parts digits from what is none better than one answer does. If
@@ -177,13 +167,14 @@ class Reader:
         Where the place itself is doubtful, the digit may lie in one of the others.
         A model that accepts everything doubts nothing.
         """
+        seen, crops = look
         if seen.blank or not self._accept or reading.confidence >= _CLEAR:
             return seen, reading
         looks = [(seen, self._nudged(seen))]
         # Of several digits each would be read as the only one, but for all of them in another way.
         others = [crop for crop in crops[1:] if crop.whole or not seen.several]
         for crop in (crops[0], *others):
-            if any(look[1].accepted for look in looks):
+            if any(reading.accepted for _, reading in looks):
                 break
             try:
                 again = cut_out(crop, faint=crop is crops[0])
@@ -191,7 +182,7 @@ class Reader:
                 continue
             if crop is crops[0] or not again.blank:
                 looks.append((again, self._nudged(again)))
-        return max(looks, key=lambda look: look[1].confidence)
+        return max(looks, key=lambda seen_and_read: seen_and_read[1].confidence)
 
     def _nudged(self, seen: Seen) -> Reading:
         return self._reading(self.probabilities(nudged(seen.array)).mean(0), seen)

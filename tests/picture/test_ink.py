@@ -3,12 +3,7 @@ import pytest
 from scipy import ndimage
 
 from inkdigits.errors import PictureError
-from inkdigits.picture.ground import (
-    above_ground,
-    ground_value,
-    grounds_of_small,
-    ink_is_dark,
-)
+from inkdigits.picture.ground import above_ground, ground_value, ink_is_dark
 from inkdigits.picture.ink import check_contrast, find_ink
 
 
@@ -98,39 +93,9 @@ def test_one_colour_is_an_error_that_says_so(grey):
         check_contrast(np.full((60, 80), grey, np.float32))
 
 
-def test_a_soft_edged_array_keeps_its_grey_levels(sample):
-    image = sample.test.images[0].astype(np.float32) / 255
-    ink = find_ink(image).level
-    assert np.abs(ink - image).max() < 0.1
-
-
-def test_a_small_pictures_grain_is_not_ink(seven):
-    random = np.random.default_rng(0)
-    grain = random.normal(0.15, 0.04, (28, 28))
-    picture = np.clip(grain + seven / 255 * 0.6, 0, 1).astype(np.float32)
-    ink = find_ink(picture).level
-    near = ndimage.binary_dilation(seven > 0, iterations=2)
-    assert not ink[~near].any()
-    assert (ink > 0.5)[seven > 0].all()
-
-
 def test_the_hard_edge_of_a_shadow_leaves_no_line():
     """Paper 0.85, in a shadow 0.4; the edge runs from corner to corner of the part looked at."""
     y, x = np.mgrid[0:256, 0:256]
     page = np.where(x > y + 20, 0.85, 0.4).astype(np.float32)
     level = above_ground(ndimage.gaussian_filter(page, 1), dark=True)
     assert level[64:192, 64:192].max() < 0.1
-
-
-def test_a_block_that_fills_its_frame_can_be_ink():
-    """A 1 stretched to a form's 16x16: ink on 60 of the border's 60 pixels but a notch of 6."""
-    block = np.ones((16, 16), np.float32)
-    block[5:11, 0:4] = 0
-    assert list(grounds_of_small(block)[0]) == [True]  # a frame so full of ink is taken for paper
-    block[5:11, 12:16] = block[0:3, 5:11] = block[13:16, 4:12] = 0
-    grounds, even = grounds_of_small(block)  # 34 of 60
-    assert grounds == {True: 1.0, False: 0.0}
-    assert not even
-    ink = find_ink(block, dark=False).level
-    assert ink[8, 8] == 1
-    assert ink[8, 0] == 0

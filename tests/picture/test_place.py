@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from inkdigits.errors import PictureError
-from inkdigits.picture.place import centring_shift, place
+from inkdigits.picture.place import centring_shifts, place
 
 
 def test_corner_ink_moves_two_down_one_right():
     ink = np.zeros((5, 5), np.float32)
     ink[0, 1] = 1.0  # centre of a 5x5 is (2, 2)
-    assert centring_shift(ink, 2) == (2, 1)
+    assert centring_shifts(ink[None], 2).tolist() == [[2, 1]]
 
 
 def test_framed_mnist_digits_come_back_unchanged_to_the_last_bit(sample):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inkdigits.picture import crops_of, see
+from inkdigits.picture import look_at, see
 from inkdigits.picture.sheet import sheet_and_desk
 
 
@@ -61,6 +61,6 @@ def test_what_looks_like_a_sheet_may_be_a_thick_stroke():
     page = np.zeros((200, 200), np.uint8)
     page[60:150, 70:130] = 255
     page[80:95, 90:110] = page[115:130, 90:110] = 0
-    polarities = [crop.found.dark for crop in crops_of(page)]
+    polarities = [crop.found.dark for crop in look_at([page])[0].crops]
     assert polarities[0]  # the paper first
     assert not all(polarities)

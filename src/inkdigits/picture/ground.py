@@ -13,9 +13,6 @@ from scipy import ndimage
 from inkdigits.picture.levels import percentiles
 from inkdigits.picture.scale import Grey, resized, scaled
 
-SMALL = 40  # pixels: up to this a picture is a drawn or cut-out digit on an even ground
-_ONE_GREY = 0.9  # share of a drawing's border that is its ground
-_OPEN = 0.65  # share of a small picture's border under which its majority may be ink, not paper
 _EVEN, _EVEN_SHARE = 0.03, 0.5  # ground is even if half the picture is this close to its value
 _SHADE, _SHADE_SHARE = 0.06, 0.03  # paper off the ground's value, and share of the border it has
 _GROUND_SIDE = 100  # pixels of the copy on which an uneven ground is estimated
@@ -28,7 +25,6 @@ def above_ground(
     grey: Grey,
     dark: bool | None = None,
     strokes: NDArray[np.bool_] | None = None,
-    ground: float | None = None,
 ) -> Grey:
     """How much ink there is at each pixel: 0 on paper, at most 1; (H, W) float32.
 
@@ -36,18 +32,11 @@ def above_ground(
     uneven one, dark ink is the share of the paper's own light that it swallows, so that a stroke is
     as strong in a shadow as beside it. dark: whether ink is darker than paper, where that is known.
     strokes: (h, w) bool, any size: where the picture's ink is, roughly, where that is known.
-    ground: the paper's value, where that is known.
     """
-    if ground is None:
-        ground = ground_value(grey)
-        natural = ink_is_dark(grey, ground)
-        if max(grey.shape) <= SMALL and dark is not None and dark != natural:
-            ground = _ground_among_strokes(grey, dark)
+    ground = ground_value(grey)
     if dark is None:
         dark = ink_is_dark(grey, ground)
     ink, ground = (1 - grey, 1 - ground) if dark else (grey, ground)
-    if max(grey.shape) <= SMALL:
-        return np.asarray(np.clip(ink - np.float32(ground), 0, None))
     paper = uneven_ground(ink, strokes)
     if _is_even(ink, ground, paper):
         return np.asarray(np.clip(ink - np.float32(ground), 0, None))
@@ -64,26 +53,6 @@ def ink_is_dark(grey: Grey, ground: float) -> bool:
     return bool(ground - low > high - ground)
 
 
-def grounds_of_small(grey: Grey) -> tuple[dict[bool, float], bool]:
-    """The ways a small picture may be meant, and whether its ground is even.
-
-    grey: (H, W) float32 in [0, 1], of at most SMALL pixels. Out: for dark ink (True), light ink
-    (False) or both the paper's value, the likelier first; and whether nearly all of the border has
-    one grey, as in a drawing and in no photo with shadows.
-    """
-    border = _border(grey)
-    ground = _middle(border)
-    dark = ink_is_dark(grey, ground)
-    grounds = {dark: ground}
-    share = np.count_nonzero(border > (grey.min() + grey.max()) / 2) / border.size
-    if max(share, 1 - share) < _OPEN:
-        # Ink and paper share the border, so either may be the ink: a form's reader stretches a
-        # digit to fill its frame. A 1 then is a block, and a 0's ring runs along all four edges.
-        grounds[not dark] = _ground_among_strokes(grey, not dark)
-    even = np.count_nonzero(np.abs(border - ground) < _EVEN) >= _ONE_GREY * border.size
-    return grounds, bool(even)
-
-
 def ground_value(grey: Grey) -> float:
     """The grey of most of the paper, in [0, 1]. grey: (H, W) float32 in [0, 1].
 
@@ -92,15 +61,10 @@ def ground_value(grey: Grey) -> float:
     """
     border = _middle(_border(grey))
     inset = max(1, min(grey.shape) // 10)
-    if max(grey.shape) <= SMALL or min(grey.shape) <= 2 * inset:
+    if min(grey.shape) <= 2 * inset:
         return border
     ring = _middle(_border(grey[inset:-inset, inset:-inset]))
     return sorted((border, ring, _middle(grey)))[1]
-
-
-def _ground_among_strokes(grey: Grey, dark: bool) -> float:
-    """The paper's value where strokes make up most of the border."""
-    return percentiles(grey, 99 if dark else 1)[0]
 
 
 def _middle(values: Grey) -> float:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inkdigits.picture.ground import SMALL
 from inkdigits.picture.scale import Grey
 
 Mask = NDArray[np.bool_]
@@ -29,14 +28,10 @@ def digit_group(mask: Mask, level: Grey) -> Mask:
     Groups are weighed by their ink and by how many sides of the frame they touch: a form's line,
     a shadow or a neighbour runs out of the picture, a digit does not.
     """
-    near = max(mask.shape) > SMALL
-    joined = ndimage.binary_closing(mask, EIGHT, border_value=0) | mask if near else mask
+    joined = ndimage.binary_closing(mask, EIGHT, border_value=0) | mask
     labels, n = ndimage.label(joined, EIGHT)
     if n <= 1:
         return mask
-    if not near:
-        sizes = np.bincount(labels[mask], minlength=n + 1)[1:].astype(np.float64)
-        return chosen_of(labels, sizes >= PART_OF_BEST * sizes.max()) & mask
     weights = group_weights(labels * mask, level, n)
     sides = sides_touched(labels, n)
     best = int(weights.argmax())

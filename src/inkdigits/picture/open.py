@@ -139,8 +139,11 @@ def _grey(image: Image.Image, name: str, max_pixels: int) -> Opened:
     if orientation in _LYING:
         width, height = height, width
     plain = _plain(image, name)
-    plain.getexif()[_ORIENTATION] = orientation
-    upright = _small(ImageOps.exif_transpose(plain))
+    if orientation != 1:
+        plain = plain.copy() if plain is image else plain  # the caller's keeps its EXIF
+        plain.getexif()[_ORIENTATION] = orientation
+        plain = ImageOps.exif_transpose(plain)
+    upright = _small(plain)
     if upright.mode in ("RGBA", "LA"):
         return Opened(_composed(upright), width, height)
     return Opened(_lightness(upright), width, height)
@@ -187,7 +190,7 @@ def _converted(image: Image.Image, levels: tuple[float, float], name: str) -> Im
         return image.convert("RGBA" if "transparency" in image.info else "RGB")
     if "transparency" in image.info or image.mode in ("PA", "La", "RGBa"):
         return image.convert("RGBA")
-    return image.copy() if image.mode in ("L", "RGB", "LA", "RGBA") else image.convert("RGB")
+    return image if image.mode in ("L", "RGB", "LA", "RGBA") else image.convert("RGB")
 
 
 def _from_deep(image: Image.Image, levels: tuple[float, float], name: str) -> Image.Image:
@@ -225,7 +228,8 @@ def _lightness(image: Image.Image) -> NDArray[np.float32]:
             low, high = axis[axis < 0].sum(), axis[axis > 0].sum()
             values = np.asarray(image, np.float32) @ axis.astype(np.float32) / np.float32(255)
             return np.asarray((values - low) / (high - low), np.float32)
-    return np.asarray(image.convert("L"), np.float32) / np.float32(255)
+    grey = image if image.mode == "L" else image.convert("L")
+    return np.asarray(np.asarray(grey) / np.float32(255), np.float32)
 
 
 def _composed(image: Image.Image) -> NDArray[np.float32]:

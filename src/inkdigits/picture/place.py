@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkdigits.errors import PictureError
-from inkdigits.picture.strokes import thickened
+from inkdigits.picture.strokes import clearly_thick, thickened
 from inkdigits.spec import INK_BOX, SIDE
 
 Ink = NDArray[np.float32]
@@ -29,46 +29,63 @@ def place(ink: Ink) -> Ink:
     ink: (H, W) float32 in [0, 1], any size; empty rows and columns around it are cut off.
     Raises PictureError if no pixel is above 0.
     """
-    strokes = cropped(ink)
-    thick = thickened(strokes)
-    box = _scaled(strokes if thick is strokes else cropped(thick))
-    frame = np.zeros((SIDE, SIDE), np.float32)
-    dy, dx = centring_shift(box, _CENTRE)
-    height, width = box.shape
-    # The centre of mass can pull a lopsided digit's end past the edge; MNIST keeps all ink.
-    top, left = _inside(dy, height), _inside(dx, width)
-    frame[top : top + height, left : left + width] = box
+    frame: Ink = place_all(ink[None])[0]
     return frame
 
 
-def cropped(ink: Ink) -> Ink:
-    """The smallest part of `ink` that holds every pixel above 0. Raises PictureError if none is."""
-    return ink[extent(ink)]
+def place_all(inks: Ink) -> Ink:
+    """The same for a stack: (N, 28, 28) of (N, H, W) float32."""
+    boxes = np.zeros((len(inks), INK_BOX, INK_BOX), np.float32)
+    parts = extents(inks)
+    sides = np.array([max(r.stop - r.start, c.stop - c.start) for r, c in parts])
+    sizes = []
+    for ink, part, is_thick, box in zip(
+        inks, parts, clearly_thick(inks, sides), boxes, strict=True
+    ):
+        scaled = _scaled(ink[part] if is_thick else _thick_enough(ink[part]))
+        height, width = scaled.shape
+        box[:height, :width] = scaled
+        sizes.append((height, width))
+    frames = np.zeros((len(inks), SIDE, SIDE), np.float32)
+    shifts = centring_shifts(boxes, _CENTRE).tolist()
+    for frame, box, (height, width), (dy, dx) in zip(frames, boxes, sizes, shifts, strict=True):
+        # The centre of mass can pull a lopsided digit's end past the edge; MNIST keeps all ink.
+        top, left = _inside(dy, height), _inside(dx, width)
+        frame[top : top + height, left : left + width] = box[:height, :width]
+    return frames
 
 
-def extent(ink: Ink) -> tuple[slice, slice]:
-    """The rows and columns from the first to the last that hold a pixel above 0.
+def extents(inks: Ink) -> list[tuple[slice, slice]]:
+    """Of each picture the rows and columns from the first to the last with a pixel above 0.
 
-    ink: (H, W) float32, at least 0. Raises PictureError if no pixel is above 0.
+    inks: (N, H, W) float32, at least 0. Raises PictureError if a picture has none.
     """
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    if not len(rows):
+    rows, columns = np.any(inks, 2), np.any(inks, 1)
+    if not np.any(rows, 1).all():
         raise PictureError("no ink: no pixel is above 0")
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    found = zip(*_first_and_end(rows), *_first_and_end(columns), strict=True)
+    return [(slice(top, bottom), slice(left, right)) for top, bottom, left, right in found]
 
 
-def centring_shift(ink: Ink, centre: int) -> tuple[int, int]:
-    """Whole-pixel (dy, dx) that moves the ink's centre of mass to index `centre` both ways.
+def centring_shifts(inks: Ink, centre: int) -> NDArray[np.int64]:
+    """Whole-pixel (dy, dx) that move each centre of mass to index `centre` both ways: (N, 2).
 
-    ink: (H, W) float32 in [0, 1]. Positive dy is down, positive dx is right.
-    Raises PictureError if no pixel is above 0.
+    inks: (N, H, W) float32 in [0, 1], each with ink. Positive dy is down, positive dx is right.
     """
-    mass = float(ink.sum(dtype=np.float64))
-    if mass <= 0:
-        raise PictureError("no ink: no pixel is above 0")
-    y = float((ink.sum(1, dtype=np.float64) * np.arange(ink.shape[0])).sum()) / mass
-    x = float((ink.sum(0, dtype=np.float64) * np.arange(ink.shape[1])).sum()) / mass
-    return round(centre - y), round(centre - x)
+    rows, columns = inks.sum(2, dtype=np.float64), inks.sum(1, dtype=np.float64)
+    mass = rows.sum(1)
+    y, x = rows @ np.arange(inks.shape[1]) / mass, columns @ np.arange(inks.shape[2]) / mass
+    return np.asarray(np.rint(centre - np.stack((y, x), 1)), np.int64)
+
+
+def _first_and_end(marked: NDArray[np.bool_]) -> tuple[list[int], list[int]]:
+    first, last = marked.argmax(1), marked[:, ::-1].argmax(1)
+    return first.tolist(), (marked.shape[1] - last).tolist()
+
+
+def _thick_enough(ink: Ink) -> Ink:
+    thick = thickened(ink)
+    return ink if thick is ink else thick[extents(thick[None])[0]]
 
 
 def _scaled(ink: Ink) -> Ink:

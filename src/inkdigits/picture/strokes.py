@@ -29,7 +29,8 @@ def stroke_width(ink: Ink) -> float:
     ink: (H, W) float32 in [0, 1]. On the strokes' middle lines, the distance to paper is half the
     width; the median over them ignores crossings and ends.
     """
-    padded = np.pad(ink > 0.5, 1)
+    padded = np.zeros((ink.shape[0] + 2, ink.shape[1] + 2), bool)
+    padded[1:-1, 1:-1] = ink > 0.5
     distance = ndimage.distance_transform_edt(padded)
     middle = padded & (distance >= ndimage.maximum_filter(distance, 3))
     if not middle.any():
@@ -44,8 +45,6 @@ def thickened(ink: Ink) -> Ink:
     ink: (H, W) float32 in [0, 1], cropped to the digit. The result may be of another size.
     """
     longer = max(ink.shape)
-    if longer <= _SMALL and _clearly_thick(ink > 0.5):
-        return ink
     work = INK_BOX * _WORK
     size = (
         max(1, round(ink.shape[1] * work / longer)),
@@ -63,7 +62,12 @@ def thickened(ink: Ink) -> Ink:
     return grown
 
 
-def _clearly_thick(mask: NDArray[np.bool_]) -> bool:
-    """Whether lines are two pixels wide or more: then there is no need to measure them exactly."""
-    squares = mask[1:, 1:] & mask[1:, :-1] & mask[:-1, 1:] & mask[:-1, :-1]
-    return int(squares.sum()) >= _THICK_SHARE * int(mask.sum())
+def clearly_thick(inks: Ink, sides: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether lines are so thick that they need not be measured: (N,).
+
+    inks: (N, H, W) float32 in [0, 1]. sides: (N,), the longer one of each digit in pixels.
+    """
+    mask = inks > 0.5
+    squares = mask[:, 1:, 1:] & mask[:, 1:, :-1] & mask[:, :-1, 1:] & mask[:, :-1, :-1]
+    shares = np.count_nonzero(squares, (1, 2)), np.count_nonzero(mask, (1, 2))
+    return np.asarray((sides <= _SMALL) & (shares[0] >= _THICK_SHARE * shares[1]))
