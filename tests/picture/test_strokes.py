@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inkdigits.picture.strokes import stroke_width, thickened
+from inkdigits.picture.strokes import clearly_thick, stroke_width, thickened
 
 
 @pytest.mark.parametrize("width", [3, 5, 9])
@@ -35,3 +35,14 @@ def test_thick_strokes_are_left_as_they_are():
     ink = np.zeros((200, 120), np.float32)
     ink[:, 50:75] = 1
     assert thickened(ink) is ink
+
+
+def test_area_and_outline_tell_clearly_thick_strokes():
+    """Bars 20 tall, area and outline counted by hand: width 1: 20, 42; 2: 40, 44; 3: 60, 46."""
+    inks = np.zeros((3, 28, 28), np.float32)
+    for width, ink in enumerate(inks, 1):
+        ink[4:24, 10 : 10 + width] = 1
+    # 2 * area / outline: 0.95, 1.8 and 2.6 pixels
+    assert clearly_thick(inks, np.array([20, 20, 20])).tolist() == [False, True, True]
+    # The same pixels, of a digit that is 40 tall: half as much once it is 20
+    assert clearly_thick(inks, np.array([40, 40, 40])).tolist() == [False, False, False]

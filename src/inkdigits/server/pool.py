@@ -8,50 +8,49 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from concurrent.futures import Executor, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_all_start_methods, get_context
-from typing import NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from inkdigits.errors import ModelError
 from inkdigits.machine import cores
-from inkdigits.server import work
 from inkdigits.server.limits import Limits
-from inkdigits.server.work import Answer, Task
+from inkdigits.server.work import Answer, Model, Task, error_json
+from inkdigits.server.worker import EndedError, Worker
 
 _BATCH = 16  # pictures: more gain nothing and keep the first of them waiting
 _LARGE = 50_000  # bytes: such a picture takes as long as a batch and goes alone
+_DEATHS = 2  # of workers that had a picture, the second time alone: then it is the picture
 
 
 class BusyError(Exception):
     """More pictures wait than the service holds."""
 
 
-class _Waiting(NamedTuple):
+@dataclass(eq=False)
+class _Waiting:
     task: Task
     answer: asyncio.Future[Answer]
+    deaths: int = 0  # of workers that had it
 
 
 class Pool:
-    """Worker processes with a bounded queue. Use it from one event loop.
+    """Worker processes with a bounded queue. Made before the one event loop that it is used from.
 
-    model: as Reader takes it. Raises ModelError, at once, if that cannot be loaded.
+    model: as Reader takes it; self.model is what was loaded. Raises ModelError, at once, if that
+    cannot be done.
     """
 
     def __init__(self, model: str | None, limits: Limits, workers: int = 0) -> None:
         self._limits = limits
         self._model = model
-        self._workers = workers or cores()
-        self._free = self._workers
         self._waiting: deque[_Waiting] = deque()
-        self._running: set[asyncio.Task[None]] = set()
-        self._one_alone = asyncio.Lock()
-        self._executor = self._started(self._workers)
-        # One question for each worker starts them all now.
-        asked = [self._executor.submit(work.loaded) for _ in range(self._workers)]
+        self._some = asyncio.Event()
+        self._free = 0
+        self._running: list[asyncio.Task[None]] = []
+        self._workers = [self._started() for _ in range(workers or cores())]
         try:
-            self.model = asked[0].result()
-        except ModelError:
+            self.model = asyncio.run(_all_ready(self._workers))
+        except BaseException:
             self.close()
             raise
 
@@ -65,81 +64,90 @@ class Pool:
         if len(self._waiting) + len(tasks) > self._limits.waiting:
             raise BusyError
         loop = asyncio.get_running_loop()
+        if not self._running:
+            places = range(len(self._workers))
+            self._running = [loop.create_task(self._run(place)) for place in places]
         waiting = [_Waiting(task, loop.create_future()) for task in tasks]
         self._waiting.extend(waiting)
-        self._hand_out()
+        self._some.set()
         return [await one.answer for one in waiting]
 
     def close(self) -> None:
         """End the workers."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        for worker in self._workers:
+            worker.close()
 
-    def _started(self, workers: int) -> Executor:
-        # A fork of a process that runs an event loop and threads may hang.
-        method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
-        context = get_context(method)
-        if method == "forkserver":
-            context.set_forkserver_preload([work.__name__])
-        arguments = (self._model, self._limits.pixels)
-        return ProcessPoolExecutor(workers, context, work.start, arguments)
+    def _started(self) -> Worker:
+        return Worker(self._model, self._limits.pixels)
 
-    def _hand_out(self) -> None:
-        while self._free and self._waiting:
+    async def _run(self, place: int) -> None:
+        """Keep the worker at that place busy, and put another there when it ends."""
+        while True:
+            self._free += 1
+            while not self._waiting:
+                self._some.clear()
+                await self._some.wait()
             batch = self._next_batch()
             self._free -= 1
-            running = asyncio.get_running_loop().create_task(self._run(batch))
-            self._running.add(running)
-            running.add_done_callback(self._running.discard)
+            try:
+                answers = await self._workers[place].read([one.task for one in batch])
+            except EndedError:
+                self._again(batch)
+                await self._replace(place)
+            except Exception as error:  # noqa: BLE001 - given to those who wait
+                _fail(batch, error)
+            else:
+                for one, answer in zip(batch, answers, strict=True):
+                    if not one.answer.done():  # a client that has gone cancelled it
+                        one.answer.set_result(answer)
 
     def _next_batch(self) -> list[_Waiting]:
         """The pictures that have waited longest, as many as leave work for other free workers."""
         most = min(_BATCH, -(-len(self._waiting) // self._free))
         batch = [self._waiting.popleft()]
         size = len(batch[0].task.picture)
-        while len(batch) < most and self._waiting:
+        while len(batch) < most and self._waiting and not batch[0].deaths:
             size += len(self._waiting[0].task.picture)
-            if size > _LARGE:
+            if size > _LARGE or self._waiting[0].deaths:
                 break
             batch.append(self._waiting.popleft())
         return batch
 
-    async def _run(self, batch: list[_Waiting]) -> None:
-        try:
-            answers = await self._read(batch)
-        except Exception as error:  # noqa: BLE001 - given to those who wait
-            for one in batch:
-                if not one.answer.done():
-                    one.answer.set_exception(error)
-        else:
-            for one, answer in zip(batch, answers, strict=True):
-                if not one.answer.done():  # a client that has gone cancelled it
-                    one.answer.set_result(answer)
-        finally:
-            self._free += 1
-            self._hand_out()
-
-    async def _read(self, batch: list[_Waiting]) -> list[Answer]:
-        executor = self._executor
-        try:
-            return await self._in(executor, [one.task for one in batch])
-        except BrokenProcessPool:
-            if executor is self._executor:
-                self._executor = self._started(self._workers)
-                executor.shutdown(wait=False)
-            # Some picture crashed its decoder, or the system killed a worker.
-            return [await self._alone(one.task) for one in batch]
-
-    async def _alone(self, task: Task) -> Answer:
-        """A picture in a worker of its own: if that breaks too, it is the picture."""
-        async with self._one_alone:
-            executor = self._started(1)
-            try:
-                return (await self._in(executor, [task]))[0]
-            except BrokenProcessPool:
+    def _again(self, batch: list[_Waiting]) -> None:
+        """Some picture crashed its decoder, or the system killed the worker: once more, alone."""
+        for one in reversed(batch):
+            one.deaths += 1
+            if one.deaths < _DEATHS:
+                self._waiting.appendleft(one)
+            elif not one.answer.done():
                 message = "picture: its decoder crashed on it; save it anew with another program"
-                return Answer(415, work.error_json(message, 415, task.name), "error")
-            finally:
-                executor.shutdown(wait=False)
+                error = error_json(message, 415, one.task.name)
+                one.answer.set_result(Answer(415, error, "error"))
+        self._some.set()
 
-    async def _in(self, executor: Executor, tasks: list[Task]) -> list[Answer]:
-        return await asyncio.get_running_loop().run_in_executor(executor, work.read, tasks)
+    async def _replace(self, place: int) -> None:
+        self._workers[place].close()
+        while True:
+            self._workers[place] = self._started()
+            try:
+                await self._workers[place].model()
+            except (ModelError, EndedError) as error:
+                # The model file is gone, or memory is: those who wait shall know.
+                _fail(self._waiting, error)
+                self._waiting.clear()
+                self._some.clear()
+                self._workers[place].close()
+                await self._some.wait()
+            else:
+                return
+
+
+def _fail(batch: Iterable[_Waiting], error: Exception) -> None:
+    for one in batch:
+        if not one.answer.done():
+            one.answer.set_exception(error)
+
+
+async def _all_ready(workers: list[Worker]) -> Model:
+    models = [await worker.model() for worker in workers]
+    return models[0]

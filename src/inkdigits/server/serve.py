@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +17,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from inkdigits.errors import ConfigError
 from inkdigits.server.limits import Limits
-
-_SWITCH_SECONDS = 0.0001  # until a thread that waits for Python's lock gets it
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -49,8 +46,6 @@ def serve(
         app, http=Timed, ws="none", lifespan="off", log_level="warning", access_log=False,
         server_header=False, date_header=True, timeout_graceful_shutdown=int(limits.drain_time),
     )  # fmt: skip
-    # The pool's threads need Python for microseconds; a busy loop would keep them waiting 5 ms.
-    sys.setswitchinterval(_SWITCH_SECONDS)
     server = _Server(config, started)
     # uvicorn raises the signal again when it has drained; that shall not end the process then.
     before = {number: signal.signal(number, _ignored) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import pickle
 import signal
-import threading
-from multiprocessing import connection, parent_process
+import socket
+import struct
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -52,32 +53,45 @@ class Model(NamedTuple):
     metadata: dict[str, str]
 
 
-_loaded: list[Reader | ModelError] = []  # one, once `start` has run
+HEADER = struct.Struct("<Q")  # before each message: how many bytes it has
 
 
-def start(model: str | None, max_pixels: int) -> None:
-    """Load the model; runs once in each worker process. `loaded` says what was wrong with it."""
+def run(pipe: socket.socket, model: str | None, max_pixels: int) -> None:
+    """All that a worker does: say what it has loaded, then answer batches until the pipe ends.
+
+    Answers with the error, in place of what was asked for, where there is one.
+    """
     # The parent decides when workers end: Ctrl-C and a service manager's SIGTERM go to all.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        _loaded.append(Reader(model, threads=1, max_pixels=max_pixels))
-    except ModelError as error:  # raised here it would break the pool and be lost
-        _loaded.append(error)
+    with pipe, pipe.makefile("rb") as received, suppress(ConnectionError):
+        try:
+            reader = Reader(model, threads=1, max_pixels=max_pixels)
+            pipe.sendall(packed(_described(reader)))
+        except ModelError as error:
+            pipe.sendall(packed(error))
+            return
+        while len(header := received.read(HEADER.size)) == HEADER.size:
+            (size,) = HEADER.unpack(header)
+            if len(message := received.read(size)) < size:
+                return  # the parent has been killed
+            try:
+                answers: object = read(reader, pickle.loads(message))
+            except Exception as error:  # noqa: BLE001 - the parent raises it
+                answers = error
+            pipe.sendall(packed(answers))
 
 
-def loaded() -> Model:
-    """The model that this worker has. Raises ModelError if it could not be loaded."""
-    reader = _reader()
-    data = reader.path.read_bytes()
-    return Model(reader.path.name, hashlib.sha256(data).hexdigest(), len(data), reader.metadata)
+def packed(message: object) -> bytes:
+    """A message as it goes through the pipe."""
+    data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    return HEADER.pack(len(data)) + data
 
 
-def read(tasks: list[Task]) -> list[Answer]:
+def read(reader: Reader, tasks: list[Task]) -> list[Answer]:
     """An Answer for each picture, in order."""
-    looks = _reader().look_many(task.picture for task in tasks)
-    return [_answer(task, look) for task, look in zip(tasks, looks, strict=True)]
+    looks = reader.look_many(task.picture for task in tasks)
+    return [_answer(reader, task, look) for task, look in zip(tasks, looks, strict=True)]
 
 
 def error_json(message: str, status: int, name: str = "") -> bytes:
@@ -86,14 +100,12 @@ def error_json(message: str, status: int, name: str = "") -> bytes:
     return _json({**named, "error": message, "status": status})
 
 
-def _reader() -> Reader:
-    found = _loaded[0]
-    if isinstance(found, ModelError):
-        raise found
-    return found
+def _described(reader: Reader) -> Model:
+    data = reader.path.read_bytes()
+    return Model(reader.path.name, hashlib.sha256(data).hexdigest(), len(data), reader.metadata)
 
 
-def _answer(task: Task, look: tuple[Seen, Reading] | PictureError) -> Answer:
+def _answer(reader: Reader, task: Task, look: tuple[Seen, Reading] | PictureError) -> Answer:
     if isinstance(look, PictureError):
         status = 415 if isinstance(look, NotAPictureError) else 422
         return Answer(status, error_json(str(look), status, task.name), "error")
@@ -105,7 +117,7 @@ def _answer(task: Task, look: tuple[Seen, Reading] | PictureError) -> Answer:
     if task.saliency:
         from inkdigits.explain import occlusion
 
-        answer["saliency"] = _rows(occlusion(_reader(), seen.array, reading.digit))
+        answer["saliency"] = _rows(occlusion(reader, seen.array, reading.digit))
     kept = seen.array.astype("<f4").tobytes() if task.keep else b""
     return Answer(200, _json(answer), reading.reason or "accepted", kept)
 
@@ -116,11 +128,3 @@ def _rows(array: NDArray[np.float32]) -> list[list[float]]:
 
 def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _end_with_parent() -> None:
-    """End this process when the service's has ended, however it did."""
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)

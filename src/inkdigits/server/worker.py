@@ -1,0 +1,80 @@
+"""One worker process and the pipe to it.
+
+In: batches of Tasks. Out: their Answers. A pipe that the event loop reads itself: to hand pictures
+over through an executor's threads took longer than to read them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import socket
+from multiprocessing import get_all_start_methods, get_context
+from typing import Any
+
+from inkdigits.server import work
+from inkdigits.server.work import HEADER, Answer, Model, Task
+
+_CHUNK = 1 << 18  # bytes that are taken from a pipe at a time
+_END_SECONDS = 5.0  # for a worker to end by itself
+
+
+class EndedError(Exception):
+    """The worker process has ended."""
+
+
+class Worker:
+    """A process that reads batches, one at a time. It loads its model while this goes on."""
+
+    def __init__(self, model: str | None, max_pixels: int) -> None:
+        # A fork of a process that runs an event loop and threads may hang.
+        method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
+        context: Any = get_context(method)
+        if method == "forkserver":
+            context.set_forkserver_preload([work.__name__])
+        self._pipe, there = socket.socketpair()
+        self._process = context.Process(target=work.run, args=(there, model, max_pixels))
+        self._process.start()
+        there.close()
+        self._pipe.setblocking(False)
+
+    async def model(self) -> Model:
+        """What it has loaded; to be asked once, first. Raises ModelError, or EndedError."""
+        model: Model = await self._answer()
+        return model
+
+    async def read(self, tasks: list[Task]) -> list[Answer]:
+        """An Answer for each picture, in order. Raises what reading raised, or EndedError."""
+        message = work.packed(tasks)
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._pipe, message)
+        except OSError as error:
+            raise EndedError from error
+        answers: list[Answer] = await self._answer()
+        return answers
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        self._pipe.close()  # which ends one that waits
+        self._process.join(_END_SECONDS)
+        self._process.kill()
+        self._process.join()
+
+    async def _answer(self) -> Any:
+        loop = asyncio.get_running_loop()
+        data = bytearray()
+        size = HEADER.size
+        while len(data) < size:
+            try:
+                part = await loop.sock_recv(self._pipe, _CHUNK)
+            except OSError as error:
+                raise EndedError from error
+            if not part:
+                raise EndedError
+            data += part
+            if size == HEADER.size <= len(data):
+                size += HEADER.unpack_from(data)[0]
+        found = pickle.loads(memoryview(data)[HEADER.size :])
+        if isinstance(found, Exception):
+            raise found
+        return found
