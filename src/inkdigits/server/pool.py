@@ -70,7 +70,7 @@ class Pool:
         waiting = [_Waiting(task, loop.create_future()) for task in tasks]
         self._waiting.extend(waiting)
         self._some.set()
-        return [await one.answer for one in waiting]
+        return list(await asyncio.gather(*(one.answer for one in waiting)))
 
     def close(self) -> None:
         """End the workers."""
