@@ -1,7 +1,7 @@
 """Any picture of one digit to the 28x28 array that networks read: open, find the ink, place it.
 
 In: a path, bytes, a PIL image or an array. Out: (28, 28) float32, ink 1, paper 0.
-Knows nothing of models; imports numpy, scipy.ndimage and Pillow.
+Knows nothing of models; imports numpy, OpenCV and Pillow.
 """
 
 from __future__ import annotations

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from inkdigits.picture.frames import without_frames
 from inkdigits.picture.ground import above_ground, ground_value, ink_is_dark
-from inkdigits.picture.groups import EIGHT, PART_OF_BEST, Mask, group_weights, sides_touched
+from inkdigits.picture.groups import PART_OF_BEST, group_weights, sides_touched
 from inkdigits.picture.levels import percentiles
-from inkdigits.picture.lines import grown, without_lines
+from inkdigits.picture.lines import without_lines
 from inkdigits.picture.scale import Grey, scaled
+from inkdigits.picture.shapes import Mask, blurred, boxes_of, connected, grown
 
 _SIDE = 256  # pixels of the copy that is searched: a digit is 10 or more of them
 _NOISE, _FAINT = 10, 0.015  # times the paper's own spread, and share of its light: what may be ink
@@ -104,21 +104,24 @@ class _Group(NamedTuple):
 def _best_groups(grey: Grey, dark: bool) -> list[_Group]:
     """The groups of strokes that most look like the digit, if ink is dark or if it is light."""
     level = above_ground(grey, dark)
-    smooth = ndimage.gaussian_filter(level, 0.7)
+    smooth = blurred(level, 0.7)
     paper = float(np.median(smooth))
     noise = float(np.median(np.abs(smooth - paper))) / 0.6745  # a normal spread's sd
     marked = without_frames(without_lines(smooth > max(paper + _NOISE * noise, _FAINT)))
     reach = 2 * max(1, round(_JOIN * max(grey.shape))) + 1
-    labels, n = ndimage.label(grown(marked, reach, reach), EIGHT)
+    labels, boxes, _ = connected(grown(marked, reach, reach))
     # By each group's own full ink: a pencil's digit is faint beside a dark desk's edge.
-    full = np.concatenate(([0], ndimage.maximum(smooth, labels, np.arange(1, n + 1))))
+    full = np.zeros(len(boxes) + 1, np.float32)
+    np.maximum.at(full, labels.ravel(), smooth.ravel())
+    full[0] = 0
     part = marked & (level > _PART * full[labels])
-    labels, n = ndimage.label(grown(part, reach, reach), EIGHT)
+    labels, boxes, _ = connected(grown(part, reach, reach))
+    n = len(boxes)
     if n == 0:
         return []
     labels = labels * part
     inks = group_weights(labels, level, n)
-    boxes = ndimage.find_objects(labels)
+    boxes = boxes_of(labels, n)
     contrasts = np.zeros(n)
     for i in np.argsort(-inks)[:_CANDIDATES]:
         if inks[i] > 0:

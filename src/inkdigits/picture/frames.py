@@ -8,12 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 
-Mask = NDArray[np.bool_]
+from inkdigits.picture.shapes import Box, Mask, connected
 
-_EIGHT = np.ones((3, 3), bool)
 _LEAST = 12  # pixels: a smaller ring has no room for a digit
 _ZONE = 0.16  # of the frame's sides: how far in its own lines may lie, leaning or bent
 _COVER = 0.85  # of each side's length that is inked within that zone
@@ -34,9 +31,9 @@ def without_frames(mask: Mask) -> Mask:
     along all four sides. From each side the first run of ink is taken off, no further in than its
     line is thick, so that strokes which touch the frame stay.
     """
-    labels, _ = ndimage.label(mask, _EIGHT)
+    labels, boxes, _ = connected(mask)
     cleared = mask
-    for number, box in enumerate(ndimage.find_objects(labels), 1):
+    for number, box in enumerate(boxes, 1):
         if min(s.stop - s.start for s in box) < _LEAST or not _is_frame(labels[box] == number):
             continue
         inner = _peeled(mask[box])
@@ -50,7 +47,7 @@ class _Part(NamedTuple):
     """A connected group of ink."""
 
     number: int
-    box: tuple[slice, slice]
+    box: Box
     n_lines: int  # straight lines that it is made of; 0 if it is more than lines
 
 
@@ -61,14 +58,10 @@ def _without_open_frames(mask: Mask) -> Mask:
     if they reach around what is more than lines; a single one if it is longer than that and runs
     beside it, not as near as a 4's stem.
     """
-    labels, n = ndimage.label(mask, _EIGHT)
-    if n < 2:
+    labels, boxes, _ = connected(mask)
+    if len(boxes) < 2:
         return mask
-    large = [
-        (number, box)
-        for number, box in enumerate(ndimage.find_objects(labels), 1)
-        if max(_size(box)) >= _LEAST
-    ]
+    large = [(number, box) for number, box in enumerate(boxes, 1) if max(_size(box)) >= _LEAST]
     if len(large) > _MOST:  # a page of text, or cloth: no single digit in its cell
         return mask
     parts = [_Part(number, box, _lines_in(labels[box] == number)) for number, box in large]
@@ -83,7 +76,7 @@ def _without_open_frames(mask: Mask) -> Mask:
     return mask & ~np.isin(labels, [part.number for part in frames]) if frames else mask
 
 
-def _size(box: tuple[slice, slice]) -> tuple[int, int]:
+def _size(box: Box) -> tuple[int, int]:
     return box[0].stop - box[0].start, box[1].stop - box[1].start
 
 
@@ -111,14 +104,14 @@ def _lines_in(group: Mask) -> int:
     return found if found > 1 and rest.sum() <= _REST * group.sum() else 0
 
 
-def _reaches_around(frame: tuple[slice, slice], body: tuple[slice, slice]) -> bool:
+def _reaches_around(frame: Box, body: Box) -> bool:
     """Whether the middle of a body as large as a digit lies in the frame's box."""
     return max(_size(body)) >= _INSIDE * max(_size(frame)) and all(
         f.start < (b.start + b.stop) / 2 < f.stop for f, b in zip(frame, body, strict=True)
     )
 
 
-def _runs_beside(line: tuple[slice, slice], body: tuple[slice, slice]) -> bool:
+def _runs_beside(line: Box, body: Box) -> bool:
     """Whether the line is longer than the body and runs along one of its sides, clear of it."""
     height, width = _size(line)
     along, across = (0, 1) if height > width else (1, 0)
@@ -156,12 +149,11 @@ def _peeled(mask: Mask) -> Mask | None:
         rows = np.arange(len(side))[:, None]
         line = (rows >= start) & (rows < start + thickness) & (start < _ZONE * len(side))
         inner &= ~np.rot90(line, -turns)
-    labels, n = ndimage.label(inner, _EIGHT)
-    sizes = np.bincount(labels.ravel(), minlength=n + 1)[1:]
-    if n == 0:
+    _, boxes, sizes = connected(inner)
+    if not boxes:
         return None
-    rows = ndimage.find_objects(labels)[int(sizes.argmax())][0]
-    return inner if rows.stop - rows.start >= _INSIDE * len(mask) else None
+    height, _ = _size(boxes[int(sizes.argmax())])
+    return inner if height >= _INSIDE * len(mask) else None
 
 
 def _line_thickness(mask: Mask) -> int | None:

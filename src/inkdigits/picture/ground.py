@@ -6,12 +6,13 @@ under uneven light.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from inkdigits.picture.levels import percentiles
 from inkdigits.picture.scale import Grey, resized, scaled
+from inkdigits.picture.shapes import blurred, opened, spread
 
 _EVEN, _EVEN_SHARE = 0.03, 0.5  # ground is even if half the picture is this close to its value
 _SHADE, _SHADE_SHARE = 0.06, 0.03  # paper off the ground's value, and share of the border it has
@@ -98,22 +99,22 @@ def uneven_ground(ink: Grey, strokes: NDArray[np.bool_] | None = None) -> Grey:
     """
     share = min(1.0, _GROUND_SIDE / max(ink.shape))
     small = scaled(ink, share)
-    smooth = ndimage.gaussian_filter(small, 1, mode="nearest")
+    smooth = blurred(small, 1, cv2.BORDER_REPLICATE)
     window = max(3, round(_GROUND_WINDOW * max(small.shape)))
-    ground = ndimage.grey_opening(smooth, (window, window), mode="nearest")
+    ground = opened(smooth, window, window)
     if strokes is not None:
         covered = resized(strokes.astype(np.float32), *small.shape) > 0
-        covered = ndimage.binary_dilation(covered, iterations=2)
-        weight = ndimage.gaussian_filter((~covered).astype(np.float32), _AROUND)
-        around = ndimage.gaussian_filter(np.where(covered, 0, ground), _AROUND)
+        covered = spread(covered, 2)
+        weight = blurred((~covered).astype(np.float32), _AROUND)
+        around = blurred(np.where(covered, np.float32(0), ground), _AROUND)
         known = covered & (weight > 1e-4)
         ground[known] = np.minimum(ground, around / np.maximum(weight, 1e-4))[known]
-    ground = resized(ndimage.gaussian_filter(ground, 1, mode="nearest"), *ink.shape)
+    ground = resized(blurred(ground, 1, cv2.BORDER_REPLICATE), *ink.shape)
     # That copy blurs a shadow's hard edge, and what it lacks there would be a line of ink. An
     # opening leaves edges where they are; taken of the picture itself it is too low only by grain.
     window = max(3, round(_GROUND_WINDOW * max(ink.shape)))
-    sharp = ndimage.gaussian_filter(ink, 1, mode="nearest")
-    sharp = ndimage.grey_opening(sharp, (window, window), mode="nearest")
+    sharp = blurred(ink, 1, cv2.BORDER_REPLICATE)
+    sharp = opened(sharp, window, window)
     if strokes is not None:
         sharp[resized(strokes.astype(np.float32), *ink.shape) > 0] = 0
     return np.asarray(np.maximum(ground, sharp))

@@ -9,13 +9,10 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from inkdigits.picture.scale import Grey
+from inkdigits.picture.shapes import Mask, closed, connected
 
-Mask = NDArray[np.bool_]
-
-EIGHT = np.ones((3, 3), bool)  # pixels that touch at a corner are joined
 _EDGE_WEIGHT = np.array((1.0, 0.3, 0.05))  # of a group by how many sides of the frame it touches
 _A_DIGIT, _A_HEIGHT = 0.25, 0.6  # of the largest group and the tallest: as good as a digit
 _AMONG = 0.2  # share of a group's height and width that lies within the digit's
@@ -28,8 +25,8 @@ def digit_group(mask: Mask, level: Grey) -> Mask:
     Groups are weighed by their ink and by how many sides of the frame they touch: a form's line,
     a shadow or a neighbour runs out of the picture, a digit does not.
     """
-    joined = ndimage.binary_closing(mask, EIGHT, border_value=0) | mask
-    labels, n = ndimage.label(joined, EIGHT)
+    labels, boxes, _ = connected(closed(mask) | mask)
+    n = len(boxes)
     if n <= 1:
         return mask
     weights = group_weights(labels * mask, level, n)
@@ -37,7 +34,6 @@ def digit_group(mask: Mask, level: Grey) -> Mask:
     best = int(weights.argmax())
     # Where the digit itself keeps clear of the frame, what touches it is no part of it, unless it
     # lies among the digit's strokes: a 4 whose top was cut off.
-    boxes = ndimage.find_objects(labels)
     clear = sides <= sides[best]
     clear |= (sides == 1) & [_overlap(box, boxes[best]) >= _AMONG for box in boxes]
     kept = (weights >= PART_OF_BEST * weights[best]) & clear
@@ -81,12 +77,10 @@ def side_by_side(mask: Mask) -> bool:
 
     mask: (H, W) bool of the ink. A 5's bar lies over its body, and a speck is small.
     """
-    labels, n = ndimage.label(mask, EIGHT)
-    if n < 2:
+    _, boxes, sizes = connected(mask)
+    if len(boxes) < 2:
         return False
-    sizes = np.bincount(labels.ravel())[1:]
-    boxes = [box for box, size in zip(ndimage.find_objects(labels), sizes, strict=True)
-             if size >= _A_DIGIT * sizes.max()]  # fmt: skip
+    boxes = [box for box, size in zip(boxes, sizes, strict=True) if size >= _A_DIGIT * sizes.max()]
     tall = max(rows.stop - rows.start for rows, _ in boxes)
     columns = sorted(
         (part.start, part.stop) for rows, part in boxes if rows.stop - rows.start > _A_HEIGHT * tall

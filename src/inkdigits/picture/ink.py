@@ -15,7 +15,7 @@ import numpy as np
 from inkdigits.errors import PictureError
 from inkdigits.picture.frames import without_frames
 from inkdigits.picture.ground import above_ground
-from inkdigits.picture.groups import Mask, digit_group, side_by_side
+from inkdigits.picture.groups import digit_group, side_by_side
 from inkdigits.picture.levels import (
     CUT,
     EVENED,
@@ -28,6 +28,7 @@ from inkdigits.picture.levels import (
 )
 from inkdigits.picture.lines import without_lines
 from inkdigits.picture.scale import Grey
+from inkdigits.picture.shapes import Mask
 
 NO_INK = "no ink stands out from the ground"
 MIN_CONTRAST = 0.04  # of black to white; fainter than pencil on grey paper, above JPEG's noise

@@ -8,13 +8,18 @@ strokes, and would be found in its stead.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 
 from inkdigits.picture.levels import otsu_threshold
 from inkdigits.picture.scale import Grey, resized, scaled
-
-Mask = NDArray[np.bool_]
+from inkdigits.picture.shapes import (
+    Mask,
+    blurred,
+    carried_on,
+    connected,
+    opened,
+    shrunk,
+    spread,
+)
 
 _SIDE = 128  # pixels of the copy in which the sheet is looked for
 _LEAST, _MOST = 0.03, 0.97  # of the picture that a sheet takes up
@@ -35,27 +40,27 @@ def sheet_and_desk(grey: Grey) -> tuple[Grey, Grey] | None:
     grey: (H, W) float32 in [0, 1]. What is taken off is painted over in the grey of what stays.
     None if there is no sheet lighter than what surrounds it.
     """
-    small = ndimage.gaussian_filter(scaled(grey, min(1.0, _SIDE / max(grey.shape))), 1)
+    small = blurred(scaled(grey, min(1.0, _SIDE / max(grey.shape))), 1)
     light = small > otsu_threshold(small)
-    labels, n = ndimage.label(light)
-    if n == 0:
+    labels, _, sizes = connected(light, corners=False)
+    if not len(sizes):
         return None
-    largest = labels == 1 + int(np.bincount(labels.ravel())[1:].argmax())
+    largest = labels == 1 + int(sizes.argmax())
     sheet = _spanned(largest)
     width = max(2, round(_DESK_WIDTH * max(sheet.shape)))
-    desk = ndimage.binary_opening(np.pad(~sheet, width, mode="edge"), np.ones((width, width), bool))
+    desk = opened(~sheet, width, width)
     if not (
         _LEAST <= sheet.mean() <= _MOST
         and largest.sum() >= _SOLID * sheet.sum()
-        and desk[width:-width, width:-width].mean() >= _DESK
+        and desk.mean() >= _DESK
         and light[~sheet].mean() <= _LIGHT_DESK
         and _squareness(sheet) >= (_SQUARE_CUT if _is_cut_off(sheet) else _SQUARE)
         and _sharpness(small, sheet) >= _SHARP
         and (_inner_edge(sheet) & largest).sum() >= _CLEAN * _inner_edge(sheet).sum()
     ):
         return None
-    inside = ndimage.binary_erosion(sheet, iterations=_RIM, border_value=1)
-    outside = ~ndimage.binary_dilation(sheet, iterations=_RIM)
+    inside = shrunk(sheet, _RIM)
+    outside = ~spread(sheet, _RIM)
     if not (inside.any() and outside.any()):
         return None
     return _only(grey, small, inside, inside & largest), _only(grey, small, outside, outside)
@@ -63,8 +68,7 @@ def sheet_and_desk(grey: Grey) -> tuple[Grey, Grey] | None:
 
 def _only(grey: Grey, small: Grey, kept: Mask, ground: Mask) -> Grey:
     """`grey` where the small mask `kept` is set; elsewhere the grey of its ground, carried on."""
-    nearest = ndimage.distance_transform_edt(~ground, return_distances=False, return_indices=True)
-    painted = resized(ndimage.gaussian_filter(small[tuple(nearest)], _REACH), *grey.shape)
+    painted = resized(blurred(carried_on(small, ground), _REACH), *grey.shape)
     return np.where(resized(kept.astype(np.float32), *grey.shape) > 0.99, grey, painted)
 
 
@@ -96,8 +100,8 @@ def _squareness(sheet: Mask) -> float:
 def _sharpness(grey: Grey, sheet: Mask) -> float:
     """The step at the sheet's edge, as a share of the step between all of it and all around it."""
     inner = _inner_edge(sheet)
-    near = ndimage.binary_dilation(sheet, iterations=_RIM)
-    outer = ndimage.binary_dilation(near, iterations=2) & ~near
+    near = spread(sheet, _RIM)
+    outer = spread(near, 2) & ~near
     if not (inner.any() and outer.any()):
         return 0.0
     whole = float(np.median(grey[sheet]) - np.median(grey[~near]))
@@ -106,5 +110,5 @@ def _sharpness(grey: Grey, sheet: Mask) -> float:
 
 def _inner_edge(sheet: Mask) -> Mask:
     """A band two pixels wide along the sheet's edge, within it; none along the picture's frame."""
-    core = ndimage.binary_erosion(sheet, iterations=_RIM, border_value=1)
-    return np.asarray(core & ~ndimage.binary_erosion(core, iterations=2, border_value=1))
+    core = shrunk(sheet, _RIM)
+    return np.asarray(core & ~shrunk(core, 2))

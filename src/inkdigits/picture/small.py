@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from inkdigits.picture.groups import PART_OF_BEST, side_by_side
 from inkdigits.picture.levels import (
@@ -24,6 +23,7 @@ from inkdigits.picture.levels import (
     at_share,
     otsu_thresholds,
 )
+from inkdigits.picture.shapes import connected_in_each
 
 SMALL = 40  # pixels: up to this a picture is a drawn or cut-out digit on an even ground
 
@@ -37,8 +37,6 @@ _EVEN = 0.03  # that close to the paper's value, of black to white, is paper
 _SOFT = 0.02  # level from which a soft edge is ink
 _GRAIN = 4  # standard deviations of the paper that are its grain
 _SD_OF_QUARTILE = 0.6745  # a normal spread's upper quartile, in standard deviations
-# Pixels that touch at a corner are joined, and no picture to the next one.
-_EIGHT = np.stack((np.zeros((3, 3), bool), np.ones((3, 3), bool), np.zeros((3, 3), bool)))
 
 
 class Grounds(NamedTuple):
@@ -84,18 +82,18 @@ def inks_of(greys: Stack, dark: Flags, ground: Each, *, faint: bool = False) -> 
     """
     level, cut, soft, whole = _levels(greys, dark, ground, FAINT_CUT if faint else CUT)
     chosen, several = soft, np.zeros(len(greys), bool)
-    labels, counts = _labels(soft)
+    labels, owners = connected_in_each(soft)
     # Where all hangs together, whichever part of it is the digit, its edges are the others.
-    parted = np.flatnonzero(~(whole & (counts == 1)))
+    parted = np.flatnonzero(~(whole & (np.bincount(owners, minlength=len(greys)) == 1)))
     if len(parted):
         strokes = _strokes(level[parted] > cut[parted, None, None])
-        edges, _ = _labels(soft[parted]) if len(parted) < len(greys) else (labels, counts)
-        reached = np.zeros(edges.max() + 1, bool)
+        edges = labels[parted]
+        reached = np.zeros(len(owners) + 1, bool)
         reached[edges[strokes]] = True
         reached[0] = False
         chosen[parted] = strokes | reached[edges]
         beside = chosen[parted] & (level[parted] > 0)
-        for i in np.flatnonzero(_labels(beside)[1] > 1):
+        for i in np.flatnonzero(np.bincount(connected_in_each(beside)[1]) > 1):
             several[parted[i]] = side_by_side(beside[i])
     flat, marked = level.reshape(len(level), -1), chosen.reshape(len(level), -1)
     ordered = np.sort(np.where(marked, flat, np.float32(2)), 1)
@@ -132,19 +130,9 @@ def _levels(
 
 def _strokes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Of each picture's groups the largest, and those that are nearly as large."""
-    labels, counts = _labels(mask)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
+    labels, owners = connected_in_each(mask)
+    sizes = np.bincount(labels.ravel(), minlength=len(owners) + 1)[1:]
     largest = np.zeros(len(mask), np.intp)
-    owner = np.repeat(np.arange(len(mask)), counts)
-    np.maximum.at(largest, owner, sizes[1:])
-    kept = sizes > 0
-    kept[1:] = sizes[1:] >= PART_OF_BEST * largest[owner]
-    return kept[labels]
-
-
-def _labels(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Each pixel's group, numbered through the stack from 1 on, and how many each picture has."""
-    labels, _ = ndimage.label(mask, _EIGHT)
-    last = np.maximum.accumulate(labels.reshape(len(mask), -1).max(1))
-    return labels, np.diff(last, prepend=0)
+    np.maximum.at(largest, owners, sizes)
+    kept = np.concatenate(([False], sizes >= PART_OF_BEST * largest[owners]))
+    return np.asarray(kept[labels])

@@ -7,11 +7,12 @@ that no network trained on MNIST has seen.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
+from inkdigits.picture.shapes import depths
 from inkdigits.spec import INK_BOX
 
 Ink = NDArray[np.float32]
@@ -30,8 +31,8 @@ def stroke_width(ink: Ink) -> float:
     """
     padded = np.zeros((ink.shape[0] + 2, ink.shape[1] + 2), bool)
     padded[1:-1, 1:-1] = ink > 0.5
-    distance = ndimage.distance_transform_edt(padded)
-    middle = padded & (distance >= ndimage.maximum_filter(distance, 3))
+    distance = depths(padded)
+    middle = padded & (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8)))
     if not middle.any():
         return 0.0
     # A line of n pixels has its middle (n + 1) / 2 from the nearest paper pixel's centre.
@@ -57,8 +58,7 @@ def thickened(ink: Ink) -> Ink:
     radius = max(1, round((_TARGET - width) / 2 * _WORK))
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
     disc = x * x + y * y <= radius * radius + 1
-    grown: Ink = ndimage.grey_dilation(np.pad(large, radius), footprint=disc)
-    return grown
+    return np.asarray(cv2.dilate(np.pad(large, radius), disc.astype(np.uint8)))
 
 
 def clearly_thick(inks: Ink, sides: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ import struct
 from contextlib import suppress
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,6 +65,7 @@ def run(pipe: socket.socket, model: str | None, max_pixels: int) -> None:
     # The parent decides when workers end: Ctrl-C and a service manager's SIGTERM go to all.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    cv2.setNumThreads(1)  # there is a worker for each core
     with pipe, pipe.makefile("rb") as received, suppress(ConnectionError):
         try:
             reader = Reader(model, threads=1, max_pixels=max_pixels)
