@@ -126,9 +126,9 @@ class Reader:
         remaining = iter(pictures)
         while chunk := list(islice(remaining, batch)):
             looks = look_at(chunk, self._max_pixels)
-            first = iter(self.read_seen([look.seen for look in looks if isinstance(look, Look)]))
+            read = iter(self._read_looks([look for look in looks if isinstance(look, Look)]))
             for look in looks:
-                yield self._surer(look, next(first)) if isinstance(look, Look) else look
+                yield next(read) if isinstance(look, Look) else look
 
     def read_arrays(self, arrays: NDArray[np.float32]) -> list[Reading]:
         """A Reading for each digit array. arrays: (N, 28, 28) float32 in [0, 1], ink 1, paper 0."""
@@ -159,18 +159,36 @@ class Reader:
         )[0]
         return found
 
-    def _surer(self, look: Look, reading: Reading) -> tuple[Seen, Reading]:
-        """The same, or of a picture that is not clear what a closer look gives.
+    def _read_looks(self, looks: list[Look]) -> list[tuple[Seen, Reading]]:
+        """What is read of each, and of what is not clear what a closer look gives.
 
-        The mean over small nudges parts digits from what is none better than one answer does. If
-        that is doubtful too, the same is done with fainter strokes; the surest look is taken.
-        Where the place itself is doubtful, the digit may lie in one of the others.
+        The mean over small nudges parts digits from what is none better than one answer does.
         A model that accepts everything doubts nothing.
         """
+        found = list(
+            zip(
+                [look.seen for look in looks],
+                self.read_seen([look.seen for look in looks]),
+                strict=True,
+            )
+        )
+        unclear = [
+            i
+            for i, (seen, reading) in enumerate(found)
+            if self._accept and not seen.blank and reading.confidence < _CLEAR
+        ]
+        for i, reading in zip(unclear, self._nudged([looks[i].seen for i in unclear]), strict=True):
+            found[i] = self._surest(looks[i], reading)
+        return found
+
+    def _surest(self, look: Look, reading: Reading) -> tuple[Seen, Reading]:
+        """The surest look at a picture; reading: the first one's.
+
+        If that is doubtful, the same is looked at with fainter strokes. Where the place itself is
+        doubtful, the digit may lie in one of the others.
+        """
         seen, crops = look
-        if seen.blank or not self._accept or reading.confidence >= _CLEAR:
-            return seen, reading
-        looks = [(seen, self._nudged(seen))]
+        looks = [(seen, reading)]
         # Of several digits each would be read as the only one, but for all of them in another way.
         others = [crop for crop in crops[1:] if crop.whole or not seen.several]
         for crop in (crops[0], *others):
@@ -181,11 +199,16 @@ class Reader:
             except PictureError:
                 continue
             if crop is crops[0] or not again.blank:
-                looks.append((again, self._nudged(again)))
+                looks.append((again, self._nudged([again])[0]))
         return max(looks, key=lambda seen_and_read: seen_and_read[1].confidence)
 
-    def _nudged(self, seen: Seen) -> Reading:
-        return self._reading(self.probabilities(nudged(seen.array)).mean(0), seen)
+    def _nudged(self, seen: list[Seen]) -> list[Reading]:
+        if not seen:
+            return []
+        arrays = nudged(np.stack([one.array for one in seen]))
+        rows = self.probabilities(arrays.reshape(-1, SIDE, SIDE))
+        rows = rows.reshape(*arrays.shape[:2], N_CLASSES).mean(1)
+        return [self._reading(row, one) for row, one in zip(rows, seen, strict=True)]
 
     def _reading(self, row: NDArray[np.float32], seen: Seen | None) -> Reading:
         confidence = float(row.max())

@@ -1,6 +1,6 @@
 """The same digit framed a little differently: what a doubtful one is read from a second time.
 
-In: a (28, 28) digit array. Out: it and ten more, shifted, scaled, slanted and turned by little.
+In: (28, 28) digit arrays. Out: each and ten more, shifted, scaled, slanted and turned by little.
 """
 
 from __future__ import annotations
@@ -49,11 +49,12 @@ def _maps() -> tuple[NDArray[np.intp], NDArray[np.float32]]:
 _SOURCES, _WEIGHTS = _maps()
 
 
-def nudged(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(11, 28, 28) float32 in [0, 1]: the digit array itself, then the ten others.
+def nudged(arrays: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 11, 28, 28) float32 in [0, 1]: each digit array itself, then the ten others.
 
-    array: (28, 28) float32 in [0, 1].
+    arrays: (N, 28, 28) float32 in [0, 1].
     """
-    others = np.einsum("npk,npk->np", array.ravel()[_SOURCES], _WEIGHTS)
-    both = np.concatenate((array[None], others.reshape(-1, SIDE, SIDE)))
+    n = len(arrays)
+    others = np.einsum("inpk,npk->inp", arrays.reshape(n, -1)[:, _SOURCES], _WEIGHTS)
+    both = np.concatenate((arrays[:, None], others.reshape(n, -1, SIDE, SIDE)), 1)
     return np.asarray(np.clip(both, 0, 1), np.float32)
