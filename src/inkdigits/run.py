@@ -39,9 +39,9 @@ from inkdigits.run_folder import (
     read_settings,
     write_json,
 )
-from inkdigits.spec import ACCEPT
+from inkdigits.spec import ACCEPT, accept_from
 from inkdigits.training.finetune import Comparison, average_with_start, keep_better, start_from
-from inkdigits.training.judge import accept_level, as_tensors, calibrate, probabilities
+from inkdigits.training.judge import accept_level, as_tensors, probabilities
 from inkdigits.training.loop import Reporter, train
 from inkdigits.training.models import parameter_count
 from inkdigits.training.networks import NETWORKS
@@ -171,9 +171,11 @@ def _train(
         say(f"going on after epoch {state.epoch}")
     else:
         state = fresh_state(recipe, settings.seed)
-    start = None
+    start, accept = None, 0.0
     if settings.start is not None:
         path = reader.model_path(settings.start)
+        # What it was taught to doubt it doubts still; digits alone cannot set the level anew.
+        accept = accept_from(reader.Reader(path).metadata, str(path))
         start = {name: torch.tensor(array) for name, array in load_onnx(path)[1].items()}
         if state.epoch == 0:
             start_from(state, start, str(path))
@@ -198,25 +200,22 @@ def _train(
         teacher = model.probabilities
     state = train(train_set, held, state, reporter, checkpoint, workers, teacher, sets.nondigits)
     if start is None or held is None:
-        accept = 0.0
         if held is not None and recipe.nondigit_share:
             accept = accept_level(state.evaluated, *as_tensors(held))
         return _Trained(state, n, mixed_in, None, accept)
     if added is not None:
         average_with_start(state, start)
-        if recipe.calibrate:
-            calibrate(state.evaluated, *as_tensors(held))
     comparison = keep_better(state, start, as_tensors(held), as_tensors(added) if added else None)
+    if added is not None:
+        say(
+            f"added digits: {comparison.start_added:.0%} right before, "
+            f"{comparison.end_added:.0%} after"
+        )
     say(
         f"validation: {comparison.start_accuracy:.2%} before, {comparison.end_accuracy:.2%} after; "
-        + (
-            f"added: {comparison.start_added:.0%} before, {comparison.end_added:.0%} after; "
-            if added
-            else ""
-        )
         + ("kept what was trained" if comparison.kept == "end" else "no better: kept the start")
     )
-    return _Trained(state, n, mixed_in, comparison, 0.0)
+    return _Trained(state, n, mixed_in, comparison, accept)
 
 
 def _export(

@@ -7,8 +7,8 @@ from inkdigits.errors import ModelError
 from inkdigits.exports.onnx import load_onnx
 from inkdigits.reader import SHIPPED_MODEL
 from inkdigits.training.finetune import (
-    allowed_more_wrong,
     average_with_start,
+    is_chance,
     keep_better,
     start_from,
 )
@@ -86,9 +86,11 @@ def test_what_was_learnt_goes_back_half_the_way(shipped):
         assert torch.allclose(tensor, (weights[name] + other[name]) / 2, atol=1e-6)
 
 
-@pytest.mark.parametrize(("wrong", "more"), [(0, 1), (3, 1), (4, 2), (12, 3), (100, 10)])
-def test_as_many_more_errors_are_chance_as_the_square_root_of_those_there_were(wrong, more):
-    assert allowed_more_wrong(wrong) == more
+@pytest.mark.parametrize(("before", "most"), [(0, 1), (1, 3), (6, 10), (10, 15), (100, 114)])
+def test_errors_are_chance_up_to_the_square_root_of_both_counts_more(before, most):
+    assert is_chance(before, before)
+    assert is_chance(before, most)
+    assert not is_chance(before, most + 1)
 
 
 @pytest.fixture(scope="module")
