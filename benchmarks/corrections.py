@@ -2,10 +2,10 @@
 
     python benchmarks/corrections.py OUT [--model RUN_OR_ONNX] [--sets 3] [--epochs 1]
 
-The hand is MNIST's, leaning 45 degrees further to the left. Its digits are made of the 6,000 training
-images that a run of seed 0 holds out, and the first thirty that the model reads wrong, in three
-orders, go the way of corrections: PNGs, then train --add. The others of the hand are counted, and
-the held-out images themselves. The shipped model has learnt these, so its count before is too
+The hand is MNIST's, leaning 45 degrees further to the left. Its digits are made of the 6,000
+training images that a run of seed 0 holds out, and the first thirty that the model reads wrong, in
+three orders, go the way of corrections: PNGs, then train --add. The others of the hand are counted,
+and the held-out images themselves. The shipped model has learnt these, so its count before is too
 good; a run of seed 0 (inkdigits train --out RUN) has not. The test set is not looked at here.
 """
 

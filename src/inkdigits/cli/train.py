@@ -49,10 +49,10 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option(
     "--add",
-    type=click.Path(exists=True, file_okay=False),
-    help="Folder of PNGs to learn as well, one or more, any digits: about a tenth of what is "
-    "trained on. With --from kept if more of them are then right and the validation set of --data "
-    "is not read worse than chance explains.",
+    metavar="FOLDER",
+    help="Folder of PNGs to learn as well, one or more of any digits: repeated to a tenth of what "
+    "is trained on, none held out. With --from, kept if more of them are right and --data's "
+    "validation set is not read worse than chance explains.",
 )
 @click.option("--seed", default=0, show_default=True, help="One seed, one result, bit for bit.")
 @click.option("--seeds", help="A study: 0-9 runs ten seeds, finished ones are not run again.")
@@ -84,7 +84,7 @@ def train(
       inkdigits train --resume runs/try
       inkdigits train --seeds 0-4 --out runs/study
       inkdigits train --data my-digits/ --from runs/try
-      inkdigits train --data mnist --add mine/ --from runs/try
+      inkdigits train --data mnist --add mine/ --from runs/try --epochs 1
       inkdigits train --recipe distilled --teacher runs/ensemble
       torchrun --nproc-per-node=2 -m inkdigits train
     """
