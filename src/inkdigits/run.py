@@ -20,7 +20,9 @@ import torch
 from numpy.typing import NDArray
 
 from inkdigits import machine, reader
-from inkdigits.data import DigitSets, load
+from inkdigits.data import Digits, DigitSets, load
+from inkdigits.data.added import mixed, times_added
+from inkdigits.data.folders import read_all_pngs
 from inkdigits.data.split import split_validation
 from inkdigits.errors import ModelError, TrainingError
 from inkdigits.evaluation import plots, report
@@ -37,8 +39,8 @@ from inkdigits.run_folder import (
     read_settings,
     write_json,
 )
-from inkdigits.spec import ACCEPT
-from inkdigits.training.finetune import Comparison, keep_better, start_from
+from inkdigits.spec import ACCEPT, accept_from
+from inkdigits.training.finetune import Comparison, average_with_start, keep_better, start_from
 from inkdigits.training.judge import accept_level, as_tensors, probabilities
 from inkdigits.training.loop import Reporter, train
 from inkdigits.training.models import parameter_count
@@ -68,11 +70,29 @@ class Phases:
         self.seconds[phase] = round(time.perf_counter() - start, 3)
 
 
+class Added(NamedTuple):
+    """Digits of one's own that were mixed into the training set."""
+
+    digits: Digits
+    times: int  # each of them stands in it
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for result.json and the model's metadata."""
+        digits = self.digits
+        return {
+            "name": digits.name,
+            "sha256": digits.sha256,
+            "images": len(digits),
+            "times": self.times,
+        }
+
+
 class _Trained(NamedTuple):
     """What training gave."""
 
     state: State
-    n: int  # images trained on
+    n: int  # images of --data trained on
+    added: Added | None  # digits mixed in among them
     comparison: Comparison | None  # of the end with a given start
     accept: float  # the confidence from which answers are accepted
 
@@ -102,11 +122,12 @@ def finish_run(
         sets = load(settings.data, advance) if workers.is_first else None
         workers.from_first(None)
         sets = sets or load(settings.data, advance)
+        added = read_all_pngs(Path(settings.add)) if settings.add is not None else None
     if sets.notice:
         say(f"note: {sets.notice}")
     say(f"data: {sets.name}, {len(sets.train):,} training and {len(sets.test):,} test images")
     with phases.timed("training"):
-        trained = _train(folder, settings, sets, reporter, say, workers)
+        trained = _train(folder, settings, sets, added, reporter, say, workers)
         state = trained.state
     if not workers.is_first:
         return {}
@@ -119,7 +140,7 @@ def finish_run(
         differences = _export(folder, settings, trained, sets, answers)
     with phases.timed("pictures"):
         _draw(folder, settings, state, sets, scores, answers)
-    result = _result(settings, state, sets, trained.n, scores, differences, phases)
+    result = _result(settings, trained, sets, scores, differences, phases)
     result["fine_tuning"] = asdict(trained.comparison) if trained.comparison else None
     result["accept"] = trained.accept
     result["workers"] = workers.count
@@ -133,6 +154,7 @@ def _train(
     folder: Path,
     settings: RunSettings,
     sets: DigitSets,
+    added: Digits | None,
     reporter: Reporter,
     say: Say,
     workers: Workers,
@@ -149,15 +171,22 @@ def _train(
         say(f"going on after epoch {state.epoch}")
     else:
         state = fresh_state(recipe, settings.seed)
-    start = None
+    start, accept = None, 0.0
     if settings.start is not None:
         path = reader.model_path(settings.start)
+        # What it was taught to doubt it doubts still; digits alone cannot set the level anew.
+        accept = accept_from(reader.Reader(path).metadata, str(path))
         start = {name: torch.tensor(array) for name, array in load_onnx(path)[1].items()}
         if state.epoch == 0:
             start_from(state, start, str(path))
     train_set, held = sets.train, None
     if recipe.validation_share:
         train_set, held = split_validation(sets.train, recipe.validation_share, settings.seed)
+    n, mixed_in = len(train_set), None
+    if added is not None:
+        mixed_in = Added(added, times_added(n, len(added)))
+        train_set = mixed(train_set, *mixed_in)
+        say(f"added: {len(added):,} digits of {added.source}, each {mixed_in.times:,} times")
     say(
         f"training: recipe {recipe.name}, {parameter_count(state.model):,} parameters, "
         f"{len(train_set):,} images, {len(held) if held else 0:,} held out for validation, "
@@ -171,16 +200,22 @@ def _train(
         teacher = model.probabilities
     state = train(train_set, held, state, reporter, checkpoint, workers, teacher, sets.nondigits)
     if start is None or held is None:
-        accept = 0.0
         if held is not None and recipe.nondigit_share:
             accept = accept_level(state.evaluated, *as_tensors(held))
-        return _Trained(state, len(train_set), None, accept)
-    comparison = keep_better(state, start, as_tensors(held))
+        return _Trained(state, n, mixed_in, None, accept)
+    if added is not None:
+        average_with_start(state, start)
+    comparison = keep_better(state, start, as_tensors(held), as_tensors(added) if added else None)
+    if added is not None:
+        say(
+            f"added digits: {comparison.start_added:.0%} right before, "
+            f"{comparison.end_added:.0%} after"
+        )
     say(
         f"validation: {comparison.start_accuracy:.2%} before, {comparison.end_accuracy:.2%} after; "
         + ("kept what was trained" if comparison.kept == "end" else "no better: kept the start")
     )
-    return _Trained(state, len(train_set), comparison, 0.0)
+    return _Trained(state, n, mixed_in, comparison, accept)
 
 
 def _export(
@@ -206,6 +241,8 @@ def _export(
         "inkdigits.commit": str(machine.describe()["commit"]),
         ACCEPT: f"{trained.accept:.4f}",
     }
+    if trained.added is not None:
+        about["inkdigits.added"] = json.dumps(trained.added.to_dict())
     save_onnx(network, weights, folder / RUN_MODEL, about)
     final = build_keras(network, weights, "mnist_cnn")
     save_keras(final, folder / "mnist_cnn_model.keras")
@@ -251,19 +288,20 @@ def _draw(
 
 def _result(
     settings: RunSettings,
-    state: State,
+    trained: _Trained,
     sets: DigitSets,
-    trained_on: int,
     scores: Scores,
     differences: dict[str, float],
     phases: Phases,
 ) -> dict[str, Any]:
+    state = trained.state
     about = {
         "test": {"name": sets.test.name, "sha256": sets.test.sha256, "images": len(sets.test)},
         "train": {"name": sets.train.name, "sha256": sets.train.sha256, "images": len(sets.train)},
         "source": sets.train.source,
-        "trained_on": trained_on,
-        "held_out": len(sets.train) - trained_on,
+        "trained_on": trained.n,
+        "held_out": len(sets.train) - trained.n,
+        "added": trained.added.to_dict() if trained.added else None,
         "notice": sets.notice,
     }
     return {

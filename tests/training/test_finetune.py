@@ -6,7 +6,12 @@ from inkdigits.data.digits import Digits
 from inkdigits.errors import ModelError
 from inkdigits.exports.onnx import load_onnx
 from inkdigits.reader import SHIPPED_MODEL
-from inkdigits.training.finetune import keep_better, start_from
+from inkdigits.training.finetune import (
+    average_with_start,
+    is_chance,
+    keep_better,
+    start_from,
+)
 from inkdigits.training.judge import as_tensors, evaluate
 from inkdigits.training.loop import train
 from inkdigits.training.progress import Quiet
@@ -70,3 +75,58 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "a.onnx").write_bytes(b"nothing of the kind")
     with pytest.raises(ModelError, match=r"a\.onnx"):
         load_onnx(tmp_path / "a.onnx")
+
+
+def test_what_was_learnt_goes_back_half_the_way(shipped):
+    network, weights = shipped
+    state = fresh_state(row(network), 0)
+    other = weights_of(state.evaluated)
+    average_with_start(state, weights)
+    for name, tensor in weights_of(state.evaluated).items():
+        assert torch.allclose(tensor, (weights[name] + other[name]) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(("before", "most"), [(0, 1), (1, 3), (6, 10), (10, 15), (100, 114)])
+def test_errors_are_chance_up_to_the_square_root_of_both_counts_more(before, most):
+    assert is_chance(before, before)
+    assert is_chance(before, most)
+    assert not is_chance(before, most + 1)
+
+
+@pytest.fixture(scope="module")
+def judged(shipped):
+    """keep_better of a state whose last layer was turned so that every digit is read as 3."""
+    network, weights = shipped
+
+    def judge(held, added):
+        state = fresh_state(row(network), 0)
+        ends = [name for name in weights if name.endswith("bias")]
+        threes = {**weights, ends[-1]: 1e3 * torch.eye(10)[3]}
+        start_from(state, threes, "threes")
+        return keep_better(state, weights, as_tensors(held), as_tensors(added))
+
+    return judge
+
+
+def of_digit(digits, label, n, called=None):
+    index = np.flatnonzero(digits.labels == label)[:n]
+    taken = digits.take(index, f"{label}s")
+    labels = np.full(n, label if called is None else called)
+    return Digits(taken.images, labels, taken.name, taken.source)
+
+
+def test_added_digits_decide_while_the_validation_set_is_read_as_well(judged, sample):
+    threes, sevens_called_three = of_digit(sample.test, 3, 50), of_digit(sample.test, 7, 5, 3)
+    found = judged(threes, sevens_called_three)
+    assert (found.start_added, found.end_added, found.kept) == (0, 1, "end")
+
+
+def test_added_digits_count_for_nothing_where_the_validation_set_is_read_worse(judged, sample):
+    found = judged(sample.test, of_digit(sample.test, 7, 5, 3))
+    assert (found.start_added, found.end_added, found.kept) == (0, 1, "start")
+    assert found.end_accuracy < 0.2
+
+
+def test_added_digits_that_are_read_worse_are_not_learnt(judged, sample):
+    found = judged(of_digit(sample.test, 3, 50), of_digit(sample.test, 7, 5))
+    assert (found.start_added, found.end_added, found.kept) == (1, 0, "start")

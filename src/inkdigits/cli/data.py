@@ -127,7 +127,7 @@ def make(
     "--to",
     "folder",
     type=click.Path(path_type=Path),
-    help="Write their 28x28 arrays as PNGs; train takes them from some 14 of each digit on.",
+    help="Write their 28x28 arrays as PNGs, for train --add.",
 )
 def corrections(file: Path, folder: Path | None) -> None:
     """List the corrections that `serve --keep FILE.db` kept, or write them out to learn from.
@@ -136,7 +136,7 @@ def corrections(file: Path, folder: Path | None) -> None:
     Example:
       inkdigits data corrections kept.db
       inkdigits data corrections kept.db --to mine/
-      inkdigits train --from runs/mine --data mine/
+      inkdigits train --from runs/mine --data mnist --add mine/ --epochs 1
     """
     from inkdigits.data.corrections import read_corrections, write_corrections
 

@@ -47,6 +47,13 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     show_default=True,
     help="mnist, sample, auto, a folder of IDX files or PNGs, a .csv or a .npz.",
 )
+@click.option(
+    "--add",
+    metavar="FOLDER",
+    help="Folder of PNGs to learn as well, one or more of any digits: repeated to a tenth of what "
+    "is trained on, none held out. With --from, kept if more of them are right and --data's "
+    "validation set is not read worse than chance explains.",
+)
 @click.option("--seed", default=0, show_default=True, help="One seed, one result, bit for bit.")
 @click.option("--seeds", help="A study: 0-9 runs ten seeds, finished ones are not run again.")
 @click.option("--threads", type=int, help="Threads to train with.  [default: all cores]")
@@ -58,6 +65,7 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 def train(
     recipe_name: str | None,
     data: str,
+    add: str | None,
     seed: int,
     seeds: str | None,
     threads: int | None,
@@ -76,11 +84,12 @@ def train(
       inkdigits train --resume runs/try
       inkdigits train --seeds 0-4 --out runs/study
       inkdigits train --data my-digits/ --from runs/try
+      inkdigits train --data mnist --add mine/ --from runs/try --epochs 1
       inkdigits train --recipe distilled --teacher runs/ensemble
       torchrun --nproc-per-node=2 -m inkdigits train
     """
     given = {name: value for name, value in overrides.items() if value is not None}
-    if resume and (given or seeds or start or teacher or recipe_name):
+    if resume and (given or seeds or start or teacher or recipe_name or add):
         raise click.UsageError("--resume goes on with the run's own settings; leave the others out")
     # Settings are checked before anything heavy is imported, let alone read.
     row = recipe_named(recipe_name or (FINE_TUNE if start else DEFAULT)).with_overrides(given)
@@ -101,6 +110,7 @@ def train(
         threads=machine.cores() if threads is None else threads,
         start=start,
         teacher=teacher,
+        add=add,
     )
     signal.signal(signal.SIGTERM, stop)
     with joined() as workers:

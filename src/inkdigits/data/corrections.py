@@ -1,6 +1,6 @@
 """Corrections that people made of readings, in one SQLite file.
 
-In: pictures with their right digit. Out: the file, and a PNG folder that `train --data` takes.
+In: pictures with their right digit. Out: the file, and a PNG folder that `train --add` takes.
 Imports sqlite3; numpy and Pillow only to export.
 """
 

@@ -68,6 +68,31 @@ def read_png_folder(folder: Path, advance: Advance = _no_progress) -> DigitSets:
     return split_test(_read(files, folder, folder.name, advance, 0, len(files)))
 
 
+def read_all_pngs(folder: Path, advance: Advance = _no_progress) -> Digits:
+    """Every digit of a folder of PNGs as one set: any number, any classes, nothing split off.
+
+    The folder holds `{label}_{index}.png` or class folders. Raises DataError if it is not there,
+    has no PNG, or has train/ and test/ (whose test digits must not be trained on), and as
+    read_png_folder does for a wrong file.
+    """
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: is no folder; wanted one of PNGs, as inkdigits data corrections --to writes"
+        )
+    for part in ("train", "test"):
+        if _png_files(folder / part):
+            raise DataError(
+                f"{folder}: holds {part}/, wanted digits that may all be trained on; "
+                f"name the part to learn: {folder / part}"
+            )
+    files = _png_files(folder)
+    if not files:
+        raise DataError(
+            f"{folder}: no digit found; wanted names like 7_00042.png, or class folders 0/ to 9/"
+        )
+    return _read(files, folder, folder.resolve().name, advance, 0, len(files))
+
+
 def write_png_folder(sets: DigitSets, folder: Path, advance: Advance = _no_progress) -> int:
     """Write every digit to `folder`/{train,test}/{label}_{index}.png; return how many.
 

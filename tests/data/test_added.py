@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkdigits.data.added import mixed, times_added
+from inkdigits.data.digits import Digits
+from inkdigits.data.folders import read_all_pngs, write_png_files
+from inkdigits.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("n_train", "n_added", "times"),
+    [
+        (54_000, 30, 200),  # 6,000 of 60,000
+        (3_600, 30, 13),  # 390 of 3,990
+        (3_600, 1, 400),
+        (3_600, 5_000, 1),  # more than the share, and still each once
+    ],
+)
+def test_added_digits_make_up_a_tenth_of_what_is_trained_on(n_train, n_added, times):
+    assert times_added(n_train, n_added) == times
+
+
+def test_each_added_digit_stands_behind_the_others_as_often_as_was_said():
+    def digits(n, label):
+        return Digits(np.full((n, 28, 28), label, np.uint8), np.full(n, label), f"{label}s", "made")
+
+    both = mixed(digits(4, 1), digits(2, 7), 3)
+    assert both.labels.tolist() == [1] * 4 + [7] * 6
+    assert both.images[:, 0, 0].tolist() == both.labels.tolist()
+    assert both.name == "1s and 7s"
+
+
+def test_one_digit_is_enough(tmp_path, seven):
+    write_png_files(tmp_path / "mine", [("7_00012.png", seven)])
+    found = read_all_pngs(tmp_path / "mine")
+    assert (found.name, found.labels.tolist()) == ("mine", [7])
+    assert np.array_equal(found.images[0], seven)
+
+
+def test_class_folders_need_not_be_ten(tmp_path, seven):
+    (tmp_path / "7").mkdir()
+    Image.fromarray(seven).save(tmp_path / "7" / "scan.png")
+    assert read_all_pngs(tmp_path).labels.tolist() == [7]
+
+
+def test_a_folder_that_is_not_there_says_what_writes_one(tmp_path):
+    with pytest.raises(DataError, match=r"mine: is no folder; wanted one of PNGs, as inkdigits "):
+        read_all_pngs(tmp_path / "mine")
+
+
+def test_a_folder_without_digits_says_which_names_were_wanted(tmp_path):
+    with pytest.raises(DataError, match=r"no digit found; wanted names like 7_00042\.png, or "):
+        read_all_pngs(tmp_path)
+
+
+def test_a_folder_with_a_test_set_is_not_learnt_whole(tmp_path, seven):
+    for part in ("train", "test"):
+        write_png_files(tmp_path / "both" / part, [("7_00000.png", seven)])
+    with pytest.raises(DataError, match=r"holds train/, wanted digits that may all be trained on"):
+        read_all_pngs(tmp_path / "both")
+    assert len(read_all_pngs(tmp_path / "both" / "train")) == 1
