@@ -1,6 +1,6 @@
 """What thirty corrections of one hand do: to that hand, and to MNIST.
 
-    python benchmarks/corrections.py OUT [--model RUN_OR_ONNX] [--sets 3] [--epochs 1]
+    python benchmarks/corrections.py OUT [--model RUN_OR_ONNX] [--sets 3]
 
 The hand is MNIST's, leaning 45 degrees further to the left. Its digits are made of the 6,000
 training images that a run of seed 0 holds out, and the first thirty that the model reads wrong, in
@@ -47,7 +47,6 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", default=str(SHIPPED_MODEL))
     parser.add_argument("--sets", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     _, held = split_validation(load("mnist").train, HELD_SHARE, 0)
@@ -65,8 +64,7 @@ def main() -> None:
         write_png_files(mine, list(zip(names, hand[chosen], strict=True)))
         subprocess.run(
             [sys.executable, "-m", "inkdigits", "train", "--from", given.model, "--data", "mnist",
-             "--add", mine, "--epochs", str(given.epochs), "--threads", str(given.threads),
-             "--out", run],
+             "--add", mine, "--threads", str(given.threads), "--out", run],
             check=True,
         )  # fmt: skip
         after = Reader(run, given.threads)

@@ -40,7 +40,7 @@ from inkdigits.run_folder import (
     write_json,
 )
 from inkdigits.spec import ACCEPT, accept_from
-from inkdigits.training.finetune import Comparison, average_with_start, keep_better, start_from
+from inkdigits.training.finetune import Comparison, keep_added, keep_better, start_from
 from inkdigits.training.judge import accept_level, as_tensors, probabilities
 from inkdigits.training.loop import Reporter, train
 from inkdigits.training.models import parameter_count
@@ -203,17 +203,20 @@ def _train(
         if held is not None and recipe.nondigit_share:
             accept = accept_level(state.evaluated, *as_tensors(held))
         return _Trained(state, n, mixed_in, None, accept)
-    if added is not None:
-        average_with_start(state, start)
-    comparison = keep_better(state, start, as_tensors(held), as_tensors(added) if added else None)
-    if added is not None:
+    if added is None:
+        comparison = keep_better(state, start, as_tensors(held))
+    else:
+        comparison = keep_added(state, start, as_tensors(held), as_tensors(added))
         say(
             f"added digits: {comparison.start_added:.0%} right before, "
             f"{comparison.end_added:.0%} after"
         )
+    verdict = "no better: kept the start"
+    if comparison.kept:
+        verdict = f"kept {comparison.kept:.0%} of the way from the start to what was trained"
     say(
         f"validation: {comparison.start_accuracy:.2%} before, {comparison.end_accuracy:.2%} after; "
-        + ("kept what was trained" if comparison.kept == "end" else "no better: kept the start")
+        + verdict
     )
     return _Trained(state, n, mixed_in, comparison, accept)
 

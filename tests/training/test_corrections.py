@@ -16,7 +16,6 @@ from inkdigits.data.corrections import Corrections, Kept, write_corrections
 from inkdigits.picture.place import place
 from inkdigits.reader import SHIPPED_MODEL
 from inkdigits.spec import ACCEPT
-from inkdigits.training.finetune import is_chance
 
 N = 30
 
@@ -58,7 +57,7 @@ def learnt(tmp_path_factory, hand):
     chosen = np.flatnonzero(wrong(SHIPPED_MODEL, leaning, labels))[:N]
     keep(folder / "kept.db", leaning[chosen], labels[chosen])
     assert write_corrections(folder / "kept.db", folder / "mine") == N
-    args = ["--data", "sample", "--add", folder / "mine", "--epochs", 1, "--threads", 1]
+    args = ["--data", "sample", "--add", folder / "mine", "--threads", 1]
     done = CliRunner().invoke(
         cli, ["train", "--from", *map(str, [SHIPPED_MODEL, *args, "--out", folder / "run"])]
     )
@@ -73,13 +72,13 @@ def test_thirty_corrections_teach_a_hand_and_cost_nothing_of_mnist(learnt, hand)
         wrong(model, leaning[others], labels[others]).mean() for model in (SHIPPED_MODEL, run)
     )
     assert before > 0.05
-    assert 0 < after < before / 2
+    assert 0 < after < 0.7 * before
     before, after = (int(wrong(model, *hand[1]).sum()) for model in (SHIPPED_MODEL, run))
-    assert is_chance(before, after)
+    assert after <= before
     found = json.loads((run / "result.json").read_text())["fine_tuning"]
-    assert found["kept"] == "end"
+    assert 0 < found["kept"] <= 0.5
+    assert found["end_accuracy"] >= found["start_accuracy"]
     assert (found["start_added"], found["end_added"] > 0.8) == (0, True)
-    assert is_chance(*(round(400 * (1 - found[f"{at}_accuracy"])) for at in ("start", "end")))
 
 
 def test_the_run_says_what_was_added(learnt):

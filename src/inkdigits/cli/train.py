@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inkdigits.cli.console import Stopped, advance, say, stop, stoppable
-from inkdigits.training.recipes import DEFAULT, FINE_TUNE, RECIPES, Recipe
+from inkdigits.training.recipes import ADD_OWN, DEFAULT, FINE_TUNE, RECIPES, Recipe
 from inkdigits.training.recipes import recipe as recipe_named
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     metavar="FOLDER",
     help="Folder of PNGs to learn as well, one or more of any digits: repeated to a tenth of what "
     "is trained on, none held out. With --from, kept if more of them are right and --data's "
-    "validation set is not read worse than chance explains.",
+    "validation set is read no worse.",
 )
 @click.option("--seed", default=0, show_default=True, help="One seed, one result, bit for bit.")
 @click.option("--seeds", help="A study: 0-9 runs ten seeds, finished ones are not run again.")
@@ -84,7 +84,7 @@ def train(
       inkdigits train --resume runs/try
       inkdigits train --seeds 0-4 --out runs/study
       inkdigits train --data my-digits/ --from runs/try
-      inkdigits train --data mnist --add mine/ --from runs/try --epochs 1
+      inkdigits train --data mnist --add mine/ --from runs/try
       inkdigits train --recipe distilled --teacher runs/ensemble
       torchrun --nproc-per-node=2 -m inkdigits train
     """
@@ -92,7 +92,8 @@ def train(
     if resume and (given or seeds or start or teacher or recipe_name or add):
         raise click.UsageError("--resume goes on with the run's own settings; leave the others out")
     # Settings are checked before anything heavy is imported, let alone read.
-    row = recipe_named(recipe_name or (FINE_TUNE if start else DEFAULT)).with_overrides(given)
+    usual = (ADD_OWN if add else FINE_TUNE) if start else DEFAULT
+    row = recipe_named(recipe_name or usual).with_overrides(given)
 
     from inkdigits import machine, run_folder, study
     from inkdigits.reader import model_path

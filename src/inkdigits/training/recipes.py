@@ -243,12 +243,30 @@ RECIPES: dict[str, Recipe] = {
             shift=2,
             calibrate=True,
         ),
+        # To add a few of one's own digits to what a model knows: smaller steps still, and few.
+        Recipe(
+            name="own",
+            network="compact",
+            epochs=1,
+            batch_size=32,
+            learning_rate=3e-4,
+            schedule="one_cycle",
+            warmup_share=0.1,
+            beta2=0.99,
+            label_smoothing=0.05,
+            rotate=7,
+            scale=0.07,
+            shear=0.1,
+            shift=2,
+            calibrate=True,
+        ),
     )
 }
 
 
 DEFAULT = "fast"
 FINE_TUNE = "finetune"  # the row that --from takes where no other is named
+ADD_OWN = "own"  # the same, with --add
 
 
 def recipe(name: str) -> Recipe:
