@@ -15,8 +15,6 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
-STEPS = 4  # moves of the mouse between two points below
-
 # Strokes of the ten digits, in shares of the sheet's sides.
 STROKES = {
     0: [[(0.5, 0.2), (0.36, 0.3), (0.32, 0.5), (0.38, 0.72), (0.5, 0.8), (0.63, 0.7),
@@ -48,8 +46,10 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def draw(page: Page, strokes: list[list[tuple[float, float]]], rest_ms: float = 0) -> None:
-    """Draw with the mouse. rest_ms: after each of its events; a hand sends one in 8 to 16 ms."""
+def draw(
+    page: Page, strokes: list[list[tuple[float, float]]], steps: int = 1, rest_ms: float = 0
+) -> None:
+    """Draw with the mouse. steps: its moves from point to point. rest_ms: after each of them."""
     sheet = page.locator("#canvas").bounding_box()
     assert sheet is not None
     for stroke in strokes:
@@ -60,8 +60,8 @@ def draw(page: Page, strokes: list[list[tuple[float, float]]], rest_ms: float = 
         page.mouse.down()
         here = first
         for there in others:
-            for step in range(1, STEPS + 1):
-                share = step / STEPS
+            for step in range(1, steps + 1):
+                share = step / steps
                 page.mouse.move(*(a + share * (b - a) for a, b in zip(here, there, strict=True)))
                 if rest_ms:
                     page.wait_for_timeout(rest_ms)

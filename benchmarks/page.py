@@ -13,6 +13,7 @@ from drawn import STROKES, chromium, draw
 from playwright.sync_api import Page
 from serve import running
 
+HAND_STEPS = 4  # of the mouse from point to point
 HAND_MS = 8  # between two events of the mouse, beside what sending one takes
 REST_MS = 400  # of the hand between two digits
 
@@ -39,7 +40,7 @@ def one_round(page: Page) -> list[list[float]]:
     for digit, strokes in STROKES.items():
         page.evaluate("times = []")
         for n, stroke in enumerate(strokes, 1):
-            draw(page, [stroke], HAND_MS)
+            draw(page, [stroke], HAND_STEPS, HAND_MS)
             page.wait_for_function("n => times.length >= n", arg=n)
         found += page.evaluate("times")
         read = page.get_attribute("#result", "data-digit")
