@@ -16,7 +16,7 @@ def main() -> None:
     with running() as (_, address), chromium() as browser:
         page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
         page.goto(address)
-        draw(page, STROKES[5], steps=4)
+        draw(page, STROKES[5])
         expect(page.locator("#legend")).to_be_visible()
         page.mouse.move(0, 0)
         page.wait_for_timeout(500)  # the bars grow
