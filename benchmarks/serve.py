@@ -35,8 +35,8 @@ end
 
 
 @contextmanager
-def running():
-    command = [sys.executable, "-m", "inkdigits", "serve", "--port", "0"]
+def running(*flags):
+    command = [sys.executable, "-m", "inkdigits", "serve", "--port", "0", *flags]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         yield process, re.search(r"http://\S+", process.stderr.readline())[0]
         process.terminate()

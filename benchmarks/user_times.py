@@ -14,9 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 from PIL import Image
+from serve import running
 
 from inkdigits import Reader
 
@@ -27,6 +29,15 @@ def seconds(*command: str) -> float:
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - start
+
+
+def until_it_serves() -> tuple[float, float]:
+    """Seconds from starting `inkdigits serve` to its address, and to its first answer."""
+    start = time.perf_counter()
+    with running() as (_, address):
+        said = time.perf_counter() - start
+        with urllib.request.urlopen(f"{address}/readyz", timeout=10):
+            return said, time.perf_counter() - start
 
 
 def report(what: str, found: list[float]) -> None:
@@ -75,6 +86,9 @@ def main() -> None:
         # The first run fills the disk's cache.
         times = [seconds(python, "-m", "inkdigits", *command) for _ in range(args.runs + 1)]
         report(what, times[1:])
+    starts = [until_it_serves() for _ in range(args.runs + 1)][1:]
+    report("inkdigits serve, until it says its address", [said for said, _ in starts])
+    report("inkdigits serve, until /readyz is answered", [ready for _, ready in starts])
     in_a_program(Path(small).read_bytes(), "28x28 PNG", 1000)
     in_a_program(twelve_megapixels(photo), "12-megapixel JPEG", 20)
     with tempfile.TemporaryDirectory() as scratch:

@@ -16,6 +16,8 @@ import pytest
 class Service:
     """A server process and a client of it."""
 
+    kept = None  # the file of corrections
+
     def __init__(self, process, address):
         self.process = process
         self.address = address
@@ -28,10 +30,11 @@ class Service:
 
 
 @contextmanager
-def running(*flags, **options):
-    """`inkdigits serve` on a free port, stopped at the end."""
+def running(*flags, variables=(), **options):
+    """`inkdigits serve` on a free port, stopped at the end. variables: more of the environment."""
     command = [sys.executable, "-m", "inkdigits", "serve", "--port", "0", *map(str, flags)]
     environment = {k: v for k, v in os.environ.items() if k != "INKDIGITS_TOKEN"}
+    environment |= dict(variables)
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env=environment, **options
     ) as process:
@@ -48,8 +51,18 @@ def running(*flags, **options):
             process.kill()
 
 
-@pytest.fixture(scope="module")
+# One for all test files of this folder: to start a service takes longer than most tests of it.
+@pytest.fixture(scope="package")
 def service(tmp_path_factory):
     """A service that keeps corrections."""
-    with running("--keep", tmp_path_factory.mktemp("kept") / "kept.db") as started:
+    kept = tmp_path_factory.mktemp("kept") / "kept.db"
+    with running("--keep", kept) as started:
+        started.kept = kept
+        yield started
+
+
+@pytest.fixture(scope="package")
+def guarded():
+    """A service that wants a token, lets another site call it and keeps no corrections."""
+    with running("--token", "secret", "--allow-origin", "http://other.example") as started:
         yield started

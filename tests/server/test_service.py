@@ -1,6 +1,5 @@
 import json
 import os
-import re
 import resource
 import signal
 import socket
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fuzz import KINDS, QUERIES, bodies, schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -27,6 +27,7 @@ from .conftest import running
 
 EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("[0-9]_*"))
 PNG = {"Content-Type": "image/png"}
+TOKEN = {"Authorization": "Bearer secret"}
 
 
 def png(array, **options):
@@ -128,8 +129,9 @@ def test_what_happens_is_counted(service):
     service.client.post("/v1/read", content=EXAMPLES[1].read_bytes(), headers=PNG)
     before = counted()
     service.client.post("/v1/read", content=EXAMPLES[1].read_bytes(), headers=PNG)
+    service.client.post("/v1/corrections?digit=1", content=EXAMPLES[1].read_bytes(), headers=PNG)
     after = counted()
-    assert after[name] == before[name] + 1
+    assert after[name] == before[name] + 2
     assert after[request] == before[request] + 1
 
 
@@ -139,16 +141,14 @@ def test_the_documentation_names_every_address(service):
     assert service.client.get("/openapi.json").json() == description(Limits())
 
 
-def test_a_token_is_asked_for_where_one_is_set():
-    with running("--token", "secret") as guarded:
-        for path in ("/v1/model", "/metrics"):
-            assert guarded.client.get(path).status_code == 401
-            wrong = {"Authorization": "Bearer secre"}
-            assert guarded.client.get(path, headers=wrong).status_code == 401
-            right = {"Authorization": "Bearer secret"}
-            assert guarded.client.get(path, headers=right).status_code == 200
-        assert guarded.client.get("/").status_code == 200
-        assert guarded.client.get("/healthz").status_code == 200
+def test_a_token_is_asked_for_where_one_is_set(guarded):
+    for path in ("/v1/model", "/metrics"):
+        assert guarded.client.get(path).status_code == 401
+        wrong = {"Authorization": "Bearer secre"}
+        assert guarded.client.get(path, headers=wrong).status_code == 401
+        assert guarded.client.get(path, headers=TOKEN).status_code == 200
+    assert guarded.client.get("/").status_code == 200
+    assert guarded.client.get("/healthz").status_code == 200
 
 
 def test_a_model_that_does_not_load_is_one_clear_line(tmp_path):
@@ -170,11 +170,10 @@ def test_other_machines_are_warned_of():
         process.terminate()
 
 
-def test_another_site_may_call_where_it_is_allowed():
-    with running("--allow-origin", "http://other.example") as open_service:
-        headers = {"Origin": "http://other.example"}
-        answer = open_service.client.get("/v1/model", headers=headers)
-        assert answer.headers["Access-Control-Allow-Origin"] == "http://other.example"
+def test_another_site_may_call_where_it_is_allowed(guarded):
+    headers = TOKEN | {"Origin": "http://other.example"}
+    answer = guarded.client.get("/v1/model", headers=headers)
+    assert answer.headers["Access-Control-Allow-Origin"] == "http://other.example"
 
 
 def test_a_correction_is_kept_and_the_last_word_counts(service, tmp_path):
@@ -183,23 +182,23 @@ def test_a_correction_is_kept_and_the_last_word_counts(service, tmp_path):
     again = service.client.post("/v1/corrections?digit=2", content=body, headers=PNG)
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.json() == again.json()
-    file = tmp_path.parent.glob("kept*/kept.db")
     out = tmp_path / "pngs"
-    command = [sys.executable, "-m", "inkdigits", "data", "corrections", str(next(file))]
+    command = [sys.executable, "-m", "inkdigits", "data", "corrections", service.kept]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "read 2, " in listed
-    assert "is 2" in listed
+    number = first.json()["id"]
+    (row,) = [line for line in listed.splitlines() if line.split()[0] == str(number)]
+    assert "read 2, " in row
+    assert "is 2" in row
     subprocess.run([*command, "--to", str(out)], check=True, capture_output=True)
-    (picture,) = out.iterdir()
-    assert picture.name == "2_00001.png"
-    assert Image.open(picture).size == (28, 28)
+    assert Image.open(out / f"2_{number:05d}.png").size == (28, 28)
 
 
-def test_corrections_are_refused_where_none_are_kept():
-    with running() as plain:
-        answer = plain.client.post("/v1/corrections?digit=3", content=b"x", headers=PNG)
-        assert (answer.status_code, "--keep FILE.db" in answer.text) == (404, True)
-        assert plain.client.get("/v1/model").json()["keeps_corrections"] is False
+def test_corrections_are_refused_where_none_are_kept(guarded):
+    headers = PNG | TOKEN
+    answer = guarded.client.post("/v1/corrections?digit=3", content=b"x", headers=headers)
+    assert (answer.status_code, "--keep FILE.db" in answer.text) == (404, True)
+    told = guarded.client.get("/v1/model", headers=TOKEN).json()
+    assert told["keeps_corrections"] is False
 
 
 def test_a_full_disk_is_said_and_the_service_lives_on(tmp_path):
@@ -255,10 +254,35 @@ def test_a_killed_worker_costs_no_answer(service):
     with ThreadPoolExecutor(8) as threads:
         jobs = [
             threads.submit(service.client.post, "/v1/read", content=p.read_bytes(), headers=PNG)
-            for p in EXAMPLES * 8
+            for p in EXAMPLES * 3
         ]
         os.kill(workers[-1], signal.SIGKILL)
-        assert [job.result().json()["digit"] for job in jobs] == [*range(10)] * 8
+        assert [job.result().json()["digit"] for job in jobs] == [*range(10)] * 3
+
+
+def test_a_picture_that_crashes_its_decoder_is_refused_and_the_others_are_read(tmp_path):
+    """Every process of this service ends at once where Pillow is to open a marked picture."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os\n"
+        "from PIL import Image\n"
+        "opened = Image.open\n"
+        "def open_or_crash(file, *args, **options):\n"
+        "    if b'crash here' in file.getvalue():\n"
+        "        os._exit(9)\n"
+        "    return opened(file, *args, **options)\n"
+        "Image.open = open_or_crash\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    good = [example.read_bytes() for example in EXAMPLES[:3]]
+    crashing = good[1] + b"crash here"  # a PNG whatever follows it
+    with running(variables={"PYTHONPATH": path}) as service:
+        answer = service.client.post("/v1/read", content=crashing, headers=PNG)
+        assert (answer.status_code, "decoder crashed" in answer.text) == (415, True)
+        files = [("a", (f"{i}.png", x)) for i, x in enumerate([good[0], crashing, *good[1:]])]
+        readings = service.client.post("/v1/read", files=files).json()["readings"]
+        assert [r.get("digit") for r in readings] == [0, None, 1, 2]
+        assert readings[1]["status"] == 415
+        assert service.client.post("/v1/read", content=good[1], headers=PNG).json()["digit"] == 1
 
 
 def test_half_open_connections_and_a_sender_that_goes_do_not_stop_others(service):
@@ -287,33 +311,14 @@ def test_sigterm_answers_what_is_in_flight_and_exits_0():
         assert [job.result().json()["digit"] for job in jobs] == [0] * 4
 
 
-@settings(max_examples=150, deadline=None,
+@settings(max_examples=50, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
-@given(
-    body=st.binary(max_size=400)
-    | st.binary(max_size=60).map(lambda tail: EXAMPLES[1].read_bytes()[:300] + tail),
-    kind=st.sampled_from(["image/png", "image/x", "multipart/form-data; boundary=a", "a/b", ""]),
-    query=st.sampled_from(["", "?array=1", "?saliency=true", "?array=x"]),
-)
+@given(bodies, st.sampled_from(KINDS), st.sampled_from(QUERIES))
 def test_no_body_makes_a_fault(service, body, kind, query):
     answer = service.client.post(f"/v1/read{query}", content=body, headers={"Content-Type": kind})
     assert answer.status_code < 500
     assert answer.json()
 
 
-def test_it_answers_as_its_description_says(service, tmp_path):
-    """Schemathesis: no fault, no answer that is not described, on made-up requests.
-
-    A binary schema cannot say that a picture has ink, and 413 is a rejection too: the two checks
-    that know neither are left out.
-    """
-    command = [
-        Path(sys.executable).with_name("schemathesis"), "run", f"{service.address}/openapi.json",
-        "--max-examples", "100", "--checks", "all", "--seed", "0", "--exclude-checks",
-        "positive_data_acceptance,negative_data_rejection",
-    ]  # fmt: skip
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=200, check=False, cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stdout
-    assert int(re.search(r"(\d+) generated", done.stdout)[1]) > 200
+def test_it_answers_as_its_description_says(service):
+    assert schemathesis(service.address, 25) > 50

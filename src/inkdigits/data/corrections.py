@@ -92,15 +92,24 @@ class Corrections:
 
 
 def read_corrections(path: Path) -> Iterator[Row]:
-    """Every correction in the file, oldest first. Raises CorrectionsError."""
+    """Every correction in the file, oldest first; nothing is written. Raises CorrectionsError."""
     if not path.is_file():
         raise CorrectionsError(f"{path}: no such file; inkdigits serve --keep FILE.db makes one")
-    with closing(_opened(path)) as connection:
-        rows = connection.execute(
-            "SELECT id, time, digit, picture, array, reading, model FROM corrections ORDER BY id"
-        )
-        for number, time, *kept in rows:
-            yield Row(number, time, Kept(*kept))
+    try:
+        # A file that no server has open has no log beside it. SQLite would make one, and leave it.
+        is_open = path.with_name(f"{path.name}-wal").exists()
+        address = f"{path.resolve().as_uri()}?mode=ro{'' if is_open else '&immutable=1'}"
+        with closing(sqlite3.connect(address, timeout=10, uri=True)) as connection:
+            if not _is_ours(connection, path):
+                raise CorrectionsError(f"{path}: is empty; inkdigits serve --keep FILE.db fills it")
+            rows = connection.execute(
+                "SELECT id, time, digit, picture, array, reading, model FROM corrections "
+                "ORDER BY id"
+            )
+            for number, time, *kept in rows:
+                yield Row(number, time, Kept(*kept))
+    except sqlite3.Error as error:
+        raise CorrectionsError(f"{path}: cannot be read as corrections: {error}") from error
 
 
 def write_corrections(path: Path, folder: Path) -> int:
@@ -128,10 +137,7 @@ def write_corrections(path: Path, folder: Path) -> int:
 def _opened(path: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
-        (ours,) = connection.execute("PRAGMA application_id").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if ours != _OURS and tables:
-            raise CorrectionsError(f"{path}: is a database of another program; name a new file")
+        _is_ours(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         # A commit is on the disk before it is answered.
         connection.execute("PRAGMA synchronous = FULL")
@@ -142,3 +148,12 @@ def _opened(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise CorrectionsError(f"{path}: cannot be used for corrections: {error}") from error
     return connection
+
+
+def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether corrections were kept in it before; False if it is empty. Raises CorrectionsError."""
+    (program,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if program != _OURS and tables:
+        raise CorrectionsError(f"{path}: is a database of another program; name a new file")
+    return bool(program == _OURS)

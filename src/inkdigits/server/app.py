@@ -120,6 +120,7 @@ class _Service:
         with self._bodies.held() as sizes:
             body = await self._bodies.read(request, sizes)
             (answer,) = await self._pool.read([Task(body, keep=True)])
+            self.metrics.count([answer])
             if answer.status != 200:
                 return Response(answer.json, answer.status, media_type=_JSON)
             kept = Kept(

@@ -17,13 +17,13 @@ const find = (id) => document.getElementById(id);
 const sheet = new Sheet(find("sheet"), sheetChanged);
 
 let model = null; // what /v1/model says
-let request = null; // the reading under way: an AbortController that knows whether it is settled
+let request = null; // the reading under way: an AbortController, whether it is settled, and the picture asked about
 let outdated = false; // the sheet changed during a live reading
 let shown = null; // { picture, reading, saliency, unexplained }: what the result area shows
 
 // ---- Reading ----
 
-/** During a stroke one request at a time, at its end at once. */
+/** During a stroke one request at a time, at its end at once or, if that reads all of it, none. */
 function sheetChanged({ settled }) {
   find("source").textContent = sheet.picture ? aboutPicture(sheet.picture) : HOW_TO_SHOW;
   find("source").classList.toggle("hint", !sheet.picture);
@@ -33,6 +33,9 @@ function sheetChanged({ settled }) {
     result.showEmpty();
   } else if (!settled && request && !request.settled) {
     outdated = true;
+  } else if (settled && request?.picture === sheet.blob()) {
+    request.settled = true;
+    outdated = false;
   } else {
     readSheet(settled);
   }
@@ -56,17 +59,21 @@ async function readSheet(settled) {
 }
 
 async function readOnce(mine) {
-  const picture = await sheet.blob();
-  const reading = await ask("/v1/read?array=true", { body: picture, signal: mine.signal });
-  if (mine !== request) return; // a newer one has begun
-  shown = { picture, reading };
-  result.showReading(reading);
-  sheet.showBox(reading.box);
-  showSeen();
-  offerCorrections();
-  if (!model) loadModel();
+  const picture = sheet.blob();
+  if (picture !== shown?.picture) {
+    mine.picture = picture;
+    const reading = await ask("/v1/read?array=true", { body: picture, signal: mine.signal });
+    if (mine !== request) return; // a newer one has begun
+    mine.picture = null;
+    shown = { picture, reading };
+    result.showReading(reading);
+    sheet.showBox(reading.box);
+    showSeen();
+    offerCorrections();
+    if (!model) loadModel();
+  }
   if (mine.settled) {
-    result.announce(reading);
+    result.announce(shown.reading);
     await explain(mine.signal);
   } else {
     await pause(LIVE_REST_MS);
