@@ -53,11 +53,12 @@ def memory_mb(pid: int) -> float:
 def load_with(script: Path, address: str, connections: int, seconds: int) -> tuple[float, str]:
     """Run wrk; requests a second and a row of the table."""
     found = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", script, address],
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "--latency",
+         "-s", script, address],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", found)[1])
-    half, most = (re.search(rf"{p}%\s+(\S+)", found)[1] for p in (50, 99))
+    half, most = (re.search(rf"^\s+{p}%\s+(\S+)", found, re.M)[1] for p in (50, 99))
     faults = sum(
         map(int, re.findall(r"(?:Non-2xx.*: |connect |read |write |timeout )(\d+)", found))
     )

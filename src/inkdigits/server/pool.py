@@ -67,10 +67,10 @@ class Pool:
         if not self._running:
             places = range(len(self._workers))
             self._running = [loop.create_task(self._run(place)) for place in places]
-        waiting = [_Waiting(task, loop.create_future()) for task in tasks]
-        self._waiting.extend(waiting)
+        answers = [loop.create_future() for _ in tasks]
+        self._waiting.extend(map(_Waiting, tasks, answers))
         self._some.set()
-        return list(await asyncio.gather(*(one.answer for one in waiting)))
+        return list(await asyncio.gather(*answers)) if len(answers) > 1 else [await answers[0]]
 
     def close(self) -> None:
         """End the workers."""

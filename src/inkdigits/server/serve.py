@@ -44,7 +44,7 @@ def serve(
 
     config = uvicorn.Config(
         app, http=Timed, ws="none", lifespan="off", log_level="warning", access_log=False,
-        server_header=False, date_header=True, timeout_graceful_shutdown=int(limits.drain_time),
+        proxy_headers=False, server_header=False, timeout_graceful_shutdown=int(limits.drain_time),
     )  # fmt: skip
     server = _Server(config, started)
     # uvicorn raises the signal again when it has drained; that shall not end the process then.
