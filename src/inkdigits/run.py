@@ -39,7 +39,7 @@ from inkdigits.run_folder import (
     read_settings,
     write_json,
 )
-from inkdigits.spec import ACCEPT, accept_from
+from inkdigits.spec import ACCEPT, accept_from, metadata
 from inkdigits.training.finetune import Comparison, keep_added, keep_better, start_from
 from inkdigits.training.judge import accept_level, as_tensors, probabilities
 from inkdigits.training.loop import Reporter, train
@@ -248,9 +248,10 @@ def _export(
         about["inkdigits.added"] = json.dumps(trained.added.to_dict())
     save_onnx(network, weights, folder / RUN_MODEL, about)
     final = build_keras(network, weights, "mnist_cnn")
-    save_keras(final, folder / "mnist_cnn_model.keras")
-    save_keras(final, folder / "mnist_cnn_model.h5")
-    save_keras(build_keras(network, best, "best_mnist"), folder / "best_mnist_model.h5")
+    about |= metadata()
+    save_keras(final, folder / "mnist_cnn_model.keras", about)
+    save_keras(final, folder / "mnist_cnn_model.h5", about)
+    save_keras(build_keras(network, best, "best_mnist"), folder / "best_mnist_model.h5", about)
 
     images = sets.test.images[:_CHECKED].astype(np.float32) / np.float32(255)
     found = {RUN_MODEL: reader.Reader(folder / RUN_MODEL).probabilities(images)}

@@ -42,7 +42,7 @@ def test_onnx_answers_as_pytorch_for_any_batch(tmp_path, trained):
 def test_keras_answers_as_pytorch_from_the_file(tmp_path, trained, ending):
     network, weights, images, wanted = trained
     path = tmp_path / f"model{ending}"
-    save_keras(build_keras(network, weights, "net"), path)
+    save_keras(build_keras(network, weights, "net"), path, {"made.by": "a test"})
     arrays = images.astype(np.float32) / np.float32(255)
     assert np.abs(keras_probabilities(path, arrays) - wanted).max() < 1e-5
     model = keras.models.load_model(path)

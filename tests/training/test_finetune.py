@@ -6,7 +6,7 @@ from inkdigits.data.digits import Digits
 from inkdigits.errors import ModelError
 from inkdigits.exports.onnx import load_onnx
 from inkdigits.reader import SHIPPED_MODEL
-from inkdigits.training.finetune import keep_added, keep_better, start_from
+from inkdigits.training.finetune import is_chance, keep_added, keep_better, start_from
 from inkdigits.training.judge import as_tensors, evaluate
 from inkdigits.training.loop import train
 from inkdigits.training.progress import Quiet
@@ -118,6 +118,24 @@ def test_what_is_kept_goes_back_until_the_validation_set_is_read_as_well(judged,
     found = judged(sevens.take(np.array([high]), "held"), added, 2.7 * float(margins[high]))
     assert (found.start_accuracy, found.end_accuracy, found.kept) == (1, 1, 0.3)
     assert (found.start_added, found.end_added) == (0, 1)
+
+
+@pytest.mark.parametrize(("before", "most"), [(0, 1), (1, 3), (6, 10), (10, 15), (100, 114)])
+def test_errors_are_chance_up_to_the_square_root_of_both_counts_more(before, most):
+    assert is_chance(before, before)
+    assert is_chance(before, most)
+    assert not is_chance(before, most + 1)
+
+
+def test_where_a_mistake_stays_all_the_way_the_furthest_place_is_kept(judged, sample):
+    """A 7 among the held-out 3s is read as 3 everywhere on the way: 1 mistake where there was 0."""
+    index = [
+        *np.flatnonzero(sample.test.labels == 3)[:50],
+        np.flatnonzero(sample.test.labels == 7)[0],
+    ]
+    found = judged(sample.test.take(np.array(index), "held"), of_digit(sample.test, 7, 5, 3))
+    assert (found.start_accuracy, found.kept) == (1, 0.5)
+    assert found.end_accuracy == pytest.approx(50 / 51)
 
 
 def test_added_digits_count_for_nothing_where_the_validation_set_is_read_worse(judged, sample):

@@ -176,6 +176,27 @@ def test_a_student_learns_its_teachers_answers_and_not_the_labels(digits):
     assert with_labels < 0.05
 
 
+def test_of_a_teacher_that_is_wrong_the_label_can_be_heeded(digits):
+    """The teacher calls every digit from 5 on 9 - digit, and no label says so."""
+
+    def half_contrary(arrays):
+        sure = shipped.probabilities(arrays)
+        return np.where(sure.argmax(1)[:, None] < 5, sure, sure[:, ::-1])
+
+    shipped = Reader(threads=1)
+    train_set, held = digits
+    still = {"rotate": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "teacher_share": 1.0}
+    right = []
+    for heeded in ("right", "always"):
+        row = SHORT.with_overrides(
+            {**still, "calibrate": False, "epochs": 6, "teacher_heeded": heeded}
+        )
+        state = train(train_set, None, fresh_state(row, 0), Quiet(), teacher=half_contrary)
+        right.append(evaluate(state.evaluated, *as_tensors(held))[1])
+    assert right[0] > 0.85
+    assert right[1] < 0.65
+
+
 def test_a_teacher_is_asked_once_where_its_answers_to_copies_are_kept(digits):
     train_set, held = digits
     asked = []

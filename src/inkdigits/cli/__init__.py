@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from inkdigits.cli import data, predict, serve, train
+from inkdigits.cli import data, export, predict, serve, train
 from inkdigits.cli.console import say
 from inkdigits.errors import ConfigError, InkdigitsError
 from inkdigits.version import __version__
@@ -70,6 +70,7 @@ for _command in (
     train.train,
     train.ensemble,
     train.recipes,
+    export.export,
     data.data,
 ):
     cli.add_command(_command)

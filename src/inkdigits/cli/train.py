@@ -52,7 +52,7 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     metavar="FOLDER",
     help="Folder of PNGs to learn as well, one or more of any digits: repeated to a tenth of what "
     "is trained on, none held out. With --from, kept if more of them are right and --data's "
-    "validation set is read no worse.",
+    "validation set is read no worse, or not by more than chance explains.",
 )
 @click.option("--seed", default=0, show_default=True, help="One seed, one result, bit for bit.")
 @click.option("--seeds", help="A study: 0-9 runs ten seeds, finished ones are not run again.")
@@ -110,7 +110,7 @@ def train(
         seed=seed,
         threads=machine.cores() if threads is None else threads,
         start=start,
-        teacher=teacher,
+        teacher=teacher or (start if row.name == ADD_OWN else None),
         add=add,
     )
     signal.signal(signal.SIGTERM, stop)

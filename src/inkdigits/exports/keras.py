@@ -6,13 +6,16 @@ JAX or PyTorch with no custom objects: (N, 28, 28, 1) float32 in [0, 1] to (N, 1
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,6 +38,8 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 import keras
 
 Arrays = Mapping[str, NDArray[np.float32]]
+
+ABOUT = "inkdigits.json"
 
 
 def build_keras(network: Network, weights: Arrays, name: str) -> Any:
@@ -95,10 +100,20 @@ def _channels_last(weight: NDArray[np.float32], channels: int) -> NDArray[np.flo
     return square.transpose(0, 2, 3, 1).reshape(len(weight), -1)
 
 
-def save_keras(model: Any, path: Path) -> None:
-    """Write a Keras model to `path` (.keras or .h5), whole or not at all."""
+def save_keras(model: Any, path: Path, about: Mapping[str, str]) -> None:
+    """Write a Keras model to `path` (.keras or .h5), whole or not at all.
+
+    about: metadata, which Keras itself has no place for: in .h5 attributes of the file, in .keras
+    the entry ABOUT of the archive that it is. Keras leaves both alone.
+    """
     with written_whole(path) as part, _quiet():
         model.save(part)
+        if path.suffix == ".h5":
+            with h5py.File(part, "a") as file:
+                file.attrs.update(about)
+        else:
+            with zipfile.ZipFile(part, "a") as archive:
+                archive.writestr(ABOUT, json.dumps(dict(about)))
 
 
 def keras_probabilities(path: Path, images: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -73,9 +73,7 @@ def _nodes(
     """The network's operators and constants, named with `prefix`, from the input to `output`."""
     nodes, constants = [], []
     value = INPUT_NAME
-    for place, layer in enumerate(network.layers):
-        if isinstance(layer, Dropout):
-            continue
+    for place, layer in _in_running_order(network, weights):
         result = f"{prefix}layer{place}"
         names = []
         for part in _PARTS.get(type(layer), ()):
@@ -88,6 +86,26 @@ def _nodes(
         value = result
     nodes.append(helper.make_node("Softmax", [value], [output], axis=1))
     return nodes, constants
+
+
+def _in_running_order(network: Network, weights: Arrays) -> list[tuple[int, Layer]]:
+    """The layers with their places, in the order in which the same result is had fastest.
+
+    Pooling comes after a ReLU, and after a normalisation that lowers nothing below what it was
+    higher than (all its scales are over 0): runtimes do these two within the convolution.
+    """
+    layers: list[tuple[int, Layer]] = []
+    for place, layer in enumerate(network.layers):
+        if not isinstance(layer, Dropout):
+            layers.append((place, layer))
+    for i in range(len(layers) - 1):
+        place, following = layers[i + 1]
+        rises = isinstance(following, Relu) or (
+            isinstance(following, Norm) and bool((weights[f"{place}.weight"] > 0).all())
+        )
+        if isinstance(layers[i][1], MaxPool) and rises:
+            layers[i : i + 2] = layers[i + 1], layers[i]
+    return layers
 
 
 def _save(

@@ -193,6 +193,8 @@ def _truth(labels: Tensor, n: int, recipe: Recipe, said: Tensor | None) -> Tenso
     smoothing = recipe.label_smoothing
     truth = F.one_hot(labels, N_CLASSES) * (1 - smoothing) + smoothing / N_CLASSES
     if said is not None:
+        if recipe.teacher_heeded == "right":
+            said = torch.where((said.argmax(1) == labels)[:, None], said, truth)
         truth = torch.lerp(truth, said, recipe.teacher_share)
     n_more = n - len(labels)
     return F.pad(truth, (0, 0, 0, n_more), value=1 / N_CLASSES) if n_more else truth

@@ -16,6 +16,7 @@ from inkdigits.training.networks import NETWORKS
 
 Schedule = Literal["constant", "one_cycle"]
 Precision = Literal["float32", "bfloat16", "fastest"]
+Heeded = Literal["always", "right"]
 Keep = Literal["last", "best_loss"]
 
 
@@ -42,6 +43,9 @@ class Recipe:
     # Copies of the set, each moved about anew, that the teacher answers once and the epochs take in
     # turn; 0 asks it at every batch.
     teacher_views: int = 0
+    # right: where a teacher's answer is not the label the label stands, as of digits that it is
+    # known to read wrong. always: also where augmentation made one digit look like another.
+    teacher_heeded: Heeded = "always"
     nondigit_share: float = 0.0  # of a batch, added to it: the data's non-digits, truth all ten
     average_decay: float = 0.0  # of the moving average of weights that is evaluated; 0 is off
     # Of convolutions and products; weights stay float32. fastest: bfloat16 where it is native.
@@ -60,7 +64,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _check_choice(self, "network", tuple(NETWORKS))
-        for field, literal in (("schedule", Schedule), ("precision", Precision), ("keep", Keep)):
+        for field, literal in {
+            "schedule": Schedule, "precision": Precision, "keep": Keep, "teacher_heeded": Heeded
+        }.items():  # fmt: skip
             _check_choice(self, field, get_args(literal))
         for field, (low, high, wanted) in _RANGES.items():
             value = getattr(self, field)
@@ -243,13 +249,15 @@ RECIPES: dict[str, Recipe] = {
             shift=2,
             calibrate=True,
         ),
-        # To add a few of one's own digits to what a model knows: smaller steps still, and few.
+        # To add a few of one's own digits to what a model knows. Its answers are most of the truth
+        # about all others, so that it keeps what it knows.
+        # Source: Li and Hoiem 2016, "Learning without Forgetting".
         Recipe(
             name="own",
             network="compact",
             epochs=1,
             batch_size=32,
-            learning_rate=3e-4,
+            learning_rate=1e-3,
             schedule="one_cycle",
             warmup_share=0.1,
             beta2=0.99,
@@ -258,6 +266,8 @@ RECIPES: dict[str, Recipe] = {
             scale=0.07,
             shear=0.1,
             shift=2,
+            teacher_share=0.9,
+            teacher_heeded="right",
             calibrate=True,
         ),
     )

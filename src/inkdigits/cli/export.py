@@ -1,0 +1,39 @@
+"""`inkdigits export`: a model in other formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_FORMATS = "onnx, onnx-int8, keras, h5, pt2"
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option(
+    "--to", "folder", type=click.Path(path_type=Path), required=True, help="Folder to write to."
+)
+@click.option(
+    "--format", "formats", default=_FORMATS.replace(" ", ""), show_default=True,
+    help="Which, with commas between.",
+)  # fmt: skip
+def export(model: str | None, folder: Path, formats: str) -> None:
+    """Write a model in other formats, each checked against it on 1,000 digits.
+
+    MODEL is an .onnx file of ours or a run folder; without it, the model in the package.
+
+    \b
+    Example:
+      inkdigits export --to exported
+      inkdigits export runs/mine --to exported --format onnx-int8,pt2
+    """
+    from inkdigits.export import CHECKED_ON
+    from inkdigits.export import export as run
+
+    for found in run(model, folder, [name.strip() for name in formats.split(",")]):
+        size = found.path.stat().st_size
+        click.echo(
+            f"{found.path}  {found.format}, {size:,} bytes; {CHECKED_ON:,} digits read the same, "
+            f"probabilities within {found.difference:.2g}"
+        )

@@ -1,0 +1,138 @@
+"""A finished model in other formats, each checked against it before it is kept.
+
+In: a model and the names of formats. Out: files in a folder, and how far each differs.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from inkdigits.data import load
+from inkdigits.errors import ConfigError, ModelError
+from inkdigits.exports.onnx import load_onnx
+from inkdigits.files import written_whole
+from inkdigits.reader import Reader, model_path
+from inkdigits.training.networks import NETWORKS
+
+Array = NDArray[np.float32]
+
+CALIBRATED_ON = 1_000  # training digits of the package's sample
+CHECKED_ON = 1_000  # its test digits: none of them was calibrated on
+
+
+@dataclass(frozen=True)
+class Source:
+    """The model that is exported."""
+
+    path: Path
+    about: dict[str, str]  # its metadata
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One file, written and checked."""
+
+    format: str
+    path: Path
+    difference: float  # the largest, in a probability, from the source
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a format is written and read back."""
+
+    file: str
+    what: str
+    write: Callable[[Source, Path], None]
+    read: Callable[[Path, Array], Array]
+
+
+def export(model: str | None, folder: Path, formats: Sequence[str]) -> Iterator[Exported]:
+    """Write the model in each format to `folder`; yields each when it is there.
+
+    model: as Reader takes it; None is the shipped one. A file that reads any of 1,000 digits
+    differently than the source is removed, and ModelError says so. Raises ConfigError for an
+    unknown format before anything is written.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise ConfigError(f"--format {unknown[0]!r}: wanted some of {', '.join(FORMATS)}")
+    reader = Reader(model)
+    source = Source(model_path(model), reader.metadata)
+    arrays = load("sample").test.images[:CHECKED_ON].astype(np.float32) / np.float32(255)
+    wanted = reader.probabilities(arrays)
+    for name in formats:
+        row = FORMATS[name]
+        path = folder / row.file
+        row.write(source, path)
+        found = row.read(path, arrays)
+        differ = int((found.argmax(1) != wanted.argmax(1)).sum())
+        difference = float(np.abs(found - wanted).max())
+        if differ or not np.isfinite(difference):
+            path.unlink()
+            raise ModelError(
+                f"{path}: reads {differ:,} of {len(arrays):,} digits differently than "
+                f"{source.path}, wanted none; it was removed"
+            )
+        yield Exported(name, path, difference)
+
+
+def _write_onnx(source: Source, path: Path) -> None:
+    onnx.checker.check_model(str(source.path), full_check=True)
+    with written_whole(path) as part:
+        shutil.copyfile(source.path, part)
+
+
+def _write_int8(source: Source, path: Path) -> None:
+    from inkdigits.exports.int8 import save_int8
+
+    images = load("sample").train.images
+    # Every so many: they may be in order of their digits.
+    chosen = images[:: len(images) // CALIBRATED_ON][:CALIBRATED_ON]
+    save_int8(source.path, path, chosen.astype(np.float32) / np.float32(255))
+
+
+def _write_keras(source: Source, path: Path) -> None:
+    from inkdigits.exports.keras import build_keras, save_keras
+
+    network, weights = load_onnx(source.path)
+    save_keras(build_keras(NETWORKS[network], weights, "inkdigits"), path, source.about)
+
+
+def _write_pt2(source: Source, path: Path) -> None:
+    from inkdigits.exports.pytorch import save_pt2
+
+    network, weights = load_onnx(source.path)
+    save_pt2(NETWORKS[network], weights, path, source.about)
+
+
+def _read_onnx(path: Path, arrays: Array) -> Array:
+    return Reader(path).probabilities(arrays)
+
+
+def _read_keras(path: Path, arrays: Array) -> Array:
+    from inkdigits.exports.keras import keras_probabilities
+
+    return keras_probabilities(path, arrays)
+
+
+def _read_pt2(path: Path, arrays: Array) -> Array:
+    from inkdigits.exports.pytorch import pt2_probabilities
+
+    return pt2_probabilities(path, arrays)
+
+
+FORMATS = {
+    "onnx": Format("model.onnx", "ONNX, for any runtime", _write_onnx, _read_onnx),
+    "onnx-int8": Format("model-int8.onnx", "ONNX in 8-bit integers", _write_int8, _read_onnx),
+    "keras": Format("model.keras", "Keras 3", _write_keras, _read_keras),
+    "h5": Format("model.h5", "Keras 2 and 3, HDF5", _write_keras, _read_keras),
+    "pt2": Format("model.pt2", "PyTorch, torch.export", _write_pt2, _read_pt2),
+}
