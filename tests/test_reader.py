@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import onnx
 import pytest
+from onnx import external_data_helper
 from PIL import Image
 
 import inkdigits
@@ -228,6 +229,37 @@ def test_a_model_of_another_size_is_refused(tmp_path):
     onnx.save(other, str(tmp_path / "other.onnx"))
     with pytest.raises(ModelError):
         Reader(tmp_path / "other.onnx")
+
+
+def test_a_model_as_large_as_none_of_ours_is_refused_unread(tmp_path):
+    large = tmp_path / "large.onnx"
+    with large.open("wb") as file:
+        file.truncate(500_000_000)  # a hole: it takes no space on disk
+    with pytest.raises(ModelError, match="is 500,000,000 bytes, over the limit of 100,000,000"):
+        Reader(large)
+
+
+@pytest.mark.parametrize("place", ["../weights.bin", "/weights.bin"])
+def test_a_model_that_reads_files_elsewhere_is_refused(tmp_path, place):
+    model = onnx.load(str(SHIPPED_MODEL))
+    weights = next(w for w in model.graph.initializer if w.name == "layer16.weight")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "weights.bin").write_bytes(weights.raw_data)
+    there = place if place.startswith("..") else str(tmp_path / "weights.bin")
+    external_data_helper.set_external_data(weights, there, 0, len(weights.raw_data))
+    weights.ClearField("raw_data")
+    (tmp_path / "models" / "model.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="not a model ONNX Runtime can load"):
+        Reader(tmp_path / "models")
+
+
+def test_a_model_with_operators_of_its_own_is_refused(tmp_path):
+    model = onnx.load(str(SHIPPED_MODEL))
+    model.graph.node[3].domain = "others.operators"
+    model.opset_import.append(onnx.helper.make_opsetid("others.operators", 1))
+    onnx.save(model, str(tmp_path / "model.onnx"))
+    with pytest.raises(ModelError, match="not a model ONNX Runtime can load"):
+        Reader(tmp_path / "model.onnx")
 
 
 def test_reading_imports_no_training_framework():

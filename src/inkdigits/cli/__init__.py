@@ -7,11 +7,11 @@ failed, 2 wrong usage. The only place that exits; heavy libraries are imported i
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import NoReturn
 
 import click
 
-from inkdigits.cli import data, export, predict, serve, train
 from inkdigits.cli.console import say
 from inkdigits.errors import ConfigError, InkdigitsError
 from inkdigits.version import __version__
@@ -51,7 +51,27 @@ def main() -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Commands that are imported when they are asked for: predict shall not wait for the others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _MODULES:
+            return None
+        module = import_module(f"inkdigits.cli.{_MODULES[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+_MODULES = {
+    "predict": "predict", "serve": "serve", "train": "train", "ensemble": "train",
+    "recipes": "train", "export": "export", "data": "data",
+}  # fmt: skip
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="inkdigits")
 def cli() -> None:
     """Read handwritten digits; train and check the networks that do.
@@ -62,15 +82,3 @@ def cli() -> None:
       inkdigits serve
       inkdigits train --recipe fast
     """
-
-
-for _command in (
-    predict.predict,
-    serve.serve,
-    train.train,
-    train.ensemble,
-    train.recipes,
-    export.export,
-    data.data,
-):
-    cli.add_command(_command)
