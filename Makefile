@@ -15,8 +15,9 @@ run: .venv/.train
 serve: .venv/.dev
 	$(BIN)/inkdigits serve
 
+# Two processes: most tests keep one core busy.
 test: .venv/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/.dev
 	$(BIN)/ruff check
