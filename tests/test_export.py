@@ -15,7 +15,8 @@ from inkdigits.cli import cli
 from inkdigits.errors import ModelError
 from inkdigits.export import CHECKED_ON, FORMATS, export
 from inkdigits.exports.pytorch import ABOUT, pt2_probabilities
-from inkdigits.reader import SHIPPED_MODEL, Reader
+from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.reader import Reader
 from inkdigits.spec import metadata
 
 

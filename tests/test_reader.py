@@ -10,8 +10,9 @@ from PIL import Image
 
 import inkdigits
 from inkdigits.errors import ModelError, PictureError
+from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.picture import see
-from inkdigits.reader import SHIPPED_MODEL, Reader
+from inkdigits.reader import Reader
 
 
 @pytest.fixture(scope="module")

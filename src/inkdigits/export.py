@@ -18,7 +18,8 @@ from inkdigits.data import load
 from inkdigits.errors import ConfigError, ModelError
 from inkdigits.exports.onnx import load_onnx
 from inkdigits.files import written_whole
-from inkdigits.reader import Reader, model_path
+from inkdigits.model_file import model_path
+from inkdigits.reader import Reader
 from inkdigits.training.networks import NETWORKS
 
 Array = NDArray[np.float32]

@@ -12,24 +12,14 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
-from inkdigits.errors import ModelError, PictureError
+from inkdigits.errors import PictureError
+from inkdigits.model_file import ModelFile, model_path
 from inkdigits.picture import MAX_PIXELS, Look, Picture, Seen, cut_out, look_at
 from inkdigits.picture.nudge import nudged
-from inkdigits.spec import (
-    INPUT_NAME,
-    N_CLASSES,
-    OUTPUT_NAME,
-    SIDE,
-    accept_from,
-    check_metadata,
-)
+from inkdigits.spec import N_CLASSES, SIDE, accept_from
 
-RUN_MODEL = "model.onnx"  # what a run folder calls it
-SHIPPED_MODEL = Path(__file__).parent / "models" / "digits.onnx"
-MAX_MODEL_BYTES = 100_000_000
 _CLEAR = 0.98  # confidence from which one look is enough: some 95 in 100 digits
 _NO_DIGIT = 0.4  # confidence under which nothing speaks for any digit; 0.1 is the least there is
 BATCH = 64  # pictures that read_many gathers; their crops and activations stay under 60 MB
@@ -78,21 +68,11 @@ class Reader:
         threads: int = 0,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        self.path = model_path(model)
+        path = model_path(model)
+        self._model = ModelFile(path, threads)
+        self.path, self.metadata = path, self._model.metadata
         self._max_pixels = max_pixels
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4  # its errors come as exceptions, once
-        try:
-            self._session = ort.InferenceSession(
-                self.path, options, providers=["CPUExecutionProvider"]
-            )
-        # ONNX Runtime's exceptions share no base but Exception.
-        except Exception as error:
-            raise ModelError(f"{self.path}: not a model ONNX Runtime can load: {error}") from error
-        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
-        self._check()
-        self._accept = accept_from(self.metadata, str(self.path))
+        self._accept = accept_from(self.metadata, str(path))
 
     def read(self, picture: Picture) -> Reading:
         """The digit in one picture.
@@ -154,10 +134,7 @@ class Reader:
                 f"arrays run from {values.min():g} to {values.max():g}, wanted 0 (paper) to 1 "
                 "(ink); divide 8-bit pixels by 255"
             )
-        found: NDArray[np.float32] = self._session.run(
-            [OUTPUT_NAME], {INPUT_NAME: values[:, None]}
-        )[0]
-        return found
+        return self._model.run(values)
 
     def _read_looks(self, looks: list[Look]) -> list[tuple[Seen, Reading]]:
         """What is read of each, and of what is not clear what a closer look gives.
@@ -222,36 +199,3 @@ class Reader:
                 reason = "no digit" if confidence < _NO_DIGIT else "unsure"
         box = seen.box if seen is not None else None
         return Reading(int(row.argmax()), confidence, tuple(row.tolist()), not reason, reason, box)
-
-    def _check(self) -> None:
-        check_metadata(self.metadata, str(self.path))
-        takes = [(i.name, i.shape[1:], i.type) for i in self._session.get_inputs()]
-        gives = [(o.name, o.shape[1:], o.type) for o in self._session.get_outputs()]
-        kind = "tensor(float)"
-        wanted = ([(INPUT_NAME, [1, SIDE, SIDE], kind)], [(OUTPUT_NAME, [N_CLASSES], kind)])
-        if (takes, gives) != wanted:
-            raise ModelError(
-                f"{self.path} takes {takes} and gives {gives}, this program feeds {wanted[0]} and "
-                f"wants {wanted[1]}; export it again: inkdigits train"
-            )
-
-
-def model_path(model: str | Path | None) -> Path:
-    """The .onnx file that `model` names: a file, a run folder, or None for the shipped model.
-
-    Raises ModelError if there is none, or it is far too large to be ours.
-    """
-    path = SHIPPED_MODEL if model is None else Path(model)
-    if path.is_dir():
-        path = path / RUN_MODEL
-    if not path.is_file():
-        raise ModelError(
-            f"{path}: no such model; --model takes an .onnx file or a run folder with {RUN_MODEL}"
-        )
-    size = path.stat().st_size
-    if size > MAX_MODEL_BYTES:
-        raise ModelError(
-            f"{path}: is {size:,} bytes, over the limit of {MAX_MODEL_BYTES:,}; "
-            "this program's models are under 10 MB"
-        )
-    return path

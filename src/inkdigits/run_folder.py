@@ -12,7 +12,7 @@ from typing import Any
 
 from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.files import write_text
-from inkdigits.reader import RUN_MODEL
+from inkdigits.model_file import RUN_MODEL
 from inkdigits.training.recipes import Recipe
 
 SETTINGS, CHECKPOINT, RESULT = "settings.json", "checkpoint.safetensors", "result.json"

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inkdigits import Reader
-from inkdigits.reader import SHIPPED_MODEL
+from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.server.description import description
 from inkdigits.server.limits import Limits
 

@@ -13,8 +13,8 @@ from scipy import ndimage
 from inkdigits import Reader
 from inkdigits.cli import cli
 from inkdigits.data.corrections import Corrections, Kept, write_corrections
+from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.picture.place import place
-from inkdigits.reader import SHIPPED_MODEL
 from inkdigits.spec import ACCEPT
 
 N = 30

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -50,7 +49,9 @@ def predict(
       inkdigits predict --json --model runs/mine photo.jpg
       inkdigits predict --explain why.png photo.jpg
     """
-    from inkdigits.reader import BATCH, Reader
+    from inkdigits.machine import cores
+    from inkdigits.many import read_files
+    from inkdigits.reader import Reader
 
     reader = Reader(model)
     if explain:
@@ -63,9 +64,7 @@ def predict(
             names.append(name)
             yield name
 
-    # A short batch on a terminal shows lines as they come; a pipe wants throughput.
-    results = reader.read_many(opened(), batch=16 if sys.stdout.isatty() else BATCH)
-    for result in results:
+    for result in read_files(opened(), reader, cores()):
         name = names.popleft()
         if isinstance(result, PictureError):
             say(f"error: {result}" if name in str(result) else f"error: {name}: {result}")
