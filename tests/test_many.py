@@ -6,7 +6,7 @@ from PIL import Image
 
 from inkdigits import many
 from inkdigits.errors import PictureError
-from inkdigits.many import read_files
+from inkdigits.many import pictures_below, read_files
 from inkdigits.reader import Reader
 
 
@@ -23,6 +23,24 @@ def files(tmp_path_factory, sample):
         Image.fromarray(array).save(folder / f"{i:02d}.png")
     (folder / "20.png").write_bytes(b"no picture")
     return [str(path) for path in sorted(folder.glob("*.png"))]
+
+
+def test_pictures_below_a_folder_come_by_name(tmp_path):
+    for name in ("b/2.png", "b/1.JPG", "a.png", "a/0.gif", "c.txt", "A.PNG"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "z").symlink_to(tmp_path / "b")
+    found = [os.path.relpath(path, tmp_path) for path in pictures_below(str(tmp_path))]
+    assert found == ["A.PNG", "a/0.gif", "a.png", "b/1.JPG", "b/2.png"]
+
+
+def test_a_folder_that_may_not_be_listed_is_an_error_of_its_own(tmp_path, reader, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as for anybody but root
+    closed = str(tmp_path / "closed")
+    assert list(pictures_below(closed)) == [closed]
+    os.mkdir(closed)
+    (error,) = read_files([closed], reader, 1)
+    assert str(error) == f"{closed}: is a folder that may not be listed; change its rights"
 
 
 @pytest.fixture

@@ -106,19 +106,17 @@ def _picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[str]:
 
     page: what this command draws; it may lie in such a folder and is no input.
     """
-    from inkdigits.picture.open import SUFFIXES
+    from inkdigits.many import pictures_below
 
+    drawn = page and page.absolute()
     for name in given:
-        path = Path(name)
-        if not path.is_dir():
+        if not Path(name).is_dir():
             yield name
             continue
         found = False
-        for file in sorted(path.rglob("*")):
-            if page is not None and file.absolute() == page.absolute():
-                continue
-            if file.suffix.lower() in SUFFIXES and file.is_file():
+        for file in pictures_below(name):
+            if drawn is None or Path(file).absolute() != drawn:
                 found = True
-                yield str(file)
+                yield file
         if not found:
             yield name  # reading it says what is wrong with it

@@ -6,6 +6,7 @@ Checks limits before pixels are allocated. Pillow decodes, and is imported only 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -76,6 +77,8 @@ def _opened(pixels: NDArray[np.uint8]) -> Opened:
 
 def _read(path: Path) -> bytes:
     if path.is_dir():
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise PictureError(f"{path}: is a folder that may not be listed; change its rights")
         raise PictureError(
             f"{path}: is a folder with no picture in it; wanted {', '.join(sorted(SUFFIXES))}"
         )
