@@ -1,4 +1,4 @@
-"""Make the model that the package ships, from the data to the .onnx file.
+"""Make the two models that the package ships, from the data to the .onnx files.
 
     python benchmarks/fetch_fonts.py FONTS
     python benchmarks/train_shipped.py OUT FONTS

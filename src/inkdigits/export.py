@@ -65,8 +65,8 @@ def export(model: str | None, folder: Path, formats: Sequence[str]) -> Iterator[
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise ConfigError(f"--format {unknown[0]!r}: wanted some of {', '.join(FORMATS)}")
-    reader = Reader(model)
-    source = Source(model_path(model), reader.metadata)
+    reader = Reader(model_path(model))  # of the shipped two the one that answers where it matters
+    source = Source(reader.path, reader.metadata)
     arrays = load("sample").test.images[:CHECKED_ON].astype(np.float32) / np.float32(255)
     wanted = reader.probabilities(arrays)
     for name in formats:

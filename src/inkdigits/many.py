@@ -15,6 +15,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_all_start_methods, get_context
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -65,10 +66,12 @@ def read_files(names: Iterable[str], reader: Reader, processes: int) -> Iterator
         yield from reader.read_many(chunk)
         if len(chunk) < _ALONE:
             return
-    yield from _in_processes(remaining, str(reader.path), processes)
+    yield from _in_processes(remaining, reader.model, processes)
 
 
-def _in_processes(names: Iterator[str], model: str, processes: int) -> Iterator[Result]:
+def _in_processes(
+    names: Iterator[str], model: str | Path | None, processes: int
+) -> Iterator[Result]:
     waiting: deque[list[str]] = deque()  # chunks given out
     while True:
         given: deque[Future[list[Result]]] = deque()
@@ -93,7 +96,7 @@ def _in_processes(names: Iterator[str], model: str, processes: int) -> Iterator[
             pool.shutdown(cancel_futures=True)
 
 
-def _apart(names: Sequence[str], model: str) -> Iterator[Result]:
+def _apart(names: Sequence[str], model: str | Path | None) -> Iterator[Result]:
     """What a process of its own says of the files; of each half, if they end it."""
     pool = _pool(model, 1)
     try:
@@ -109,7 +112,7 @@ def _apart(names: Sequence[str], model: str) -> Iterator[Result]:
         pool.shutdown(cancel_futures=True)
 
 
-def _pool(model: str, processes: int) -> ProcessPoolExecutor:
+def _pool(model: str | Path | None, processes: int) -> ProcessPoolExecutor:
     # A fork of a process that holds ONNX Runtime's threads may hang.
     method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
     context: Any = get_context(method)
@@ -121,7 +124,7 @@ def _pool(model: str, processes: int) -> ProcessPoolExecutor:
 _reader: Reader  # of this process
 
 
-def _begin(model: str) -> None:
+def _begin(model: str | Path | None) -> None:
     global _reader  # noqa: PLW0603  a process's one model
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent ends them
     cv2.setNumThreads(1)  # there is a process for each core

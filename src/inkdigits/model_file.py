@@ -16,6 +16,7 @@ from inkdigits.spec import INPUT_NAME, N_CLASSES, OUTPUT_NAME, SIDE, check_metad
 
 RUN_MODEL = "model.onnx"  # what a run folder calls it
 SHIPPED_MODEL = Path(__file__).parent / "models" / "digits.onnx"
+FIRST_MODEL = SHIPPED_MODEL.with_name("first.onnx")  # a twentieth of its work, for most digits
 MAX_MODEL_BYTES = 100_000_000
 _AT_ONCE = 256  # arrays; their activations stay in the processor's caches
 

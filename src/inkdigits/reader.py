@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import PictureError
-from inkdigits.model_file import ModelFile, model_path
+from inkdigits.model_file import FIRST_MODEL, ModelFile, model_path
 from inkdigits.picture import MAX_PIXELS, Look, Picture, Seen, cut_out, look_at
 from inkdigits.picture.nudge import nudged
-from inkdigits.spec import N_CLASSES, SIDE, accept_from
+from inkdigits.spec import N_CLASSES, SIDE, accept_from, clear_from
 
 _CLEAR = 0.98  # confidence from which one look is enough: some 95 in 100 digits
 _NO_DIGIT = 0.4  # confidence under which nothing speaks for any digit; 0.1 is the least there is
@@ -68,9 +68,13 @@ class Reader:
         threads: int = 0,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
+        self.model = model
         path = model_path(model)
         self._model = ModelFile(path, threads)
         self.path, self.metadata = path, self._model.metadata
+        # The shipped model comes with a small one, which reads most digits as well.
+        self._first = ModelFile(FIRST_MODEL, threads) if model is None else None
+        self._clear = clear_from(self._first.metadata, str(FIRST_MODEL)) if self._first else 1.0
         self._max_pixels = max_pixels
         self._accept = accept_from(self.metadata, str(path))
 
@@ -134,7 +138,13 @@ class Reader:
                 f"arrays run from {values.min():g} to {values.max():g}, wanted 0 (paper) to 1 "
                 "(ink); divide 8-bit pixels by 255"
             )
-        return self._model.run(values)
+        if self._first is None:
+            return self._model.run(values)
+        found = self._first.run(values)
+        unclear = np.flatnonzero(found.max(1, initial=0) < self._clear)
+        if len(unclear):
+            found[unclear] = self._model.run(values[unclear])
+        return found
 
     def _read_looks(self, looks: list[Look]) -> list[tuple[Seen, Reading]]:
         """What is read of each, and of what is not clear what a closer look gives.

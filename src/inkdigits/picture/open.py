@@ -57,7 +57,7 @@ def open_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> Opened:
 
         return decode.from_image(picture, "picture", max_pixels)
     name = "picture" if isinstance(picture, bytes) else str(picture)
-    data = picture if isinstance(picture, bytes) else _read(Path(picture))
+    data = picture if isinstance(picture, bytes) else _read(picture)
     if not data:
         raise NotAPictureError(f"{name}: is empty, wanted a picture")
     if len(data) > MAX_BYTES:
@@ -75,18 +75,20 @@ def _opened(pixels: NDArray[np.uint8]) -> Opened:
     return Opened(grey, pixels.shape[1], pixels.shape[0])
 
 
-def _read(path: Path) -> bytes:
-    if path.is_dir():
-        if not os.access(path, os.R_OK | os.X_OK):
-            raise PictureError(f"{path}: is a folder that may not be listed; change its rights")
-        raise PictureError(
-            f"{path}: is a folder with no picture in it; wanted {', '.join(sorted(SUFFIXES))}"
-        )
+def _read(path: str | Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise PictureError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise PictureError(f"{path}: {_why_unread(path, error)}") from error
+
+
+def _why_unread(path: str | Path, error: Exception) -> str:
+    if not isinstance(error, OSError) or not os.path.isdir(path):
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    if not os.access(path, os.R_OK | os.X_OK):
+        return "is a folder that may not be listed; change its rights"
+    return f"is a folder with no picture in it; wanted {', '.join(sorted(SUFFIXES))}"
 
 
 def _pixels(array: NDArray[Any]) -> NDArray[np.uint8]:
