@@ -16,6 +16,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from inkdigits.errors import ModelError, PictureError
+from inkdigits.model_file import read_model_file
 from inkdigits.picture import MAX_PIXELS, Look, Picture, Seen, cut_out, look_at
 from inkdigits.picture.nudge import nudged
 from inkdigits.spec import (
@@ -29,8 +30,8 @@ from inkdigits.spec import (
 
 RUN_MODEL = "model.onnx"  # what a run folder calls it
 SHIPPED_MODEL = Path(__file__).parent / "models" / "digits.onnx"
-MAX_MODEL_BYTES = 100_000_000
 _CLEAR = 0.98  # confidence from which one look is enough: some 95 in 100 digits
+_ROUNDING = 0.1  # of a sum of probabilities; in 8-bit integers each is a multiple of 1/256
 _NO_DIGIT = 0.4  # confidence under which nothing speaks for any digit; 0.1 is the least there is
 BATCH = 64  # pictures that read_many gathers; their crops and activations stay under 60 MB
 
@@ -83,10 +84,11 @@ class Reader:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4  # its errors come as exceptions, once
+        # Its own format has not been looked at.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
+        data = read_model_file(self.path)
         try:
-            self._session = ort.InferenceSession(
-                self.path, options, providers=["CPUExecutionProvider"]
-            )
+            self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         # ONNX Runtime's exceptions share no base but Exception.
         except Exception as error:
             raise ModelError(f"{self.path}: not a model ONNX Runtime can load: {error}") from error
@@ -144,7 +146,8 @@ class Reader:
     def probabilities(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 10) float32 probabilities of (N, 28, 28) float32 digit arrays in [0, 1].
 
-        Raises PictureError if the arrays are of another shape or range.
+        Raises PictureError if the arrays are of another shape or range, ModelError if the model
+        cannot be run on them: memory is short, say.
         """
         values = np.asarray(arrays, np.float32)
         if values.ndim != 3 or values.shape[1:] != (SIDE, SIDE):
@@ -154,9 +157,12 @@ class Reader:
                 f"arrays run from {values.min():g} to {values.max():g}, wanted 0 (paper) to 1 "
                 "(ink); divide 8-bit pixels by 255"
             )
-        found: NDArray[np.float32] = self._session.run(
-            [OUTPUT_NAME], {INPUT_NAME: values[:, None]}
-        )[0]
+        try:
+            found: NDArray[np.float32] = self._session.run(
+                [OUTPUT_NAME], {INPUT_NAME: values[:, None]}
+            )[0]
+        except Exception as error:
+            raise ModelError(f"{self.path}: ONNX Runtime cannot run it: {error}") from error
         return found
 
     def _read_looks(self, looks: list[Look]) -> list[tuple[Seen, Reading]]:
@@ -234,12 +240,19 @@ class Reader:
                 f"{self.path} takes {takes} and gives {gives}, this program feeds {wanted[0]} and "
                 f"wants {wanted[1]}; export it again: inkdigits train"
             )
+        answer = self.probabilities(np.zeros((1, SIDE, SIDE), np.float32))[0]
+        # NaN fails both comparisons.
+        if not (answer.min() >= 0 and abs(float(answer.sum()) - 1) < _ROUNDING):
+            raise ModelError(
+                f"{self.path} answers {answer.tolist()}, wanted ten probabilities that sum to 1; "
+                "export it again: inkdigits train"
+            )
 
 
 def model_path(model: str | Path | None) -> Path:
     """The .onnx file that `model` names: a file, a run folder, or None for the shipped model.
 
-    Raises ModelError if there is none, or it is far too large to be ours.
+    Raises ModelError if there is none.
     """
     path = SHIPPED_MODEL if model is None else Path(model)
     if path.is_dir():
@@ -247,11 +260,5 @@ def model_path(model: str | Path | None) -> Path:
     if not path.is_file():
         raise ModelError(
             f"{path}: no such model; --model takes an .onnx file or a run folder with {RUN_MODEL}"
-        )
-    size = path.stat().st_size
-    if size > MAX_MODEL_BYTES:
-        raise ModelError(
-            f"{path}: is {size:,} bytes, over the limit of {MAX_MODEL_BYTES:,}; "
-            "this program's models are under 10 MB"
         )
     return path
