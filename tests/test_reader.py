@@ -245,6 +245,13 @@ def test_a_model_of_fewer_classes_is_refused(tmp_path):
         Reader(tmp_path / "other.onnx")
 
 
+def test_a_model_whose_metadata_are_no_text_is_refused(tmp_path):
+    data = SHIPPED_MODEL.read_bytes()
+    (tmp_path / "model.onnx").write_bytes(data.replace(b"inkdigits.seed", b"inkdigits.\xffeed"))
+    with pytest.raises(ModelError, match="not a model ONNX Runtime can load"):
+        Reader(tmp_path / "model.onnx")
+
+
 def test_a_model_that_answers_no_probabilities_is_refused(tmp_path):
     model = onnx.load(str(SHIPPED_MODEL))
     bias = next(w for w in model.graph.initializer if w.name == "layer16.bias")

@@ -89,11 +89,13 @@ class Reader:
         data = read_model_file(self.path)
         try:
             self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        # ONNX Runtime's exceptions share no base but Exception.
+            self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+            self._check()
+        except ModelError:
+            raise
+        # ONNX Runtime's exceptions share no base but Exception; names may be no UTF-8.
         except Exception as error:
             raise ModelError(f"{self.path}: not a model ONNX Runtime can load: {error}") from error
-        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
-        self._check()
         self._accept = accept_from(self.metadata, str(self.path))
 
     def read(self, picture: Picture) -> Reading:

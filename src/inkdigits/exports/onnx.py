@@ -143,9 +143,9 @@ def load_onnx(path: Path) -> tuple[str, dict[str, NDArray[np.float32]]]:
             constant.name.removeprefix("layer"): numpy_helper.to_array(constant)
             for constant in model.graph.initializer
         }
-    except (OSError, ValueError, KeyError, TypeError, DecodeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, DecodeError) as error:
         raise ModelError(f"{path}: holds no weights to go on from: {error}") from error
-    if network not in NETWORKS:
+    if network not in list(NETWORKS):  # it may be anything that JSON can say
         raise ModelError(f"{path}: its network {network!r} is not one of {', '.join(NETWORKS)}")
     return network, arrays
 
