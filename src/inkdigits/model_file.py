@@ -20,7 +20,7 @@ from inkdigits.spec import INPUT_NAME, SIDE
 
 MAX_MODEL_BYTES = 100_000_000
 _MAX_FIELDS = 500_000  # of all messages: a second's reading; ours have some hundred
-_MAX_VALUES = 20_000_000  # that all operators give for one digit: 80 MB
+_MAX_VALUES = 5_000_000  # that all operators give for one digit: 20 MB
 _MAX_PRODUCTS = 2_000_000_000  # that they take for one digit: a second at the most
 
 # What may be in each message. What is not here is refused: functions, sparse weights, graphs in
