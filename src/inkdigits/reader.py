@@ -128,7 +128,8 @@ class Reader:
     def probabilities(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 10) float32 probabilities of (N, 28, 28) float32 digit arrays in [0, 1].
 
-        Raises PictureError if the arrays are of another shape or range.
+        Raises PictureError if the arrays are of another shape or range, ModelError if the model
+        cannot be run on them: memory is short, say.
         """
         values = np.asarray(arrays, np.float32)
         if values.ndim != 3 or values.shape[1:] != (SIDE, SIDE):
