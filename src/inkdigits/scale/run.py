@@ -1,0 +1,202 @@
+"""A job of any size: listed once, then read in parts by Ray Data's workers.
+
+In: a Job. Out: Parquet files in its folder, and a Summary. The folder's manifest says what the job
+is; a part is a file or is not there. So whatever dies, and whenever, the same job started again
+reads what is missing, and every picture stands in the output once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import posixpath
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import ray
+import ray.data
+from numpy.typing import NDArray
+from ray.exceptions import RayError
+
+from inkdigits.errors import ConfigError, ScaleError
+from inkdigits.machine import cores
+from inkdigits.reader import Reader
+from inkdigits.scale.parts import LISTING, Counts, Worker, write_listing
+from inkdigits.scale.source import Source, parts_of
+from inkdigits.scale.storage import Place
+from inkdigits.version import __version__
+
+MANIFEST = "_manifest.json"
+PART_SIZE = 2000  # pictures: some seconds of a core, which is what a worker's death costs
+_FORMAT = 1  # of the manifest and of what lies beside it
+_OBJECT_STORE = 200_000_000  # bytes; part numbers and counts go through it, never a picture
+_MOST_BLOCKS = 4096  # Ray keeps books on each; more parts share one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to read, where to, and by whom."""
+
+    source: Source
+    out: str  # a folder, local or at an address; other than a new one only to go on
+    model: str | None = None  # an .onnx file or a run folder; None is the shipped model
+    part_size: int | None = None  # pictures in an output file; None: 2,000, or what was begun with
+    workers: int | None = None  # processes of one core; None: all of the machine or cluster
+    address: str | None = None  # of a Ray cluster; None starts Ray on this machine
+
+    def __post_init__(self) -> None:
+        for name in ("part_size", "workers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} is {value}, wanted 1 or more")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is in the output now."""
+
+    pictures: int
+    failed: int  # rows with an error
+    doubtful: int  # read, but not accepted
+    there: int  # of the pictures, how many had been read before this start
+    parts: int  # files
+
+
+def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> Summary:
+    """Read every picture of a job into Parquet files; go on where an earlier start stopped.
+
+    Columns: path (string), digit (int8), confidence (float32), probabilities (ten float32),
+    accepted (bool), reason and error (string); null where there is none. progress: told how many
+    parts are done, of how many. Raises ConfigError if the source holds nothing or the folder holds
+    another job, ModelError, and ScaleError if Ray cannot start or a worker cannot write.
+    """
+    out = Place(job.out)
+    model = Reader(job.model, threads=1).path.read_bytes()
+    try:
+        parts = _begun(job, out, hashlib.sha256(model).hexdigest())
+    except OSError as error:
+        raise ScaleError(f"{job.out}: cannot be listed into: {error}; mend that") from error
+    total = np.zeros(len(Counts._fields), np.int64)
+    done = 0
+    with _ray(job) as workers:
+        numbers = ray.data.from_items(
+            list(range(parts)), override_num_blocks=max(1, min(parts, _MOST_BLOCKS))
+        )
+        counts = numbers.map_batches(
+            _Actor,
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(
+                size=max(1, min(workers, parts)), max_tasks_in_flight_per_actor=2
+            ),
+            num_cpus=1,
+            fn_constructor_args=(out, job.source, model),
+        )
+        for batch in counts.iter_batches(batch_size=None, prefetch_batches=0):
+            total += [batch[name].sum() for name in Counts._fields]
+            done += len(batch["there"])
+            progress(done, parts)
+    out.sweep()
+    pictures, failed, doubtful, there = total.tolist()
+    return Summary(pictures, failed, doubtful, there, parts)
+
+
+class _Actor:
+    """What Ray keeps a process for."""
+
+    def __init__(self, out: Place, source: Source, model: bytes) -> None:
+        self._worker = Worker(out, source, model)
+
+    def __call__(self, batch: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
+        counts = [self._worker.read(part) for part in batch["item"].tolist()]
+        columns = np.array(counts, np.int64).T
+        return dict(zip(Counts._fields, columns, strict=True))
+
+
+def _begun(job: Job, out: Place, model: str) -> int:
+    """How many parts the job has, by its manifest; the first start lists them and writes it."""
+    source = Place(job.source.address)
+    address = source.named(source.path)
+    given = {"format": _FORMAT, "source": address, "column": job.source.column, "model": model}
+    if job.part_size is not None:
+        given["part_size"] = job.part_size
+    if out.has(MANIFEST):
+        with out.open(MANIFEST) as file:
+            manifest = json.load(file)
+        for name, value in given.items():
+            if manifest.get(name) != value:
+                raise ConfigError(
+                    f"{job.out} was begun with {name} {manifest.get(name)!r}, this is {value!r}; "
+                    "go on with what it was begun with, or name another folder"
+                )
+        return int(manifest["parts"])
+    _check_new(job, out, address)
+    size = job.part_size or PART_SIZE
+    with out.writing(LISTING) as path:
+        parts = write_listing(path, parts_of(job.source.entries(), size))
+    # The listing is there before the manifest that says it is whole.
+    made = {**given, "part_size": size, "parts": parts, "inkdigits": __version__}
+    with out.writing(MANIFEST) as path:
+        path.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    return parts
+
+
+def _check_new(job: Job, out: Place, source: str) -> None:
+    folder = out.named(out.path)
+    if f"{folder}/".startswith(f"{source.rstrip('/')}/"):
+        raise ConfigError(
+            f"{job.out} lies in {job.source.address}: its files would be read as input; name a "
+            "folder elsewhere"
+        )
+    if not out.files.exists(out.path):
+        return
+    if not out.files.isdir(out.path):
+        raise ConfigError(f"{job.out}: is a file, wanted a folder to write Parquet files to")
+    names = {posixpath.basename(path) for path in out.files.ls(out.path, detail=False)}
+    other = sorted(name for name in names if not name.startswith((".", LISTING)))
+    if other:
+        raise ConfigError(
+            f"{job.out} holds {other[0]} and no {MANIFEST}: it is no job that could go on; name a "
+            "new or empty folder"
+        )
+
+
+@contextmanager
+def _ray(job: Job) -> Iterator[int]:
+    """Ray for one job: how many workers it shall have. What was running before goes on."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    mine = not ray.is_initialized()
+    try:
+        if mine and job.address:
+            ray.init(address=job.address, log_to_driver=False, logging_level=logging.WARNING)
+        elif mine:
+            ray.init(
+                address="local",
+                num_cpus=job.workers or cores(),
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+            )
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        yield job.workers or int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
+    except (RayError, ConnectionError) as error:
+        raise ScaleError(
+            f"{_cause(error)}; what was read is kept in {job.out}: mend that and start the same "
+            "command again"
+        ) from error
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+def _cause(error: BaseException) -> str:
+    """The first cause, in one line: Ray wraps what a worker raised in its own."""
+    while (cause := getattr(error, "cause", None) or error.__cause__) is not None:
+        error = cause
+    return (str(error).strip() or type(error).__name__).splitlines()[-1]
