@@ -3,7 +3,7 @@
     python benchmarks/scale.py [--pictures 10000 100000] [--folder]
     python benchmarks/scale.py --killed [--pictures 100000]
 
-The first prints a plain loop on one core, then each number of pictures with one worker and with two.
+The first prints a plain loop on one core, then each number of pictures with one worker and two.
 Pictures are MNIST's as PNGs, in Parquet files of 10,000 rows, or in folders of 10,000 files. The
 second kills a worker, then the driver half way, starts again and compares the sets of paths.
 """

@@ -6,18 +6,19 @@ import tarfile
 
 import numpy as np
 import pytest
-from PIL import Image
 
-ray = pytest.importorskip("ray", reason="needs ray: pip install 'inkdigits[scale]'")
+pytest.importorskip("ray", reason="needs ray: pip install 'inkdigits[scale]'")
 
 import pyarrow.parquet as pq
-from scale import command, killed_half_way, paths_in, png
+import ray
 
 from inkdigits.errors import ConfigError, PictureError
 from inkdigits.reader import Reader
 from inkdigits.scale import Job, Source, Summary, read_all
-from inkdigits.scale.parts import Worker, name_of
+from inkdigits.scale.parts import LISTING, Worker, name_of, write_listing
+from inkdigits.scale.source import parts_of
 from inkdigits.scale.storage import Place
+from scale import command, killed_half_way, paths_in, png
 
 
 @pytest.fixture(scope="module")
@@ -127,22 +128,55 @@ def test_settings_are_checked_at_once():
         Job(source=Source("x"), out="y", workers=0)
 
 
-def test_what_breaks_in_an_unforeseen_way_is_one_row_too(done, pictures, monkeypatch):
-    out, *_ = done
-    worker = Worker(Place(str(out)), Source(str(pictures)), Reader().path.read_bytes())
+def failing(monkeypatch, out, source, error):
+    """A worker to which b"bad" does what raises that error."""
+    worker = Worker(Place(str(out)), Source(str(source)), Reader().path.read_bytes())
     read_many = worker._reader.read_many
 
     def breaks(many):
         if b"bad" in many:
-            raise ZeroDivisionError("division by zero")
+            raise error
         return read_many(many)
 
     monkeypatch.setattr(worker._reader, "read_many", breaks)
+    return worker
+
+
+@pytest.fixture
+def three(tmp_path, pictures):
+    """A listing of one part: a digit, what is bad, a digit."""
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    out.mkdir()
     good = (pictures / "000.png").read_bytes()
-    rows = list(worker._rows(iter([("a", good), ("b", b"bad"), ("c", good)])))
-    assert [row["path"] for row in rows] == ["a", "b", "c"]
+    for name, data in {"a.png": good, "b.png": b"bad", "c.png": good}.items():
+        (source / name).write_bytes(data)
+    write_listing(out / LISTING, parts_of(Source(str(source)).entries(), 10))
+    return source, out
+
+
+def test_what_breaks_in_an_unforeseen_way_is_one_row(three, monkeypatch):
+    source, out = three
+    worker = failing(monkeypatch, out, source, ZeroDivisionError("division by zero"))
+    assert worker.read(0).failed == 1
+    rows = pq.read_table(out / name_of(0)).to_pylist()
+    assert [row["path"][-5:] for row in rows] == ["a.png", "b.png", "c.png"]
     assert rows[1]["error"] == "picture: ZeroDivisionError: division by zero"
-    assert rows[0]["digit"] == rows[2]["digit"]
+    assert rows[0]["digit"] == rows[2]["digit"] is not None
+
+
+def test_a_picture_that_ends_its_process_is_passed_over_the_fifth_time(three, monkeypatch):
+    source, out = three
+    worker = failing(monkeypatch, out, source, SystemExit("as a crash, nothing catches it"))
+    for _ in range(4):  # twice many at once, twice one by one
+        with pytest.raises(SystemExit):
+            worker.read(0)
+        assert not (out / name_of(0)).exists()
+    assert worker.read(0).failed == 1
+    rows = pq.read_table(out / name_of(0)).to_pylist()
+    assert rows[1]["error"].startswith("picture: reading it ended the process, twice")
+    assert rows[0]["digit"] == rows[2]["digit"] is not None
+    assert sorted(path.name for path in out.iterdir()) == [LISTING, name_of(0)]
 
 
 def test_a_worker_and_then_the_driver_are_killed_and_every_picture_is_read_once(tmp_path, sample):
