@@ -82,6 +82,7 @@ def workers_of(pid: int) -> list[int]:
 
 
 def resident_mb(pid: int) -> float:
+    """The most memory that a process held; 0 of one that ended."""
     with contextlib.suppress(OSError, TypeError):
         status = Path(f"/proc/{pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024 / 1e6
@@ -136,13 +137,11 @@ def killed_half_way(source: Path, out: Path, parts: int, *options: object) -> in
     found = wait_for_parts(job, out, parts // 4)
     os.kill(workers_of(job.pid)[0], signal.SIGKILL)
     wait_for_parts(job, out, max(parts // 2, found + 3))
-    below = tree(job.pid)
+    left = workers_of(job.pid)
     job.kill()
     job.wait()
-    # Ray's own processes end with the driver; a worker may still finish a part.
-    for _ in range(600):
-        if not any(Path(f"/proc/{pid}").exists() for pid in below):
-            break
+    # Workers end after the driver, and may finish a part before they do.
+    while any(resident_mb(pid) for pid in left):
         time.sleep(POLL)
     return len(list(out.glob("part-*.parquet")))
 

@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -13,9 +14,9 @@ import pyarrow.parquet as pq
 import ray
 
 from inkdigits.errors import ConfigError, PictureError
-from inkdigits.reader import Reader
+from inkdigits.reader import SHIPPED_MODEL, Reader
 from inkdigits.scale import Job, Source, Summary, read_all
-from inkdigits.scale.parts import LISTING, Worker, name_of, write_listing
+from inkdigits.scale.parts import LISTING, MODEL, Worker, name_of, write_listing
 from inkdigits.scale.source import parts_of
 from inkdigits.scale.storage import Place
 from scale import command, killed_half_way, paths_in, png
@@ -130,7 +131,7 @@ def test_settings_are_checked_at_once():
 
 def failing(monkeypatch, out, source, error):
     """A worker to which b"bad" does what raises that error."""
-    worker = Worker(Place(str(out)), Source(str(source)), Reader().path.read_bytes())
+    worker = Worker(Place(str(out)), Source(str(source)))
     read_many = worker._reader.read_many
 
     def breaks(many):
@@ -151,6 +152,7 @@ def three(tmp_path, pictures):
     good = (pictures / "000.png").read_bytes()
     for name, data in {"a.png": good, "b.png": b"bad", "c.png": good}.items():
         (source / name).write_bytes(data)
+    shutil.copy(SHIPPED_MODEL, out / MODEL)
     write_listing(out / LISTING, parts_of(Source(str(source)).entries(), 10))
     return source, out
 
@@ -176,24 +178,24 @@ def test_a_picture_that_ends_its_process_is_passed_over_the_fifth_time(three, mo
     rows = pq.read_table(out / name_of(0)).to_pylist()
     assert rows[1]["error"].startswith("picture: reading it ended the process, twice")
     assert rows[0]["digit"] == rows[2]["digit"] is not None
-    assert sorted(path.name for path in out.iterdir()) == [LISTING, name_of(0)]
+    assert sorted(path.name for path in out.iterdir()) == [LISTING, MODEL, name_of(0)]
 
 
 def test_a_worker_and_then_the_driver_are_killed_and_every_picture_is_read_once(tmp_path, sample):
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
-    for i in range(2000):
+    for i in range(1000):
         (source / f"{i:04d}.png").write_bytes(png(sample.train.images[i]))
     options = ("--part-size", 25)
-    there = killed_half_way(source, out, 80, *options, "--workers", 1)
-    assert 40 <= there < 80
+    there = killed_half_way(source, out, 40, *options, "--workers", 1)
+    assert 20 <= there < 40
     done = subprocess.run(
         command(source, out, *options), capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert f"2,000 pictures in 80 files, {there * 25:,} of them before" in done.stdout
+    assert f"1,000 pictures in 40 files, {there * 25:,} of them before" in done.stdout
     paths = paths_in(out)
-    assert len(paths) == 2000
+    assert len(paths) == 1000
     assert set(paths) == {str(path) for path in source.glob("*.png")}
 
 

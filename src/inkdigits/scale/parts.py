@@ -24,6 +24,7 @@ from inkdigits.scale.source import Entry, Source
 from inkdigits.scale.storage import Place
 
 LISTING = "_inputs.parquet"  # readers of a folder of Parquet files pass over what begins with _
+MODEL = "_model.onnx"  # what the parts are read with
 ROWS = pa.schema(
     [
         pa.field("path", pa.string(), nullable=False),
@@ -75,16 +76,17 @@ def write_listing(path: Path, parts: Iterable[list[Entry]]) -> int:
 class Worker:
     """Reads parts with a model of its own, on one core.
 
-    out: the folder with the listing, where the parts go. model: an .onnx file's bytes, so that
-    machines that share no disk read with the same.
+    out: the folder with the listing and the model, where the parts go: so machines that share no
+    disk read the same with the same.
     """
 
-    def __init__(self, out: Place, source: Source, model: bytes) -> None:
+    def __init__(self, out: Place, source: Source) -> None:
         cv2.setNumThreads(1)  # there is a worker for each core
         self._out, self._source = out, source
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.onnx"
-            path.write_bytes(model)
+            path = Path(folder) / MODEL
+            with out.open(MODEL) as file:
+                path.write_bytes(file.read())
             self._reader = Reader(path, threads=1)
         self._listing = pq.ParquetFile(out.open(LISTING))
 

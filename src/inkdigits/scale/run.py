@@ -25,7 +25,7 @@ from ray.exceptions import RayError
 from inkdigits.errors import ConfigError, ScaleError
 from inkdigits.machine import cores
 from inkdigits.reader import Reader
-from inkdigits.scale.parts import LISTING, Counts, Worker, write_listing
+from inkdigits.scale.parts import LISTING, MODEL, Counts, Worker, write_listing
 from inkdigits.scale.source import Source, parts_of
 from inkdigits.scale.storage import Place
 from inkdigits.version import __version__
@@ -77,7 +77,7 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
     out = Place(job.out)
     model = Reader(job.model, threads=1).path.read_bytes()
     try:
-        parts = _begun(job, out, hashlib.sha256(model).hexdigest())
+        parts = _begun(job, out, model)
     except OSError as error:
         raise ScaleError(f"{job.out}: cannot be listed into: {error}; mend that") from error
     total = np.zeros(len(Counts._fields), np.int64)
@@ -93,7 +93,7 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
                 size=max(1, min(workers, parts)), max_tasks_in_flight_per_actor=2
             ),
             num_cpus=1,
-            fn_constructor_args=(out, job.source, model),
+            fn_constructor_args=(out, job.source),
         )
         for batch in counts.iter_batches(batch_size=None, prefetch_batches=0):
             total += [batch[name].sum() for name in Counts._fields]
@@ -107,8 +107,8 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
 class _Actor:
     """What Ray keeps a process for."""
 
-    def __init__(self, out: Place, source: Source, model: bytes) -> None:
-        self._worker = Worker(out, source, model)
+    def __init__(self, out: Place, source: Source) -> None:
+        self._worker = Worker(out, source)
 
     def __call__(self, batch: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
         counts = [self._worker.read(part) for part in batch["item"].tolist()]
@@ -116,11 +116,12 @@ class _Actor:
         return dict(zip(Counts._fields, columns, strict=True))
 
 
-def _begun(job: Job, out: Place, model: str) -> int:
+def _begun(job: Job, out: Place, model: bytes) -> int:
     """How many parts the job has, by its manifest; the first start lists them and writes it."""
     source = Place(job.source.address)
     address = source.named(source.path)
-    given = {"format": _FORMAT, "source": address, "column": job.source.column, "model": model}
+    sha256 = hashlib.sha256(model).hexdigest()
+    given = {"format": _FORMAT, "source": address, "column": job.source.column, "model": sha256}
     if job.part_size is not None:
         given["part_size"] = job.part_size
     if out.has(MANIFEST):
@@ -137,7 +138,9 @@ def _begun(job: Job, out: Place, model: str) -> int:
     size = job.part_size or PART_SIZE
     with out.writing(LISTING) as path:
         parts = write_listing(path, parts_of(job.source.entries(), size))
-    # The listing is there before the manifest that says it is whole.
+    with out.writing(MODEL) as path:
+        path.write_bytes(model)
+    # What the parts need is there before the manifest that says so.
     made = {**given, "part_size": size, "parts": parts, "inkdigits": __version__}
     with out.writing(MANIFEST) as path:
         path.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
@@ -156,7 +159,7 @@ def _check_new(job: Job, out: Place, source: str) -> None:
     if not out.files.isdir(out.path):
         raise ConfigError(f"{job.out}: is a file, wanted a folder to write Parquet files to")
     names = {posixpath.basename(path) for path in out.files.ls(out.path, detail=False)}
-    other = sorted(name for name in names if not name.startswith((".", LISTING)))
+    other = sorted(name for name in names if not name.startswith((".", LISTING, MODEL)))
     if other:
         raise ConfigError(
             f"{job.out} holds {other[0]} and no {MANIFEST}: it is no job that could go on; name a "
@@ -168,11 +171,11 @@ def _check_new(job: Job, out: Place, source: str) -> None:
 def _ray(job: Job) -> Iterator[int]:
     """Ray for one job: how many workers it shall have. What was running before goes on."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # or it tells of each step
     mine = not ray.is_initialized()
     try:
         if mine and job.address:
-            ray.init(address=job.address, log_to_driver=False, logging_level=logging.WARNING)
+            ray.init(address=job.address, log_to_driver=False, logging_level=logging.ERROR)
         elif mine:
             ray.init(
                 address="local",
@@ -180,7 +183,7 @@ def _ray(job: Job) -> Iterator[int]:
                 include_dashboard=False,
                 object_store_memory=_OBJECT_STORE,
                 log_to_driver=False,
-                logging_level=logging.WARNING,
+                logging_level=logging.ERROR,
             )
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
