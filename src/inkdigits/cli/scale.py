@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 
 import click
 
@@ -66,7 +70,8 @@ def read(
         address=address,
     )
     signal.signal(signal.SIGTERM, stop)
-    with stoppable(f"stopped; what was read is kept: start the same command again to fill {out}"):
+    hint = f"stopped; what was read is kept: start the same command again to fill {out}"
+    with stoppable(hint), _without_rays_lines():
         found = read_all(job, lambda done, total: advance("reading parts", done, total))
     before = f", {found.there:,} of them before" if found.there else ""
     click.echo(
@@ -75,3 +80,24 @@ def read(
     )
     if found.failed:
         raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _without_rays_lines() -> Iterator[None]:
+    """Ray's C++ writes warnings to descriptor 2 that no setting stops; it keeps them in its logs.
+
+    Python's standard error stays where it was.
+    """
+    if sys.stderr is not sys.__stderr__:  # a test's
+        yield
+        return
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        with os.fdopen(os.dup(kept), "w", 1) as error, redirect_stderr(error):
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

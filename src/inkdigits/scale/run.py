@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import os
 import posixpath
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-import ray
 import ray.data
 from numpy.typing import NDArray
-from ray.exceptions import RayError
 
-from inkdigits.errors import ConfigError, ScaleError
-from inkdigits.machine import cores
+from inkdigits.errors import ConfigError, InkdigitsError, ScaleError
 from inkdigits.reader import Reader
+from inkdigits.scale.attempts import BEGUN
+from inkdigits.scale.cluster import GO_ON, ray_for
 from inkdigits.scale.parts import LISTING, MODEL, Counts, Worker, write_listing
 from inkdigits.scale.source import Source, parts_of
 from inkdigits.scale.storage import Place
@@ -33,7 +31,6 @@ from inkdigits.version import __version__
 MANIFEST = "_manifest.json"
 PART_SIZE = 2000  # pictures: some seconds of a core, which is what a worker's death costs
 _FORMAT = 1  # of the manifest and of what lies beside it
-_OBJECT_STORE = 200_000_000  # bytes; part numbers and counts go through it, never a picture
 _MOST_BLOCKS = 4096  # Ray keeps books on each; more parts share one
 
 
@@ -46,13 +43,18 @@ class Job:
     model: str | None = None  # an .onnx file or a run folder; None is the shipped model
     part_size: int | None = None  # pictures in an output file; None: 2,000, or what was begun with
     workers: int | None = None  # processes of one core; None: all of the machine or cluster
-    address: str | None = None  # of a Ray cluster; None starts Ray on this machine
+    address: str | None = None  # of a Ray cluster's head: host:port or auto; None starts Ray here
 
     def __post_init__(self) -> None:
         for name in ("part_size", "workers"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} is {value}, wanted 1 or more")
+        if not re.fullmatch(r"auto|[^/]+:\d+", self.address or "auto"):
+            raise ConfigError(
+                f"address is {self.address!r}, wanted a Ray cluster's: host:port of its head, or "
+                "auto on one of its machines"
+            )
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,16 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
     parts are done, of how many. Raises ConfigError if the source holds nothing or the folder holds
     another job, ModelError, and ScaleError if Ray cannot start or a worker cannot write.
     """
-    out = Place(job.out)
+    out, place = Place(job.out), Place(job.source.address)
+    source = replace(job.source, address=place.named(place.path))
     model = Reader(job.model, threads=1).path.read_bytes()
     try:
-        parts = _begun(job, out, model)
+        parts = _begun(job, source, out, model)
     except OSError as error:
         raise ScaleError(f"{job.out}: cannot be listed into: {error}; mend that") from error
     total = np.zeros(len(Counts._fields), np.int64)
     done = 0
-    with _ray(job) as workers:
+    with ray_for(job.address, job.workers) as workers:
         numbers = ray.data.from_items(
             list(range(parts)), override_num_blocks=max(1, min(parts, _MOST_BLOCKS))
         )
@@ -93,35 +96,44 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
                 size=max(1, min(workers, parts)), max_tasks_in_flight_per_actor=2
             ),
             num_cpus=1,
-            fn_constructor_args=(out, job.source),
+            fn_constructor_args=(out, source),
         )
         for batch in counts.iter_batches(batch_size=None, prefetch_batches=0):
+            if trouble := next(filter(None, batch["trouble"]), ""):
+                raise ScaleError(f"{trouble}; {GO_ON}")
             total += [batch[name].sum() for name in Counts._fields]
             done += len(batch["there"])
             progress(done, parts)
-    out.sweep()
+    out.sweep(BEGUN)
     pictures, failed, doubtful, there = total.tolist()
     return Summary(pictures, failed, doubtful, there, parts)
 
 
 class _Actor:
-    """What Ray keeps a process for."""
+    """What Ray keeps a process for. Trouble is handed over: Ray would bury it in its own."""
 
     def __init__(self, out: Place, source: Source) -> None:
-        self._worker = Worker(out, source)
+        self._given = out, source
+        self._worker: Worker | None = None
 
-    def __call__(self, batch: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
-        counts = [self._worker.read(part) for part in batch["item"].tolist()]
-        columns = np.array(counts, np.int64).T
-        return dict(zip(Counts._fields, columns, strict=True))
+    def __call__(self, batch: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[Any]]:
+        (part,) = batch["item"].tolist()
+        trouble, counts = "", Counts(0, 0, 0, 0)
+        try:
+            self._worker = self._worker or Worker(*self._given)
+            counts = self._worker.read(part)
+        except InkdigitsError as error:
+            trouble = str(error)
+        except Exception as error:  # noqa: BLE001 - raised again where the job was started
+            trouble = f"part {part}: {type(error).__name__}: {error}"
+        columns = {name: np.array([value]) for name, value in counts._asdict().items()}
+        return {**columns, "trouble": np.array([trouble], object)}
 
 
-def _begun(job: Job, out: Place, model: bytes) -> int:
+def _begun(job: Job, source: Source, out: Place, model: bytes) -> int:
     """How many parts the job has, by its manifest; the first start lists them and writes it."""
-    source = Place(job.source.address)
-    address = source.named(source.path)
     sha256 = hashlib.sha256(model).hexdigest()
-    given = {"format": _FORMAT, "source": address, "column": job.source.column, "model": sha256}
+    given = {"format": _FORMAT, "source": source.address, "column": source.column, "model": sha256}
     if job.part_size is not None:
         given["part_size"] = job.part_size
     if out.has(MANIFEST):
@@ -134,10 +146,10 @@ def _begun(job: Job, out: Place, model: bytes) -> int:
                     "go on with what it was begun with, or name another folder"
                 )
         return int(manifest["parts"])
-    _check_new(job, out, address)
+    _check_new(job, source, out)
     size = job.part_size or PART_SIZE
     with out.writing(LISTING) as path:
-        parts = write_listing(path, parts_of(job.source.entries(), size))
+        parts = write_listing(path, parts_of(source.entries(), size))
     with out.writing(MODEL) as path:
         path.write_bytes(model)
     # What the parts need is there before the manifest that says so.
@@ -147,9 +159,9 @@ def _begun(job: Job, out: Place, model: bytes) -> int:
     return parts
 
 
-def _check_new(job: Job, out: Place, source: str) -> None:
+def _check_new(job: Job, source: Source, out: Place) -> None:
     folder = out.named(out.path)
-    if f"{folder}/".startswith(f"{source.rstrip('/')}/"):
+    if f"{folder}/".startswith(f"{source.address.rstrip('/')}/"):
         raise ConfigError(
             f"{job.out} lies in {job.source.address}: its files would be read as input; name a "
             "folder elsewhere"
@@ -165,41 +177,3 @@ def _check_new(job: Job, out: Place, source: str) -> None:
             f"{job.out} holds {other[0]} and no {MANIFEST}: it is no job that could go on; name a "
             "new or empty folder"
         )
-
-
-@contextmanager
-def _ray(job: Job) -> Iterator[int]:
-    """Ray for one job: how many workers it shall have. What was running before goes on."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    logging.getLogger("ray.data").setLevel(logging.ERROR)  # or it tells of each step
-    mine = not ray.is_initialized()
-    try:
-        if mine and job.address:
-            ray.init(address=job.address, log_to_driver=False, logging_level=logging.ERROR)
-        elif mine:
-            ray.init(
-                address="local",
-                num_cpus=job.workers or cores(),
-                include_dashboard=False,
-                object_store_memory=_OBJECT_STORE,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        yield job.workers or int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
-    except (RayError, ConnectionError) as error:
-        raise ScaleError(
-            f"{_cause(error)}; what was read is kept in {job.out}: mend that and start the same "
-            "command again"
-        ) from error
-    finally:
-        if mine:
-            ray.shutdown()
-
-
-def _cause(error: BaseException) -> str:
-    """The first cause, in one line: Ray wraps what a worker raised in its own."""
-    while (cause := getattr(error, "cause", None) or error.__cause__) is not None:
-        error = cause
-    return (str(error).strip() or type(error).__name__).splitlines()[-1]
