@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,13 +14,13 @@ pytest.importorskip("ray", reason="needs ray: pip install 'inkdigits[scale]'")
 import pyarrow.parquet as pq
 import ray
 
-from inkdigits.errors import ConfigError, PictureError
-from inkdigits.reader import SHIPPED_MODEL, Reader
+from inkdigits.errors import ConfigError, PictureError, ScaleError
+from inkdigits.reader import Reader
 from inkdigits.scale import Job, Source, Summary, read_all
-from inkdigits.scale.parts import LISTING, MODEL, Worker, name_of, write_listing
+from inkdigits.scale.parts import LISTING, MODEL, Counts, Worker, name_of, write_listing
 from inkdigits.scale.source import parts_of
 from inkdigits.scale.storage import Place
-from scale import command, killed_half_way, paths_in, png
+from scale import killed_half_way, paths_in, png
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def test_a_second_start_reads_what_is_missing_and_nothing_else(done, pictures):
     out, found, _ = done
     times = {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")}
     (out / name_of(2)).unlink()
-    (out / ".part-0000002.1.part.parquet").write_bytes(b"half of it, left by a kill")
+    (out / ".part-0000002.parquet.1.half").write_bytes(b"half of it, left by a kill")
     again = read_all(job(pictures, out))
     assert again == Summary(124, 1, found.doubtful, 124 - len(pq.read_table(out / name_of(2))), 4)
     changed = [
@@ -127,6 +128,31 @@ def test_output_among_the_input_is_refused(pictures):
 def test_settings_are_checked_at_once():
     with pytest.raises(ConfigError, match="workers is 0, wanted 1 or more"):
         Job(source=Source("x"), out="y", workers=0)
+    with pytest.raises(ConfigError, match=r"address is 'ray://head', wanted .* host:port"):
+        Job(source=Source("x"), out="y", address="ray://head")
+
+
+def test_what_stops_a_worker_is_told_with_how_to_go_on(shared_ray, pictures, tmp_path):
+    told = "elsewhere is not there for a worker on .*; what was read is kept: .* start the same command"
+    with pytest.raises(ScaleError, match=told):
+        read_all(job(pictures, "memory://elsewhere"))
+
+
+def test_a_damaged_part_is_read_anew(three):
+    source, out = three
+    worker = Worker(Place(str(out)), Source(str(source)))
+    (out / name_of(0)).write_bytes(b"")
+    assert worker.read(0) == Counts(3, 1, 0, 0)
+    assert worker.read(0) == Counts(3, 1, 0, 3)
+
+
+def test_a_name_that_is_no_utf8_is_a_row(three):
+    source, out = three
+    (source / os.fsdecode(b"\xff.png")).write_bytes((source / "a.png").read_bytes())
+    write_listing(out / LISTING, parts_of(Source(str(source)).entries(), 10))
+    assert Worker(Place(str(out)), Source(str(source))).read(0).pictures == 4
+    row = pq.read_table(out / name_of(0)).to_pylist()[3]
+    assert (row["path"], row["error"]) == (f"{source}/\\xff.png", None)
 
 
 def failing(monkeypatch, out, source, error):
@@ -152,7 +178,7 @@ def three(tmp_path, pictures):
     good = (pictures / "000.png").read_bytes()
     for name, data in {"a.png": good, "b.png": b"bad", "c.png": good}.items():
         (source / name).write_bytes(data)
-    shutil.copy(SHIPPED_MODEL, out / MODEL)
+    shutil.copy(Reader().path, out / MODEL)
     write_listing(out / LISTING, parts_of(Source(str(source)).entries(), 10))
     return source, out
 
@@ -181,19 +207,17 @@ def test_a_picture_that_ends_its_process_is_passed_over_the_fifth_time(three, mo
     assert sorted(path.name for path in out.iterdir()) == [LISTING, MODEL, name_of(0)]
 
 
-def test_a_worker_and_then_the_driver_are_killed_and_every_picture_is_read_once(tmp_path, sample):
+def test_a_worker_and_then_the_driver_are_killed_and_every_picture_is_read_once(
+    shared_ray, tmp_path, sample
+):
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
     for i in range(1000):
         (source / f"{i:04d}.png").write_bytes(png(sample.train.images[i]))
-    options = ("--part-size", 25)
-    there = killed_half_way(source, out, 40, *options, "--workers", 1)
+    there = killed_half_way(source, out, 40, "--part-size", 25, "--workers", 1)
     assert 20 <= there < 40
-    done = subprocess.run(
-        command(source, out, *options), capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    assert f"1,000 pictures in 40 files, {there * 25:,} of them before" in done.stdout
+    found = read_all(Job(source=Source(str(source)), out=str(out)))
+    assert (found.pictures, found.parts, found.there) == (1000, 40, there * 25)
     paths = paths_in(out)
     assert len(paths) == 1000
     assert set(paths) == {str(path) for path in source.glob("*.png")}

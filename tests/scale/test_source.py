@@ -160,6 +160,21 @@ def test_a_file_that_went_away_is_an_error(tmp_path):
     assert str(error) == "cannot be read: No such file or directory"
 
 
+def test_what_a_storage_library_raises_is_an_error_of_that_picture(monkeypatch):
+    place = Place("memory://odd")
+    place.files.pipe({"/odd/a.png": b"a", "/odd/b.png": b"b"})
+    opened = type(place.files).open
+
+    def fails(self, path, *options, **more):
+        if path.endswith("a.png"):
+            raise RuntimeError("throttled")
+        return opened(self, path, *options, **more)
+
+    monkeypatch.setattr(type(place.files), "open", fails)
+    (_, error), (_, data) = read(Source("memory://odd"))
+    assert (str(error), data) == ("cannot be read: throttled", b"b")
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import suppress
 
 from inkdigits.scale.storage import Place
 
+BEGUN = "_begun-"  # begins the names of the files that say so
 _HASTY = 2  # starts in which pictures are read many at once
 _ENOUGH = 2  # workers that end at a picture; one may have been killed there by chance
 
@@ -20,9 +22,9 @@ class Attempt:
     """One start at a part. out: the folder of the parts. OSError where it cannot be written."""
 
     def __init__(self, out: Place, part: int) -> None:
-        self._out, self._name = out, f"_begun-{part:07d}.json"
+        self._out, self._name = out, f"{BEGUN}{part:07d}.json"
         self._starts, self._ended = 0, Counter[int]()
-        if out.has(self._name):
+        with suppress(FileNotFoundError):
             with out.open(self._name) as file:
                 kept = json.load(file)
             self._starts = kept["starts"]
@@ -46,7 +48,7 @@ class Attempt:
 
     def done(self) -> None:
         """The part is written."""
-        self._out.files.rm_file(self._out.within(self._name))
+        self._out.remove(self._name)
 
     def _keep(self, picture: int | None) -> None:
         kept = {"starts": self._starts, "ended": list(self._ended.elements()), "at": picture}

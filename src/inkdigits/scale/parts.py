@@ -6,8 +6,11 @@ dies is nothing but a part without a file.
 
 from __future__ import annotations
 
+import os
+import platform
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from inkdigits.errors import PictureError
+from inkdigits.errors import PictureError, ScaleError
 from inkdigits.reader import BATCH, Reader, Reading
 from inkdigits.scale.attempts import Attempt
 from inkdigits.scale.source import Entry, Source
@@ -38,7 +41,7 @@ ROWS = pa.schema(
 )
 _ENTRIES = pa.schema(
     [
-        ("address", pa.string()),
+        ("address", pa.binary()),  # a local file's name may be any bytes
         ("kind", pa.string()),
         ("first", pa.int64()),
         ("n", pa.int64()),
@@ -67,7 +70,7 @@ def write_listing(path: Path, parts: Iterable[list[Entry]]) -> int:
     n = 0
     with pq.ParquetWriter(path, _ENTRIES, compression="zstd") as file:
         for part in parts:
-            rows = [entry._asdict() for entry in part]
+            rows = [{**entry._asdict(), "address": os.fsencode(entry.address)} for entry in part]
             file.write_table(pa.Table.from_pylist(rows, _ENTRIES))
             n += 1
     return n
@@ -77,12 +80,18 @@ class Worker:
     """Reads parts with a model of its own, on one core.
 
     out: the folder with the listing and the model, where the parts go: so machines that share no
-    disk read the same with the same.
+    disk read the same with the same. Raises ScaleError if the source or out is not to be seen here.
     """
 
     def __init__(self, out: Place, source: Source) -> None:
         cv2.setNumThreads(1)  # there is a worker for each core
         self._out, self._source = out, source
+        for place in (out, source.root()):
+            if not place.files.exists(place.path):
+                raise ScaleError(
+                    f"{place.named(place.path)} is not there for a worker on {platform.node()}; "
+                    "SOURCE and DEST must be at addresses that all processes and machines see"
+                )
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / MODEL
             with out.open(MODEL) as file:
@@ -97,8 +106,9 @@ class Worker:
         """
         name = name_of(part)
         if self._out.has(name):
-            return self._count(name)
-        entries = (Entry(*row.values()) for row in self._listing.read_row_group(part).to_pylist())
+            with suppress(pa.ArrowInvalid):  # a disk's damage: the part is read anew
+                return self._count(name)
+        entries = self._entries(part)
         pictures = failed = doubtful = 0
         attempt = Attempt(self._out, part)
         rows = self._rows(self._source.pictures(entries), attempt)
@@ -111,6 +121,10 @@ class Worker:
         attempt.done()
         return Counts(pictures, failed, doubtful, 0)
 
+    def _entries(self, part: int) -> list[Entry]:
+        rows = self._listing.read_row_group(part).to_pylist()
+        return [Entry(**{**row, "address": os.fsdecode(row["address"])}) for row in rows]
+
     def _rows(
         self, pictures: Iterator[tuple[str, bytes | PictureError]], attempt: Attempt
     ) -> Iterator[dict[str, object]]:
@@ -122,9 +136,9 @@ class Worker:
                 result = next(found) if isinstance(data, bytes) else data
                 if isinstance(result, Reading):
                     row = {k: v for k, v in vars(result).items() if k in ROWS.names}
-                    yield {"path": path, **row}
+                    yield {"path": _text(path), **row}
                 else:
-                    yield {"path": path, "error": str(result)}
+                    yield {"path": _text(path), "error": _text(str(result))}
 
     def _read(self, pictures: list[bytes]) -> list[Reading | PictureError]:
         """A Reading or an error of each; what breaks in an unforeseen way is an error as well."""
@@ -141,6 +155,11 @@ class Worker:
         n = table.num_rows
         doubtful = pc.sum(pc.invert(table["accepted"])).as_py() or 0
         return Counts(n, n - table["error"].null_count, doubtful, n)
+
+
+def _text(name: str) -> str:
+    """A file's name as UTF-8 holds it: a byte that is none is written as \\xff."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _but_deadly(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import tarfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -46,6 +46,13 @@ class Source:
 
     address: str
     column: str = ""
+
+    def root(self) -> Place:
+        """The file, or the folder that everything is below."""
+        place = Place(self.address)
+        if not place.files.exists(place.path) and glob.has_magic(place.path):
+            place.path = os.path.dirname(re.split(r"[*?[]", place.path, maxsplit=1)[0])
+        return place
 
     def entries(self) -> Iterator[Entry]:
         """What there is: an entry for each file, sorted by name within each folder.
@@ -170,7 +177,7 @@ def _picture(entry: Entry, column: str) -> Iterator[tuple[str, bytes | PictureEr
     try:
         with place.files.open(place.path, "rb") as file:
             yield entry.address, file.read(MAX_BYTES + 1)
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - fsspec's libraries raise their own; a file ends no job
         yield entry.address, _unreadable(error)
 
 
@@ -197,7 +204,7 @@ def _table(entry: Entry, column: str) -> Iterator[tuple[str, bytes | PictureErro
                 if end >= last:
                     return
             raise EOFError(f"the file ends before row {last}, which it had when it was listed")
-    except (OSError, EOFError, pa.ArrowException, ConfigError) as error:
+    except Exception as error:  # noqa: BLE001 - fsspec's libraries raise their own; a file ends no job
         for row in range(given, last):
             yield f"{entry.address}#{row}", _unreadable(error)
 
@@ -222,7 +229,7 @@ def _shard(entry: Entry, column: str) -> Iterator[tuple[str, bytes | PictureErro
                 data = opened.read(MAX_BYTES + 1) if opened else b""
                 yield f"{entry.address}#{member.name}", data
                 shard.members = []  # type: ignore[attr-defined]  # or a shard's headers are all kept
-    except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
+    except Exception as error:  # noqa: BLE001 - fsspec's libraries raise their own; a file ends no job
         yield entry.address, _unreadable(error)
 
 

@@ -6,11 +6,12 @@ Knows nothing of pictures.
 
 from __future__ import annotations
 
+import os
 import posixpath
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,8 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from inkdigits.errors import ConfigError
-from inkdigits.files import written_whole
 
-TEMPORARY = ".part"  # in a file's name while it is written; files.written_whole's as well
+_TEMPORARY = ".half"  # ends a file's name while it is written
 
 
 class Place:
@@ -38,6 +38,8 @@ class Place:
                 f"{address}: cannot be opened: {error}; wanted a local path or an address whose "
                 "fsspec library is installed (s3://: pip install s3fs, gs://: gcsfs)"
             ) from error
+        if self.local:  # a worker's working directory is another
+            self.path = os.path.abspath(self.path)
 
     @property
     def local(self) -> bool:
@@ -69,21 +71,33 @@ class Place:
         Whole or not at all: a reader or a crash never meets half of it. OSError as it comes.
         """
         path = self.within(name)
+        # Not by process number: on machines that share a disk these may be the same.
+        half = self.within(f".{name}.{uuid.uuid4().hex}{_TEMPORARY}")
+        self.files.makedirs(self.path, exist_ok=True)
         if self.local:
-            with written_whole(Path(path)) as part:
-                yield part
+            try:
+                yield Path(half)
+                with open(half, "rb") as file:
+                    os.fsync(file.fileno())  # or a machine's crash may leave the name, and nothing
+                os.replace(half, path)
+            finally:
+                Path(half).unlink(missing_ok=True)
             return
         with tempfile.TemporaryDirectory() as folder:
             written = Path(folder) / name
             yield written
-            self.files.makedirs(self.path, exist_ok=True)
-            half = self.within(f".{name}.{uuid.uuid4().hex}{TEMPORARY}")
             self.files.put_file(str(written), half)
             self.files.mv(half, path)
 
-    def sweep(self) -> None:
-        """Remove what writers that were killed left half done in this folder."""
+    def remove(self, name: str) -> None:
+        """Remove a file of this folder, if it is there."""
+        with suppress(FileNotFoundError):
+            self.files.rm_file(self.within(name))
+
+    def sweep(self, prefix: str) -> None:
+        """Remove what killed writers left half done in this folder, and files with a prefix."""
+        self.files.invalidate_cache()
         for path in self.files.ls(self.path, detail=False):
             name = posixpath.basename(path)
-            if name.startswith(".") and TEMPORARY in name:
-                self.files.rm_file(path)
+            if name.startswith(prefix) or (name.startswith(".") and name.endswith(_TEMPORARY)):
+                self.remove(name)
