@@ -2,10 +2,13 @@
 
     python benchmarks/scale.py [--pictures 10000 100000] [--folder]
     python benchmarks/scale.py --killed [--pictures 100000]
+    python benchmarks/scale.py --listing [--pictures 100000]
 
-The first prints a plain loop on one core, then each number of pictures with one worker and two.
-Pictures are MNIST's as PNGs, in Parquet files of 10,000 rows, or in folders of 10,000 files. The
-second kills a worker, then the driver half way, starts again and compares the sets of paths.
+The first prints, for each number of pictures with one worker and two: seconds from start to end;
+pictures a second of these, and while reading alone; those of a plain loop on one core just before,
+and how many times that is; memory. Pictures are MNIST's as PNGs, in Parquet files of 10,000 rows,
+or in folders of 10,000 files. The second kills a worker, then the driver half way, starts again and
+compares the sets of paths. The third lists empty files: files a second, bytes of the listing.
 """
 
 import argparse
@@ -163,25 +166,34 @@ def plain_loop(folder: Path) -> float:
     return float(done.stdout)
 
 
+def reading(out: Path, workers: int) -> float:
+    """Pictures a second from when each worker has written a part to the last part's end."""
+    import pyarrow.parquet as pq
+
+    parts = sorted(out.glob("part-*"), key=lambda part: part.stat().st_mtime)
+    first, later = parts[:workers], parts[workers:]
+    if not later:
+        return float("nan")
+    seconds = later[-1].stat().st_mtime - first[-1].stat().st_mtime
+    return sum(pq.read_metadata(part).num_rows for part in later) / seconds
+
+
 def measure(folder: Path, sizes: list[int], as_files: bool, workers: list[int]) -> None:
     make(folder / "plain", PLAIN, False)
-    one = plain_loop(folder / "plain")
-    print(f"plain loop, one core: {one:,.0f} pictures/s (n = {PLAIN:,})", flush=True)
-    make(folder / "few", 64, False)
-    start = run(folder / "few", folder / "few-out", 2)[0]
-    print(f"64 pictures, which is starting and ending: {start:.1f} s", flush=True)
     print(
-        "pictures  workers  seconds  less start: pictures/s, times the loop  driver MB  worker MB"
+        "pictures  workers  seconds  pictures/s  reading  plain loop  times  driver MB  worker MB"
     )
     for n in sizes:
         source = folder / f"{n}"
         make(source, n, as_files)
         for count in workers:
-            seconds, driver, worker = run(source, folder / f"{n}-{count}", count)
-            rate = n / (seconds - start)
+            one = plain_loop(folder / "plain")  # each time: other work on the machine changes
+            out = folder / f"{n}-{count}"
+            seconds, driver, worker = run(source, out, count)
+            rate = reading(out, count)
             print(
-                f"{n:>8,} {count:>8} {seconds:>8.1f} {rate:>23,.0f} {rate / one:>16.2f} "
-                f"{driver:>10.0f} {worker:>10.0f}",
+                f"{n:>9,} {count:>7} {seconds:>8.1f} {n / seconds:>11,.0f} {rate:>8,.0f} "
+                f"{one:>11,.0f} {rate / one:>6.2f} {driver:>10.0f} {worker:>10.0f}",
                 flush=True,
             )
 
@@ -209,16 +221,35 @@ def kill(folder: Path, n: int) -> None:
     assert set(paths) == wanted
 
 
+def listing(folder: Path, n: int) -> None:
+    from inkdigits.scale.parts import write_listing
+    from inkdigits.scale.source import Source, parts_of
+
+    for start in range(0, n, PER_FILE):
+        below = folder / "in" / f"{start // PER_FILE:05d}"
+        below.mkdir(parents=True)
+        for i in range(min(PER_FILE, n - start)):
+            (below / f"{i:05d}.png").touch()
+    start = time.perf_counter()
+    write_listing(folder / "listing", parts_of(Source(str(folder / "in")).entries(), 2000))
+    rate = n / (time.perf_counter() - start)
+    size = (folder / "listing").stat().st_size / n
+    print(f"{n:,} files listed: {rate:,.0f} files/s, {size:.1f} bytes a file")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pictures", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--folder", action="store_true", help="files, not Parquet")
     parser.add_argument("--killed", action="store_true")
+    parser.add_argument("--listing", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if given.killed:
             kill(Path(folder), given.pictures[-1])
+        elif given.listing:
+            listing(Path(folder), given.pictures[-1])
         else:
             measure(Path(folder), given.pictures, given.folder, given.workers)
 

@@ -133,7 +133,7 @@ def test_settings_are_checked_at_once():
 
 
 def test_what_stops_a_worker_is_told_with_how_to_go_on(shared_ray, pictures, tmp_path):
-    told = "elsewhere is not there for a worker on .*; what was read is kept: .* start the same command"
+    told = "elsewhere is not there for a worker on .*; what was read is kept: .* the same command"
     with pytest.raises(ScaleError, match=told):
         read_all(job(pictures, "memory://elsewhere"))
 
