@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from inkdigits.errors import PictureError, ScaleError
+from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.reader import BATCH, Reader, Reading
 from inkdigits.scale.attempts import Attempt
 from inkdigits.scale.source import Entry, Source
@@ -92,11 +93,15 @@ class Worker:
                     f"{place.named(place.path)} is not there for a worker on {platform.node()}; "
                     "SOURCE and DEST must be at addresses that all processes and machines see"
                 )
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / MODEL
-            with out.open(MODEL) as file:
-                path.write_bytes(file.read())
-            self._reader = Reader(path, threads=1)
+        with out.open(MODEL) as file:
+            model = file.read()
+        if model == SHIPPED_MODEL.read_bytes():
+            self._reader = Reader(threads=1)  # which has its small first network with it
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / MODEL
+                path.write_bytes(model)
+                self._reader = Reader(path, threads=1)
         self._listing = pq.ParquetFile(out.open(LISTING))
 
     def read(self, part: int) -> Counts:
