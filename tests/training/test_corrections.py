@@ -34,9 +34,12 @@ def wrong(model, arrays, labels):
 def keep(path, arrays, labels):
     file = Corrections(path)
     for number, (array, label) in enumerate(zip(arrays, labels, strict=True)):
-        kept = Kept(int(label), b"picture %d" % number, array.astype("<f4").tobytes(), "{}", "")
+        kept = Kept(int(label), b"picture %d" % number, array.astype("<f4").tobytes(), READING, "")
         asyncio.run(file.keep(kept))
     file.close()
+
+
+READING = '{"digit": 8, "confidence": 0.5, "accepted": true}'
 
 
 @pytest.fixture(scope="module")
