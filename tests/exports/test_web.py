@@ -1,6 +1,7 @@
 """The folder for static hosts, in a real Chromium: it reads as Python does, alone and offline."""
 
 import io
+import re
 import threading
 from contextlib import contextmanager
 from functools import partial
@@ -9,14 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn import CHROMIUM, chromium
+from axe_playwright_python.sync_playwright import Axe
+from drawn import CHROMIUM, STROKES, chromium, draw
 from PIL import Image
+from playwright.sync_api import expect
 
 from inkdigits.data.handwriting import rewritten
 from inkdigits.data.photos import drawn, photographed
 from inkdigits.errors import ConfigError, PictureError
+from inkdigits.explain import occlusion
 from inkdigits.export import export
-from inkdigits.reader import Reader
+from inkdigits.exports.web import save_web
+from inkdigits.reader import SHIPPED_MODEL, Reader
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 N_PICTURES = 500
@@ -31,6 +36,12 @@ READ_ALL = """async (names) => {
     readings.push(await ask("/v1/read?array=true", { body }).catch((error) => error.message));
   }
   return readings;
+}"""
+
+MATTERED = """async (name) => {
+  const { ask } = await import(new URL("page/service.js", location));
+  const body = await (await fetch(`../pictures/${name}`)).blob();
+  return (await ask("/v1/read?saliency=true", { body })).saliency;
 }"""
 
 
@@ -155,3 +166,87 @@ def compared(our, their):
     shares = np.abs(np.subtract(their["probabilities"], reading.probabilities)).max()
     boxes = np.abs(np.subtract(their["box"], reading.box)).max()
     return "" if off <= LEVEL and shares <= 1e-4 and not boxes else f"{off} {shares} {boxes}"
+
+
+def test_the_ten_digits_are_drawn_and_read_with_no_network(browser, host):
+    with opened(browser, host[1]) as page:
+        page.context.set_offline(True)
+        for digit, strokes in STROKES.items():
+            draw(page, strokes)
+            read = f'#result[data-digit="{digit}"][data-state="read"]'
+            page.locator(read).wait_for(timeout=10_000)
+            page.keyboard.press("Delete")
+            page.locator('#result[data-state="empty"]').wait_for(timeout=5_000)
+
+
+def test_nothing_shows_that_needs_a_server(browser, host):
+    with opened(browser, host[1]) as page:
+        draw(page, STROKES[7])
+        expect(page.locator("#result")).to_have_attribute("data-digit", "7")
+        expect(page.locator("#corrections")).to_be_hidden()
+        expect(page.locator("#token-form")).to_be_hidden()
+        expect(page.locator("a")).to_have_count(0)
+        expect(page.locator("footer")).to_contain_text("read in this browser and sent nowhere")
+
+
+def test_a_photo_is_read_framed_and_what_is_no_picture_is_said(browser, host, tmp_path):
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    with opened(browser, host[1]) as page:
+        page.set_input_files("#file", EXAMPLES / "7_ruled_paper.jpg")
+        expect(page.locator("#result")).to_have_attribute("data-digit", "7")
+        expect(page.locator("#box")).to_be_visible()
+        page.set_input_files("#file", tmp_path / "no.png")
+        expect(page.locator("#detail")).to_have_text("Not a picture that this browser can read.")
+        expect(page.locator("#again")).to_be_hidden()
+
+
+def test_what_mattered_is_what_python_says(browser, host, sample):
+    folder, address = host
+    picture = saved(Image.fromarray(sample.test.images[0]))
+    (folder.parent / "pictures" / "mattered").write_bytes(picture)
+    with opened(browser, address) as page:
+        found = page.evaluate(MATTERED, "mattered")
+    reader = Reader()
+    seen, reading = reader.look(picture)
+    assert np.abs(found - occlusion(reader, seen.array, reading.digit)).max() < 1e-4
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_and_nothing_overflows(browser, host, theme):
+    with opened(browser, host[1], color_scheme=theme) as page:
+        for width in (360, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            draw(page, STROKES[4])
+            expect(page.locator("#result")).to_have_attribute("data-digit", "4")
+            assert [v["id"] for v in Axe().run(page).response["violations"]] == []
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            page.click("#clear")
+
+
+def test_the_page_may_load_from_its_own_host_alone(host):
+    page = (host[0] / "index.html").read_text()
+    assert "default-src 'none'; script-src 'self' 'wasm-unsafe-eval';" in page
+    for path in host[0].rglob("*"):
+        if path.suffix in (".html", ".css") or (path.suffix == ".js" and path.name != "ort.js"):
+            assert not re.search(r"""["'(]\s*(https?:)?//""", path.read_text()), path
+
+
+def test_the_licences_of_what_is_vendored_lie_beside_it(host):
+    assert "Microsoft" in (host[0] / "onnxruntime" / "LICENSE").read_text()
+    assert (host[0] / "onnxruntime" / "ThirdPartyNotices.txt").is_file()
+
+
+def test_a_second_export_takes_the_firsts_place(host):
+    (host[0] / "page" / "of_old.js").touch()
+    save_web(SHIPPED_MODEL, host[0], Reader().metadata)
+    assert not (host[0] / "page" / "of_old.js").exists()
+    assert (host[0] / "model.onnx").read_bytes() == SHIPPED_MODEL.read_bytes()
+    assert not [path for path in host[0].parent.iterdir() if path.name.startswith(".")]
+
+
+def test_a_folder_of_another_kind_is_left_alone(tmp_path):
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "mine.txt").touch()
+    with pytest.raises(ConfigError, match=r"holds no model.json.*choose another --to"):
+        save_web(SHIPPED_MODEL, tmp_path / "web", {})
+    assert (tmp_path / "web" / "mine.txt").is_file()
