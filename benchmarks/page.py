@@ -1,13 +1,15 @@
 """How long after a stroke's end its reading stands on the page of `inkdigits serve`.
 
-    python benchmarks/page.py [--rounds 5]
+    python benchmarks/page.py [--rounds 5] [--address http://127.0.0.1:8000/]
 
+With --address a page that is served already: that of `inkdigits export --format web`, say.
 Needs Chromium and Playwright. Draws the ten digits, eleven strokes, at a hand's pace and prints the
 milliseconds from each pointerup to the settled reading in the page, and to the frame that shows it.
 """
 
 import argparse
 import statistics
+from contextlib import nullcontext
 
 from drawn import STROKES, chromium, draw
 from playwright.sync_api import Page
@@ -62,8 +64,10 @@ def report(what: str, times: list[float]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--address")
     args = parser.parse_args()
-    with running() as (_, address), chromium() as browser:
+    served = nullcontext((None, args.address)) if args.address else running()
+    with served as (_, address), chromium() as browser:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(address)
         page.evaluate(WATCH)

@@ -33,12 +33,13 @@ def arrays(sample):
     return sample.test.images[:200].astype(np.float32) / 255
 
 
-def test_every_format_is_written_and_said(exported):
+def test_every_format_but_web_is_written_and_said(exported):
     folder, said = exported
-    assert {path.name for path in folder.iterdir()} == {row.file for row in FORMATS.values()}
-    for row in FORMATS.values():
+    rows = [row for name, row in FORMATS.items() if name != "web"]  # which needs npm
+    assert {path.name for path in folder.iterdir()} == {row.file for row in rows}
+    for row in rows:
         assert f"{folder / row.file}  " in said
-    assert said.count(f"{CHECKED_ON:,} digits read the same") == len(FORMATS)
+    assert said.count(f"{CHECKED_ON:,} digits read the same") == len(rows)
 
 
 def test_every_format_carries_what_it_is_fed(exported):
@@ -98,7 +99,7 @@ def test_a_file_that_reads_otherwise_is_not_kept(tmp_path, monkeypatch):
 def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path):
     args = ["export", "--to", str(tmp_path / "new"), "--format", "onnx,tflite"]
     done = CliRunner().invoke(cli, args)
-    assert "--format 'tflite': wanted some of onnx, onnx-int8, keras, h5, pt2" in str(
+    assert "--format 'tflite': wanted some of onnx, onnx-int8, keras, h5, pt2, web" in str(
         done.exception
     )
     assert not (tmp_path / "new").exists()

@@ -1,6 +1,6 @@
 import pytest
 
-from inkdigits.files import write_text, written_whole
+from inkdigits.files import folder_written_whole, write_text, written_whole
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -24,3 +24,25 @@ def test_the_temporary_name_keeps_the_ending(tmp_path):
         assert part.parent == tmp_path
         part.touch()
     assert (tmp_path / "model.keras").exists()
+
+
+def test_a_failed_folder_leaves_the_old_one_and_no_other(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "old.txt").touch()
+
+    def fail():
+        with folder_written_whole(tmp_path / "a") as part:
+            (part / "half.txt").touch()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")] == ["a", "a/old.txt"]
+
+
+def test_a_whole_folder_takes_the_old_ones_place(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "old.txt").touch()
+    with folder_written_whole(tmp_path / "a") as part:
+        (part / "new.txt").touch()
+    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")] == ["a", "a/new.txt"]

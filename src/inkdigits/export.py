@@ -38,18 +38,24 @@ class Source:
 
 @dataclass(frozen=True)
 class Exported:
-    """One file, written and checked."""
+    """One file, or folder of files, written and checked."""
 
     format: str
     path: Path
     difference: float  # the largest, in a probability, from the source
+
+    @property
+    def size(self) -> int:
+        """Bytes, of all its files."""
+        files = self.path.rglob("*") if self.path.is_dir() else (self.path,)
+        return sum(file.stat().st_size for file in files if file.is_file())
 
 
 @dataclass(frozen=True)
 class Format:
     """How a format is written and read back."""
 
-    file: str
+    file: str  # or folder
     what: str
     write: Callable[[Source, Path], None]
     read: Callable[[Path, Array], Array]
@@ -73,16 +79,27 @@ def export(model: str | None, folder: Path, formats: Sequence[str]) -> Iterator[
         row = FORMATS[name]
         path = folder / row.file
         row.write(source, path)
-        found = row.read(path, arrays)
+        try:
+            found = row.read(path, arrays)
+        except ModelError:
+            _remove(path)
+            raise
         differ = int((found.argmax(1) != wanted.argmax(1)).sum())
         difference = float(np.abs(found - wanted).max())
         if differ or not np.isfinite(difference):
-            path.unlink()
+            _remove(path)
             raise ModelError(
                 f"{path}: reads {differ:,} of {len(arrays):,} digits differently than "
                 f"{source.path}, wanted none; it was removed"
             )
         yield Exported(name, path, difference)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _write_onnx(source: Source, path: Path) -> None:
@@ -114,6 +131,12 @@ def _write_pt2(source: Source, path: Path) -> None:
     save_pt2(NETWORKS[network], weights, path, source.about)
 
 
+def _write_web(source: Source, path: Path) -> None:
+    from inkdigits.exports.web import save_web
+
+    save_web(source.path, path, source.about)
+
+
 def _read_onnx(path: Path, arrays: Array) -> Array:
     return Reader(path).probabilities(arrays)
 
@@ -130,10 +153,17 @@ def _read_pt2(path: Path, arrays: Array) -> Array:
     return pt2_probabilities(path, arrays)
 
 
+def _read_web(path: Path, arrays: Array) -> Array:
+    from inkdigits.exports.web import web_probabilities
+
+    return web_probabilities(path, arrays)
+
+
 FORMATS = {
     "onnx": Format("model.onnx", "ONNX, for any runtime", _write_onnx, _read_onnx),
     "onnx-int8": Format("model-int8.onnx", "ONNX in 8-bit integers", _write_int8, _read_onnx),
     "keras": Format("model.keras", "Keras 3", _write_keras, _read_keras),
     "h5": Format("model.h5", "Keras 2 and 3, HDF5", _write_keras, _read_keras),
     "pt2": Format("model.pt2", "PyTorch, torch.export", _write_pt2, _read_pt2),
+    "web": Format("web", "a page that reads in the browser", _write_web, _read_web),
 }

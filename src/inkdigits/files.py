@@ -7,6 +7,7 @@ reader, a crash or a full disk never leaves half of one under its final name.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,3 +33,22 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8 to `path`, whole or not at all."""
     with written_whole(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def folder_written_whole(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder to write to; on success it takes `folder`'s place, else it goes."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    try:
+        part.mkdir()
+        yield part
+        # A folder cannot be renamed over one that is not empty.
+        if folder.exists():
+            folder.rename(old)
+        part.rename(folder)
+    finally:
+        for rest in (part, old):
+            if rest.exists():
+                shutil.rmtree(rest)

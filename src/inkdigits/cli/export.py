@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-_FORMATS = "onnx, onnx-int8, keras, h5, pt2"
+_FORMATS = "onnx, onnx-int8, keras, h5, pt2"  # without web, which needs npm and a network once
 
 
 @click.command()
@@ -16,7 +16,7 @@ _FORMATS = "onnx, onnx-int8, keras, h5, pt2"
 )
 @click.option(
     "--format", "formats", default=_FORMATS.replace(" ", ""), show_default=True,
-    help="Which, with commas between.",
+    help="Which, with commas between; web too: a page that reads in the browser.",
 )  # fmt: skip
 def export(model: str | None, folder: Path, formats: str) -> None:
     """Write a model in other formats, each checked against it on 1,000 digits.
@@ -27,13 +27,13 @@ def export(model: str | None, folder: Path, formats: str) -> None:
     Example:
       inkdigits export --to exported
       inkdigits export runs/mine --to exported --format onnx-int8,pt2
+      inkdigits export --to exported --format web
     """
     from inkdigits.export import CHECKED_ON
     from inkdigits.export import export as run
 
     for found in run(model, folder, [name.strip() for name in formats.split(",")]):
-        size = found.path.stat().st_size
         click.echo(
-            f"{found.path}  {found.format}, {size:,} bytes; {CHECKED_ON:,} digits read the same, "
-            f"probabilities within {found.difference:.2g}"
+            f"{found.path}  {found.format}, {found.size:,} bytes; {CHECKED_ON:,} digits read the "
+            f"same, probabilities within {found.difference:.2g}"
         )

@@ -1,0 +1,121 @@
+"""A folder for any static host: the drawing page with the model, read in the browser itself.
+
+In: one of our .onnx files. Out: a folder of plain files that loads nothing from elsewhere: the page
+of `inkdigits serve` with another service.js, the reader of `inkdigits.picture` and
+`inkdigits.reader` written again as JavaScript modules (`inkdigits/web`), and ONNX Runtime's
+WebAssembly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from inkdigits.errors import ConfigError, ModelError
+from inkdigits.exports.packages import ONNXRUNTIME, taken_out
+from inkdigits.files import folder_written_whole
+from inkdigits.spec import ACCEPT, N_CLASSES
+from inkdigits.version import __version__
+
+_PACKAGE = Path(__file__).parent.parent
+_PAGE, _WEB = _PACKAGE / "server" / "page", _PACKAGE / "web"
+MODEL, _ABOUT = "model.onnx", "model.json"
+# By .js, not .mjs: not all static hosts know that as a script. The one with "bundle" in its name
+# has all in it but the .wasm; of these the plain one is the smallest (no GPU).
+_RUNTIME = {
+    "dist/ort.wasm.bundle.min.mjs": "ort.js",
+    "dist/ort-wasm-simd-threaded.wasm": "ort-wasm-simd-threaded.wasm",
+}
+_LICENCES = ("LICENSE", "ThirdPartyNotices.txt")  # npm's package has none; pip's of the same has
+# Workers have the policy of the host, if it sends one; they fetch what lies beside them.
+_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
+    "style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'"
+)
+# What differs in the page where there is no server.
+_CHANGED = (
+    ('<meta charset="utf-8">', '<meta charset="utf-8">\n  '
+     f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
+    ("Pictures are read by this server and not stored.",
+     "Pictures are read in this browser and sent nowhere."),
+    ('\n      &nbsp;<a href="docs">API</a>', ""),
+)  # fmt: skip
+CHECK_S = 300  # seconds that Node may take to read the digits
+
+
+def save_web(source: Path, folder: Path, about: Mapping[str, str]) -> None:
+    """Write the folder, whole or not at all; about: the model's metadata.
+
+    Raises ConfigError where a folder of another kind is in the way, or what `taken_out` raises.
+    """
+    if folder.exists() and not (folder / _ABOUT).is_file():
+        raise ConfigError(
+            f"{folder}: is there already and holds no {_ABOUT}, so it is none that this wrote; "
+            "remove it or choose another --to"
+        )
+    runtime = taken_out(ONNXRUNTIME, _RUNTIME)
+    with folder_written_whole(folder) as part:
+        shutil.copytree(_PAGE, part / "page", ignore=shutil.ignore_patterns("*.html"))
+        shutil.copyfile(_WEB / "service.js", part / "page" / "service.js")
+        (part / "index.html").write_text(_page(), encoding="utf-8")
+        outside = shutil.ignore_patterns("service.js", "*.mjs")
+        shutil.copytree(_WEB, part / "reader", ignore=outside)
+        (part / "onnxruntime").mkdir()
+        for name, data in runtime.items():
+            (part / "onnxruntime" / name).write_bytes(data)
+        for name in _LICENCES:
+            shutil.copyfile(Path(onnxruntime.__file__).parent / name, part / "onnxruntime" / name)
+        shutil.copyfile(source, part / MODEL)
+        told = json.dumps(_about(source, about), indent=1)
+        (part / _ABOUT).write_text(told, encoding="utf-8")
+        # Node takes .js for another kind of script without it; browsers do not look at it.
+        (part / "package.json").write_text('{"private": true, "type": "module"}\n')
+
+
+def web_probabilities(folder: Path, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the folder's own reader gives for arrays (N, 28, 28) in [0, 1]: (N, 10), in Node."""
+    command = ["node", str(_WEB / "check.mjs"), str(folder.resolve())]
+    given = np.ascontiguousarray(arrays, "<f4").tobytes()
+    try:
+        done = subprocess.run(
+            command, input=given, capture_output=True, timeout=CHECK_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or b""
+        raise ModelError(
+            f"{folder}: could not be checked in Node, of which it needs 18 or newer ({error}; "
+            f"{said.decode(errors='replace')[-500:]})"
+        ) from error
+    return np.frombuffer(done.stdout, "<f4").reshape(-1, N_CLASSES).astype(np.float32)
+
+
+def _page() -> str:
+    page = (_PAGE / "index.html").read_text(encoding="utf-8")
+    for there, here in _CHANGED:
+        if page.count(there) != 1:
+            raise ValueError(f"index.html has {there!r} {page.count(there)} times, wanted once")
+        page = page.replace(there, here)
+    return page
+
+
+def _about(source: Path, about: Mapping[str, str]) -> dict[str, object]:
+    """What the service says at /v1/model."""
+    data = source.read_bytes()
+    return {
+        "name": source.name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "accept": float(about.get(ACCEPT, 0)),
+        "metadata": dict(about),
+        "inkdigits": __version__,
+        "keeps_corrections": False,
+    }

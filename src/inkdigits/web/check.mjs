@@ -1,0 +1,22 @@
+/**
+ * Read digit arrays with an exported folder's own reader, in Node: `node check.mjs FOLDER`.
+ *
+ * In: float32 arrays of 784 values on stdin. Out: ten float32 probabilities for each on stdout.
+ */
+
+import { readFile } from "node:fs/promises";
+import { buffer } from "node:stream/consumers";
+import { pathToFileURL } from "node:url";
+
+const N_PIXELS = 784;
+const folder = new URL(`${pathToFileURL(process.argv[2])}/`);
+const module = (path) => import(new URL(path, folder));
+const file = (path) => readFile(new URL(path, folder));
+
+const [ort, { Reader }] = await Promise.all(["onnxruntime/ort.js", "reader/reader.js"].map(module));
+const [model, runtime] = await Promise.all(["model.onnx", "onnxruntime/ort-wasm-simd-threaded.wasm"].map(file));
+const reader = await Reader.load({ ort, runtime, model, accept: 0 });
+const given = await buffer(process.stdin);
+const values = new Float32Array(given.buffer.slice(given.byteOffset, given.byteOffset + given.byteLength));
+const arrays = Array.from({ length: values.length / N_PIXELS }, (_, i) => values.subarray(i * N_PIXELS, (i + 1) * N_PIXELS));
+for (const row of await reader.probabilities(arrays)) process.stdout.write(new Uint8Array(row.buffer));

@@ -1,0 +1,52 @@
+/**
+ * A picture file's pixels, decoded by the browser.
+ *
+ * In: a Blob. Out: pixels, turned as EXIF says, the first frame of several, colour profiles ignored.
+ * Where Pillow decodes differently: large JPEGs, which it reads at a half or a quarter; more than 8 bits
+ * a channel, which browsers cut to 8; colours under transparency, which a canvas keeps less exactly; and
+ * TIFF and PPM, which browsers do not read.
+ */
+
+import { PictureError } from "./errors.js";
+
+const MAX_PIXELS = 64_000_000;
+const MAX_BYTES = 100_000_000;
+const PNG = [0x89, 0x50, 0x4e, 0x47];
+const [COLOUR_TYPE, WITH_ALPHA] = [25, 4]; // a byte's place in a PNG, and its bit
+
+/** { width, height, hasAlpha, rows(top, n), close() }; rows gives n rows of RGBA bytes. */
+export async function decoded(blob) {
+  if (!blob.size) throw new PictureError("the picture is empty");
+  if (blob.size > MAX_BYTES) throw new PictureError(`over the limit of ${MAX_BYTES / 1e6} MB; scale it down`);
+  const bitmap = await bitmapOf(blob);
+  const { width, height } = bitmap;
+  if (width * height > MAX_PIXELS) {
+    bitmap.close();
+    throw new PictureError(`is ${width}x${height}, over the limit of ${MAX_PIXELS / 1e6} million pixels; scale it down`);
+  }
+  return {
+    width,
+    height,
+    hasAlpha: await hasAlphaChannel(blob),
+    rows: (top, n) => {
+      const context = new OffscreenCanvas(width, n).getContext("2d", { willReadFrequently: true });
+      context.drawImage(bitmap, 0, -top);
+      return context.getImageData(0, 0, width, n).data;
+    },
+    close: () => bitmap.close(),
+  };
+}
+
+async function bitmapOf(blob) {
+  try {
+    return await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  } catch {
+    throw new PictureError("not a picture that this browser can read");
+  }
+}
+
+/** Whether a PNG has an alpha channel, be it opaque: its colours then count by their lightness alone. */
+async function hasAlphaChannel(blob) {
+  const head = new Uint8Array(await blob.slice(0, COLOUR_TYPE + 1).arrayBuffer());
+  return PNG.every((byte, i) => head[i] === byte) && Boolean(head[COLOUR_TYPE] & WITH_ALPHA);
+}
