@@ -1,3 +1,4 @@
+import hashlib
 import io
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from PIL import Image
 
 import inkdigits
 from inkdigits.errors import ModelError, PictureError
-from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.model_file import FIRST_MODEL, SHIPPED_MODEL, ModelFile
 from inkdigits.picture import see
 from inkdigits.reader import Reader
 
@@ -18,6 +19,22 @@ from inkdigits.reader import Reader
 @pytest.fixture(scope="module")
 def reader():
     return Reader()
+
+
+def test_the_second_network_is_asked_where_the_first_is_not_clear(reader, sample):
+    arrays = sample.test.images[:500].astype(np.float32) / np.float32(255)
+    first, second = ModelFile(FIRST_MODEL, 1), ModelFile(SHIPPED_MODEL, 1)
+    clear = first.run(arrays).max(1) >= float(first.metadata["inkdigits.clear"])
+    assert 250 < clear.sum() < 500
+    wanted = np.where(clear[:, None], first.run(arrays), second.run(arrays))
+    assert np.abs(reader.probabilities(arrays) - wanted).max() < 1e-5
+    assert np.abs(Reader(SHIPPED_MODEL).probabilities(arrays) - second.run(arrays)).max() < 1e-5
+
+
+def test_the_first_network_is_that_of_the_second():
+    about = ModelFile(FIRST_MODEL, 1).metadata
+    assert about["inkdigits.first_of"] == hashlib.sha256(SHIPPED_MODEL.read_bytes()).hexdigest()
+    assert FIRST_MODEL.stat().st_size < 70_000
 
 
 def test_the_shipped_model_is_small_and_reads_real_digits(reader, sample):

@@ -144,7 +144,7 @@ def test_the_browser_sees_and_reads_500_pictures_as_python_does(
         (folder.parent / "pictures" / str(i)).write_bytes(data)
     with opened(browser, address) as page:
         theirs = page.evaluate(READ_ALL, [str(i) for i in range(len(files))])
-    ours = Reader().look_many(files.values())
+    ours = Reader(SHIPPED_MODEL).look_many(files.values())
     wrong = [
         (name, difference)
         for name, our, their in zip(files, ours, theirs, strict=True)
@@ -206,7 +206,7 @@ def test_what_mattered_is_what_python_says(browser, host, sample):
     (folder.parent / "pictures" / "mattered").write_bytes(picture)
     with opened(browser, address) as page:
         found = page.evaluate(MATTERED, "mattered")
-    reader = Reader()
+    reader = Reader(SHIPPED_MODEL)
     seen, reading = reader.look(picture)
     assert np.abs(found - occlusion(reader, seen.array, reading.digit)).max() < 1e-4
 
