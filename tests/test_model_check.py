@@ -10,7 +10,8 @@ from onnx import TensorProto, external_data_helper, helper, numpy_helper
 from inkdigits.errors import ModelError
 from inkdigits.exports.onnx import load_onnx
 from inkdigits.model_check import read_model_file
-from inkdigits.reader import SHIPPED_MODEL, Reader
+from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.reader import Reader
 from inkdigits.spec import INPUT_NAME, OUTPUT_NAME, metadata
 
 FLAT = helper.make_node("Flatten", [INPUT_NAME], ["flat"])

@@ -12,7 +12,7 @@ import pytest
 import inkdigits
 from inkdigits.cli import cli
 from inkdigits.errors import TrainingError
-from inkdigits.reader import SHIPPED_MODEL
+from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.run_folder import RESULT, SETTINGS, RunSettings, read_result, read_settings
 from inkdigits.training.recipes import RECIPES
 

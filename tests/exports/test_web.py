@@ -21,7 +21,8 @@ from inkdigits.errors import ConfigError, PictureError
 from inkdigits.explain import occlusion
 from inkdigits.export import export
 from inkdigits.exports.web import save_web
-from inkdigits.reader import SHIPPED_MODEL, Reader
+from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.reader import Reader
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 N_PICTURES = 500
