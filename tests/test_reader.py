@@ -193,7 +193,8 @@ def test_a_forms_line_does_not_win_over_a_doubtful_digit(reader):
     assert not reading.accepted
 
 
-def test_a_models_own_level_of_acceptance_counts(tmp_path, reader, sample):
+def test_a_models_own_level_of_acceptance_counts(tmp_path, sample):
+    reader = Reader(SHIPPED_MODEL)
     readings = [reader.read(image) for image in sample.test.images[:100]]
     number = min(range(100), key=lambda i: readings[i].confidence)
     digit, confidence = readings[number].digit, readings[number].confidence
