@@ -251,6 +251,8 @@ def test_export_png_writes_a_folder_that_train_reads(tmp_path):
         ["data", "export-png"],
         ["data", "info"],
         ["data", "make"],
+        ["scale"],
+        ["scale", "read"],
     ],
 )
 def test_every_command_has_help_with_an_example_and_imports_nothing_heavy(command):

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from inkdigits import cli
-from inkdigits.reader import SHIPPED_MODEL, Reader
+from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.reader import Reader
 from inkdigits.training.recipes import RECIPES
 
 ROOT = Path(__file__).parent.parent

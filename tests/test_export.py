@@ -15,7 +15,8 @@ from inkdigits.cli import cli
 from inkdigits.errors import ModelError
 from inkdigits.export import CHECKED_ON, FORMATS, export
 from inkdigits.exports.pytorch import ABOUT, pt2_probabilities
-from inkdigits.reader import SHIPPED_MODEL, Reader
+from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.reader import Reader
 from inkdigits.spec import metadata
 
 
@@ -66,13 +67,13 @@ def test_integers_are_a_quarter_of_the_size_and_read_the_same(exported, sample):
     assert path.stat().st_size < 0.3 * SHIPPED_MODEL.stat().st_size
     # Neither calibrated nor checked on.
     arrays = sample.train.images[1:2000:4].astype(np.float32) / 255
-    found, wanted = (Reader(model).probabilities(arrays) for model in (path, None))
+    found, wanted = (Reader(model).probabilities(arrays) for model in (path, SHIPPED_MODEL))
     assert (found.argmax(1) != wanted.argmax(1)).sum() <= 1
     assert np.abs(found - wanted).max() < 0.3
 
 
 def test_a_pytorch_program_takes_any_batch(exported, arrays):
-    wanted = Reader().probabilities(arrays)
+    wanted = Reader(SHIPPED_MODEL).probabilities(arrays)
     for n in (1, 2, 7):
         found = pt2_probabilities(exported[0] / "model.pt2", arrays[:n])
         assert np.abs(found - wanted[:n]).max() < 1e-5
@@ -82,7 +83,7 @@ def test_a_pytorch_program_takes_any_batch(exported, arrays):
 def test_opencv_reads_the_shipped_model_with_the_same_result(arrays, n):
     network = cv2.dnn.readNetFromONNX(str(SHIPPED_MODEL))
     network.setInput(arrays[:n, None])
-    assert np.abs(network.forward() - Reader().probabilities(arrays[:n])).max() < 1e-5
+    assert np.abs(network.forward() - Reader(SHIPPED_MODEL).probabilities(arrays[:n])).max() < 1e-5
 
 
 def test_a_file_that_reads_otherwise_is_not_kept(tmp_path, monkeypatch):

@@ -22,7 +22,8 @@ from inkdigits.evaluation import plots
 from inkdigits.evaluation.scores import score
 from inkdigits.exports.onnx import load_onnx, save_ensemble
 from inkdigits.files import write_text
-from inkdigits.reader import RUN_MODEL, Reader
+from inkdigits.model_file import RUN_MODEL
+from inkdigits.reader import Reader
 from inkdigits.run import Advance, Say
 from inkdigits.training.networks import NETWORKS
 

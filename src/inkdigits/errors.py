@@ -39,5 +39,9 @@ class CorrectionsError(InkdigitsError):
     """Corrections cannot be kept or read: no such file, not one of ours, a full disk."""
 
 
+class ScaleError(InkdigitsError):
+    """A job of many pictures cannot go on: no cluster, no room, a worker that cannot write."""
+
+
 class MissingExtraError(InkdigitsError):
     """A library from an optional extra is not installed; the message names the command."""

@@ -18,7 +18,8 @@ from inkdigits.data import load
 from inkdigits.errors import ConfigError, ModelError
 from inkdigits.exports.onnx import load_onnx
 from inkdigits.files import written_whole
-from inkdigits.reader import Reader, model_path
+from inkdigits.model_file import model_path
+from inkdigits.reader import Reader
 from inkdigits.training.networks import NETWORKS
 
 Array = NDArray[np.float32]
@@ -70,8 +71,8 @@ def export(model: str | None, folder: Path, formats: Sequence[str]) -> Iterator[
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise ConfigError(f"--format {unknown[0]!r}: wanted some of {', '.join(FORMATS)}")
-    reader = Reader(model)
-    source = Source(model_path(model), reader.metadata)
+    reader = Reader(model_path(model))  # of the shipped two the one that answers where it matters
+    source = Source(reader.path, reader.metadata)
     arrays = load("sample").test.images[:CHECKED_ON].astype(np.float32) / np.float32(255)
     wanted = reader.probabilities(arrays)
     for name in formats:

@@ -12,24 +12,14 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
-from inkdigits.errors import ModelError, PictureError
+from inkdigits.errors import PictureError
+from inkdigits.model_file import FIRST_MODEL, ModelFile, model_path
 from inkdigits.picture import MAX_PIXELS, Look, Picture, Seen, cut_out, look_at
 from inkdigits.picture.nudge import nudged
-from inkdigits.spec import (
-    INPUT_NAME,
-    N_CLASSES,
-    OUTPUT_NAME,
-    SIDE,
-    accept_from,
-    check_metadata,
-)
+from inkdigits.spec import N_CLASSES, SIDE, accept_from, clear_from
 
-RUN_MODEL = "model.onnx"  # what a run folder calls it
-SHIPPED_MODEL = Path(__file__).parent / "models" / "digits.onnx"
-MAX_MODEL_BYTES = 100_000_000
 _CLEAR = 0.98  # confidence from which one look is enough: some 95 in 100 digits
 _NO_DIGIT = 0.4  # confidence under which nothing speaks for any digit; 0.1 is the least there is
 BATCH = 64  # pictures that read_many gathers; their crops and activations stay under 60 MB
@@ -78,21 +68,15 @@ class Reader:
         threads: int = 0,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        self.path = model_path(model)
+        self.model = model
+        path = model_path(model)
+        self._model = ModelFile(path, threads)
+        self.path, self.metadata = path, self._model.metadata
+        # The shipped model comes with a small one, which reads most digits as well.
+        self._first = ModelFile(FIRST_MODEL, threads) if model is None else None
+        self._clear = clear_from(self._first.metadata, str(FIRST_MODEL)) if self._first else 1.0
         self._max_pixels = max_pixels
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4  # its errors come as exceptions, once
-        try:
-            self._session = ort.InferenceSession(
-                self.path, options, providers=["CPUExecutionProvider"]
-            )
-        # ONNX Runtime's exceptions share no base but Exception.
-        except Exception as error:
-            raise ModelError(f"{self.path}: not a model ONNX Runtime can load: {error}") from error
-        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
-        self._check()
-        self._accept = accept_from(self.metadata, str(self.path))
+        self._accept = accept_from(self.metadata, str(path))
 
     def read(self, picture: Picture) -> Reading:
         """The digit in one picture.
@@ -144,7 +128,8 @@ class Reader:
     def probabilities(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 10) float32 probabilities of (N, 28, 28) float32 digit arrays in [0, 1].
 
-        Raises PictureError if the arrays are of another shape or range.
+        Raises PictureError if the arrays are of another shape or range, ModelError if the model
+        cannot be run on them: memory is short, say.
         """
         values = np.asarray(arrays, np.float32)
         if values.ndim != 3 or values.shape[1:] != (SIDE, SIDE):
@@ -154,9 +139,12 @@ class Reader:
                 f"arrays run from {values.min():g} to {values.max():g}, wanted 0 (paper) to 1 "
                 "(ink); divide 8-bit pixels by 255"
             )
-        found: NDArray[np.float32] = self._session.run(
-            [OUTPUT_NAME], {INPUT_NAME: values[:, None]}
-        )[0]
+        if self._first is None:
+            return self._model.run(values)
+        found = self._first.run(values)
+        unclear = np.flatnonzero(found.max(1, initial=0) < self._clear)
+        if len(unclear):
+            found[unclear] = self._model.run(values[unclear])
         return found
 
     def _read_looks(self, looks: list[Look]) -> list[tuple[Seen, Reading]]:
@@ -222,36 +210,3 @@ class Reader:
                 reason = "no digit" if confidence < _NO_DIGIT else "unsure"
         box = seen.box if seen is not None else None
         return Reading(int(row.argmax()), confidence, tuple(row.tolist()), not reason, reason, box)
-
-    def _check(self) -> None:
-        check_metadata(self.metadata, str(self.path))
-        takes = [(i.name, i.shape[1:], i.type) for i in self._session.get_inputs()]
-        gives = [(o.name, o.shape[1:], o.type) for o in self._session.get_outputs()]
-        kind = "tensor(float)"
-        wanted = ([(INPUT_NAME, [1, SIDE, SIDE], kind)], [(OUTPUT_NAME, [N_CLASSES], kind)])
-        if (takes, gives) != wanted:
-            raise ModelError(
-                f"{self.path} takes {takes} and gives {gives}, this program feeds {wanted[0]} and "
-                f"wants {wanted[1]}; export it again: inkdigits train"
-            )
-
-
-def model_path(model: str | Path | None) -> Path:
-    """The .onnx file that `model` names: a file, a run folder, or None for the shipped model.
-
-    Raises ModelError if there is none, or it is far too large to be ours.
-    """
-    path = SHIPPED_MODEL if model is None else Path(model)
-    if path.is_dir():
-        path = path / RUN_MODEL
-    if not path.is_file():
-        raise ModelError(
-            f"{path}: no such model; --model takes an .onnx file or a run folder with {RUN_MODEL}"
-        )
-    size = path.stat().st_size
-    if size > MAX_MODEL_BYTES:
-        raise ModelError(
-            f"{path}: is {size:,} bytes, over the limit of {MAX_MODEL_BYTES:,}; "
-            "this program's models are under 10 MB"
-        )
-    return path

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inkdigits import machine, reader
+from inkdigits import machine
 from inkdigits.data import Digits, DigitSets, load
 from inkdigits.data.added import mixed, times_added
 from inkdigits.data.folders import read_all_pngs
@@ -29,7 +29,8 @@ from inkdigits.evaluation import plots, report
 from inkdigits.evaluation.scores import Scores, score
 from inkdigits.exports.onnx import load_onnx, save_onnx
 from inkdigits.files import written_whole
-from inkdigits.reader import RUN_MODEL
+from inkdigits.model_file import RUN_MODEL, model_path
+from inkdigits.reader import Reader
 from inkdigits.run_folder import (
     CHECKPOINT,
     RESULT,
@@ -173,9 +174,9 @@ def _train(
         state = fresh_state(recipe, settings.seed)
     start, accept = None, 0.0
     if settings.start is not None:
-        path = reader.model_path(settings.start)
+        path = model_path(settings.start)
         # What it was taught to doubt it doubts still; digits alone cannot set the level anew.
-        accept = accept_from(reader.Reader(path).metadata, str(path))
+        accept = accept_from(Reader(path).metadata, str(path))
         start = {name: torch.tensor(array) for name, array in load_onnx(path)[1].items()}
         if state.epoch == 0:
             start_from(state, start, str(path))
@@ -195,7 +196,7 @@ def _train(
     )
     teacher = None
     if settings.teacher is not None:
-        model = reader.Reader(settings.teacher, max(1, settings.threads // workers.count))
+        model = Reader(settings.teacher, max(1, settings.threads // workers.count))
         say(f"teacher: {model.path}")
         teacher = model.probabilities
     state = train(train_set, held, state, reporter, checkpoint, workers, teacher, sets.nondigits)
@@ -254,7 +255,7 @@ def _export(
     save_keras(build_keras(network, best, "best_mnist"), folder / "best_mnist_model.h5", about)
 
     images = sets.test.images[:_CHECKED].astype(np.float32) / np.float32(255)
-    found = {RUN_MODEL: reader.Reader(folder / RUN_MODEL).probabilities(images)}
+    found = {RUN_MODEL: Reader(folder / RUN_MODEL).probabilities(images)}
     for name in ("mnist_cnn_model.keras", "mnist_cnn_model.h5"):
         found[name] = keras_probabilities(folder / name, images)
     differences = {

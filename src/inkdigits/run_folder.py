@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, get_origin, get_type_hints
 
 from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.files import write_text
-from inkdigits.reader import RUN_MODEL
+from inkdigits.model_file import RUN_MODEL
 from inkdigits.training.recipes import Recipe
 
 SETTINGS, CHECKPOINT, RESULT = "settings.json", "checkpoint.safetensors", "result.json"
@@ -80,22 +81,66 @@ def refuse_filled(folder: Path, instead: str = "") -> None:
 
 def read_settings(folder: Path) -> RunSettings:
     """The settings of a run folder. Raises TrainingError if there are none to read."""
-    path = folder / SETTINGS
+    found = _read_json(folder, SETTINGS)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        found["recipe"] = Recipe(**found["recipe"])
-        return RunSettings(**found)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise TrainingError(
-            f"{folder}: is not a run folder ({path.name}: {error}); "
-            "--resume takes the folder that inkdigits train named"
-        ) from error
+        found["recipe"] = Recipe(**_typed(Recipe, found["recipe"]))
+        return RunSettings(**_typed(RunSettings, found))
+    except (ConfigError, TypeError, KeyError, ArithmeticError) as error:
+        raise _not_a_run(folder, SETTINGS, error) from error
 
 
 def read_result(folder: Path) -> dict[str, Any]:
-    """The result of a finished run, as its result.json has it."""
-    result: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    """The result of a finished run, as its result.json has it. Raises TrainingError."""
+    result = _read_json(folder, RESULT)
+    try:
+        for name, kind in _TOLD.items():
+            value: Any = result
+            for key in name.split("."):
+                value = value[key]
+            if not isinstance(value, kind):
+                raise TypeError(f"{name} is {value!r:.80}")
+    except (TypeError, KeyError) as error:
+        raise _not_a_run(folder, RESULT, error) from error
     return result
+
+
+# What is asked of a result by those who read it.
+_TOLD: dict[str, type | UnionType] = {
+    "parameters": int,
+    "threads": int,
+    "training_seconds": float | int,
+    "scores.accuracy": float | int,
+    "scores.loss": float | int,
+    "scores.n": int,
+    "data.train.sha256": str,
+    "data.test.sha256": str,
+}
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _not_a_run(folder, name, error) from error
+    if not isinstance(found, dict):
+        raise _not_a_run(folder, name, f"holds a {type(found).__name__}, wanted names and values")
+    return found
+
+
+def _typed(of: type[Recipe | RunSettings], values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a dataclass's fields. Raises TypeError for one that is of another type."""
+    for name, kind in get_type_hints(of).items():
+        wanted = str if get_origin(kind) is Literal else float | int if kind is float else kind
+        if name in values and not isinstance(values[name], wanted):
+            raise TypeError(f"{name} is {values[name]!r:.80}")
+    return values
+
+
+def _not_a_run(folder: Path, name: str, why: object) -> TrainingError:
+    return TrainingError(
+        f"{folder}: is not a run folder ({name}: {why}); --resume and ensemble take folders that "
+        "inkdigits train named"
+    )
 
 
 def write_json(path: Path, value: object) -> None:

@@ -27,6 +27,9 @@ N_CLASSES = len(CLASS_NAMES)
 
 ACCEPT = "inkdigits.accept"  # metadata: the confidence from which an answer is accepted
 
+# Metadata of a first network: the confidence from which its answer needs no second one's.
+CLEAR = "inkdigits.clear"
+
 INPUT_NAME, OUTPUT_NAME = "digits", "probabilities"
 
 
@@ -65,11 +68,24 @@ def accept_from(found: Mapping[str, str], model_name: str) -> float:
     found: a model file's metadata; a model that states none accepts everything.
     Raises ModelError if it states no number in that range.
     """
-    stated = found.get(ACCEPT, "0")
+    return _confidence(found, ACCEPT, "0", model_name)
+
+
+def clear_from(found: Mapping[str, str], model_name: str) -> float:
+    """The confidence from which a first network's answer stands, in [0, 1].
+
+    found: a model file's metadata; of a model that states none no answer does but one of all.
+    Raises ModelError if it states no number in that range.
+    """
+    return _confidence(found, CLEAR, "1", model_name)
+
+
+def _confidence(found: Mapping[str, str], key: str, default: str, model_name: str) -> float:
+    stated = found.get(key, default)
     try:
-        accept = float(stated)
+        value = float(stated)
     except ValueError:
-        accept = -1.0
-    if not 0 <= accept <= 1:
-        raise ModelError(f"{model_name} says {ACCEPT} is {stated!r}, wanted a number from 0 to 1")
-    return accept
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ModelError(f"{model_name} says {key} is {stated!r}, wanted a number from 0 to 1")
+    return value

@@ -1,11 +1,15 @@
 import asyncio
+import sqlite3
+from contextlib import closing
 
+import numpy as np
 import pytest
 
-from inkdigits.data.corrections import Corrections, Kept, read_corrections
+from inkdigits.data.corrections import Corrections, Kept, read_corrections, write_corrections
 from inkdigits.errors import CorrectionsError
 
-KEPT = Kept(3, b"a file's bytes", b"\0" * 28 * 28 * 4, "{}", "0" * 64)
+READING = '{"digit": 8, "confidence": 0.5, "accepted": false, "reason": "unsure"}'
+KEPT = Kept(3, b"a file's bytes", b"\0" * 28 * 28 * 4, READING, "0" * 64)
 
 
 def test_what_is_kept_is_read_while_it_is_open_and_after(tmp_path):
@@ -32,3 +36,73 @@ def test_what_holds_no_corrections_is_said_and_left_as_it_is(tmp_path, held, say
     with pytest.raises(CorrectionsError, match=says):
         list(read_corrections(file))
     assert {f: f.read_bytes() for f in tmp_path.iterdir()} == ({} if held is None else {file: held})
+
+
+def changed(path, **values):
+    """A file of ours with one correction, some of whose values someone has changed."""
+    corrections = Corrections(path)
+    asyncio.run(corrections.keep(KEPT))
+    corrections.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        for column, value in values.items():
+            connection.execute(f"UPDATE corrections SET {column} = ?", (value,))
+    return path
+
+
+def test_a_row_says_what_was_read_and_what_it_is(tmp_path):
+    (row,) = read_corrections(changed(tmp_path / "kept.db", time="2026-01-02T03:04:05Z"))
+    assert str(row) == "    1  2026-01-02T03:04:05Z  read 8, 50.0% (unsure)  is 3  model 00000000"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"digit": "../../elsewhere"},
+        {"digit": 10},
+        {"array": b"short"},
+        {"array": "text"},
+        {"picture": 3},
+        {"reading": "{"},
+        {"reading": "[" * 20_000},
+        {"reading": '{"digit": 8}'},
+        {"reading": READING.replace("0.5", "1" + "0" * 400)},
+        {"time": "\x1b[2J"},
+    ],
+    ids=["path", "digit", "short", "text", "number", "json", "deep", "lacks", "huge", "escape"],
+)
+def test_a_row_that_a_server_does_not_write_is_refused(tmp_path, values):
+    file = changed(tmp_path / "kept.db", **values)
+    with pytest.raises(CorrectionsError, match="row 1 is not as inkdigits serve --keep writes it"):
+        list(read_corrections(file))
+    with pytest.raises(CorrectionsError):
+        write_corrections(file, tmp_path / "out" / "mine")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.db"]
+
+
+def test_an_array_that_is_no_ink_is_not_written(tmp_path):
+    array = np.full((28, 28), np.nan, "<f4").tobytes()
+    with pytest.raises(CorrectionsError, match=r"holds an array outside 0 \(paper\) to 1 \(ink\)"):
+        write_corrections(changed(tmp_path / "kept.db", array=array), tmp_path / "mine")
+
+
+ENDLESS = """CREATE VIEW corrections AS
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+SELECT i AS id, '' AS time, 1 AS digit, x'' AS picture, x'' AS array, '' AS reading, '' AS model
+FROM n"""
+LARGE = """CREATE TABLE corrections (id INTEGER PRIMARY KEY, time, digit, reading, model,
+picture AS (zeroblob(900000000)), array AS (zeroblob(900000000)))"""
+TRIGGER = "CREATE TRIGGER t AFTER INSERT ON corrections BEGIN DELETE FROM corrections; END"
+
+
+@pytest.mark.parametrize("sql", [ENDLESS, LARGE, TRIGGER], ids=["endless", "large", "trigger"])
+def test_a_file_with_sql_of_others_is_refused(tmp_path, sql):
+    file = changed(tmp_path / "kept.db")
+    with closing(sqlite3.connect(file)) as connection, connection:
+        if sql is not TRIGGER:
+            connection.execute("DROP TABLE corrections")
+        connection.execute(sql)
+    with pytest.raises(CorrectionsError, match="is a database of another program"):
+        next(read_corrections(file))
+    with pytest.raises(CorrectionsError, match="is a database of another program"):
+        Corrections(file)

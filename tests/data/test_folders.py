@@ -1,4 +1,6 @@
 import shutil
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ from PIL import Image
 
 from inkdigits.data import load
 from inkdigits.data.digits import Digits, DigitSets
-from inkdigits.data.folders import write_png_folder
+from inkdigits.data.folders import read_all_pngs, write_png_folder
 from inkdigits.errors import DataError
 
 
@@ -106,3 +108,15 @@ def test_an_interrupted_export_leaves_nothing(tmp_path, small):
 def test_digits_check_themselves(images, labels, message):
     with pytest.raises(DataError, match=message):
         Digits(images, np.array(labels, np.int64), "name", "source")
+
+
+def test_a_png_that_says_it_is_huge_is_refused(tmp_path):
+    (tmp_path / "0").mkdir()
+    file = tmp_path / "0" / "a.png"
+    Image.new("L", (28, 28)).save(file)
+    data = bytearray(file.read_bytes())
+    data[16:24] = struct.pack(">II", 60_000, 60_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    file.write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.png: not a readable PNG: .*decompression bomb"):
+        read_all_pngs(tmp_path)

@@ -3,6 +3,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+from fontTools.ttLib import TTFont
 
 from inkdigits.data.fonts import font_files, glyph
 from inkdigits.data.handwriting import LARGE
@@ -42,4 +43,14 @@ def test_a_folder_without_fonts_and_a_broken_font_are_refused(tmp_path):
         font_files(tmp_path)
     (tmp_path / "bad.ttf").write_bytes(b"no font at all")
     with pytest.raises(DataError, match=r"bad\.ttf: not a font"):
+        font_files(tmp_path)
+
+
+@pytest.mark.parametrize(("units", "message"), [(16, "decompression bomb"), (0, "broken table")])
+def test_a_font_of_huge_glyphs_is_refused(tmp_path, units, message):
+    """Its glyphs are some thousand units high, of which so many make the size that is drawn."""
+    font = TTFont(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
+    font["head"].unitsPerEm = units
+    font.save(tmp_path / "a.ttf")
+    with pytest.raises(DataError, match=rf"a\.ttf: not a font that can be drawn with: .*{message}"):
         font_files(tmp_path)

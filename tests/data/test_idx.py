@@ -4,6 +4,7 @@ import struct
 import numpy as np
 import pytest
 
+from inkdigits import machine
 from inkdigits.data import idx, load
 from inkdigits.errors import DataError
 
@@ -49,6 +50,19 @@ def test_a_bad_images_file_is_named_with_byte_and_wish(tmp_path, data, message):
     with pytest.raises(DataError, match=message) as caught:
         idx.read_idx(path, idx.IMAGES_MAGIC)
     assert str(path) in str(caught.value)
+
+
+def test_a_small_file_that_unpacks_to_a_gigabyte_is_refused(tmp_path):
+    """Its header says that it holds as much."""
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(struct.pack(">IIII", 0x803, 1_275_510, 28, 28))
+        for _ in range(100):
+            file.write(bytes(10_000_000))
+    before = machine.peak_memory_mb()
+    with pytest.raises(DataError, match=r"unpacks to over [0-9,]* bytes, more than digits do"):
+        idx.read_idx(path, idx.IMAGES_MAGIC)
+    assert machine.peak_memory_mb() - before < 1_000
 
 
 def test_a_label_over_nine_is_named(tmp_path):

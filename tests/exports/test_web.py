@@ -21,7 +21,8 @@ from inkdigits.errors import ConfigError, PictureError
 from inkdigits.explain import occlusion
 from inkdigits.export import export
 from inkdigits.exports.web import save_web
-from inkdigits.reader import SHIPPED_MODEL, Reader
+from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.reader import Reader
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 N_PICTURES, N_SMALL = 500, 300
@@ -145,7 +146,7 @@ def test_the_browser_sees_and_reads_500_pictures_as_python_does(
         (folder.parent / "pictures" / str(i)).write_bytes(data)
     with opened(browser, address) as page:
         theirs = page.evaluate(READ_ALL, [str(i) for i in range(len(files))])
-    ours = Reader().look_many(files.values())
+    ours = Reader(SHIPPED_MODEL).look_many(files.values())
     wrong = [
         (name, difference)
         for name, our, their in zip(files, ours, theirs, strict=True)
@@ -227,7 +228,7 @@ def test_what_mattered_is_what_python_says(browser, host, sample):
     (folder.parent / "pictures" / "mattered").write_bytes(picture)
     with opened(browser, address) as page:
         found = page.evaluate(MATTERED, "mattered")
-    reader = Reader()
+    reader = Reader(SHIPPED_MODEL)
     seen, reading = reader.look(picture)
     assert np.abs(found - occlusion(reader, seen.array, reading.digit)).max() < 1e-4
 

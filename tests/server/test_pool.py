@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from inkdigits.errors import ModelError
-from inkdigits.reader import SHIPPED_MODEL
+from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.server.limits import Limits
 from inkdigits.server.pool import BusyError, Pool
 from inkdigits.server.work import Task

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inkdigits import Reader
-from inkdigits.reader import SHIPPED_MODEL
+from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.server.description import description
 from inkdigits.server.limits import Limits
 
@@ -153,7 +153,7 @@ def test_a_token_is_asked_for_where_one_is_set(guarded):
 
 def test_a_model_that_does_not_load_is_one_clear_line(tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"nothing of the kind")
-    for name, says in (("none.onnx", "no such model"), ("bad.onnx", "not a model")):
+    for name, says in (("none.onnx", "no such model"), ("bad.onnx", "not an ONNX file")):
         command = [sys.executable, "-m", "inkdigits", "serve", "--port", "0", "--model"]
         done = subprocess.run(
             [*command, tmp_path / name], capture_output=True, text=True, timeout=60, check=False

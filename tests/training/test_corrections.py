@@ -13,8 +13,8 @@ from scipy import ndimage
 from inkdigits import Reader
 from inkdigits.cli import cli
 from inkdigits.data.corrections import Corrections, Kept, write_corrections
+from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.picture.place import place
-from inkdigits.reader import SHIPPED_MODEL
 from inkdigits.spec import ACCEPT
 
 N = 30
@@ -34,9 +34,12 @@ def wrong(model, arrays, labels):
 def keep(path, arrays, labels):
     file = Corrections(path)
     for number, (array, label) in enumerate(zip(arrays, labels, strict=True)):
-        kept = Kept(int(label), b"picture %d" % number, array.astype("<f4").tobytes(), "{}", "")
+        kept = Kept(int(label), b"picture %d" % number, array.astype("<f4").tobytes(), READING, "")
         asyncio.run(file.keep(kept))
     file.close()
+
+
+READING = '{"digit": 8, "confidence": 0.5, "accepted": true}'
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from inkdigits import Reader
 from inkdigits.errors import TrainingError
@@ -10,7 +11,7 @@ from inkdigits.training.judge import as_tensors, calibrate, evaluate, probabilit
 from inkdigits.training.loop import train
 from inkdigits.training.progress import Lines, Quiet
 from inkdigits.training.recipes import recipe
-from inkdigits.training.state import fresh_state, load_state, weights_of
+from inkdigits.training.state import VERSION, fresh_state, load_state, weights_of
 from inkdigits.training.views import answered_views
 
 
@@ -144,6 +145,19 @@ def test_a_broken_checkpoint_is_refused(tmp_path, data, message):
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(data)
     with pytest.raises(TrainingError, match=message):
+        load_state(path)
+
+
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [("[" * 100_000, "recursion"), ('{"recipe": {"name": 1e999}}', "missing"), ("[]", "indices")],
+    ids=["deep", "lacks", "list"],
+)
+def test_a_checkpoint_that_says_what_none_of_ours_does_is_refused(tmp_path, about, message):
+    path = tmp_path / "checkpoint.safetensors"
+    tensors = {"model/0.weight": torch.zeros(1)}
+    save_file(tensors, path, metadata={"inkdigits.state": VERSION, "about": about})
+    with pytest.raises(TrainingError, match=f"not a readable checkpoint: .*{message}"):
         load_state(path)
 
 

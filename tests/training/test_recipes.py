@@ -37,7 +37,7 @@ def test_an_unknown_recipe_is_told_the_known_ones():
         (
             "network",
             "huge",
-            "network is 'huge', wanted one of original, tiny, compact, wide, wider, deep",
+            "network is 'huge', wanted one of original, nano, tiny, compact, wide, wider, deep",
         ),
         ("schedule", "steps", "schedule is 'steps', wanted one of constant, one_cycle"),
         ("precision", "int8", "precision is 'int8', wanted one of float32, bfloat16"),

@@ -17,6 +17,7 @@ from inkdigits.errors import ConfigError, InkdigitsError
 from inkdigits.version import __version__
 
 _SERVE_LIBRARIES = ("starlette", "uvicorn", "httptools", "prometheus_client", "python_multipart")
+_SCALE_LIBRARIES = ("ray", "pyarrow", "fsspec")
 
 
 def main() -> NoReturn:
@@ -32,7 +33,9 @@ def main() -> NoReturn:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("inkdigits"):
             raise
-        extra = "serve" if (error.name or "").split(".")[0] in _SERVE_LIBRARIES else "train"
+        library = (error.name or "").split(".")[0]
+        extra = "serve" if library in _SERVE_LIBRARIES else "train"
+        extra = "scale" if library in _SCALE_LIBRARIES else extra
         say(
             f"error: this needs {error.name}, which is not installed: "
             f"pip install 'inkdigits[{extra}]'"
@@ -68,6 +71,7 @@ class _Commands(click.Group):
 _MODULES = {
     "predict": "predict", "serve": "serve", "train": "train", "ensemble": "train",
     "recipes": "train", "export": "export", "data": "data",
+    "scale": "scale",
 }  # fmt: skip
 
 

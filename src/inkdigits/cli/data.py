@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -145,9 +144,4 @@ def corrections(file: Path, folder: Path | None) -> None:
         click.echo(f"{n:,} corrections in {folder}")
         return
     for row in read_corrections(file):
-        reading = json.loads(row.kept.reading)
-        doubt = "" if reading["accepted"] else f" ({reading['reason']})"
-        click.echo(
-            f"{row.id:>5}  {row.time}  read {reading['digit']}, {reading['confidence']:.1%}{doubt}"
-            f"  is {row.kept.digit}  model {row.kept.model[:8]}"
-        )
+        click.echo(str(row))

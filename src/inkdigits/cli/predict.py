@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -50,7 +49,9 @@ def predict(
       inkdigits predict --json --model runs/mine photo.jpg
       inkdigits predict --explain why.png photo.jpg
     """
-    from inkdigits.reader import BATCH, Reader
+    from inkdigits.machine import cores
+    from inkdigits.many import read_files
+    from inkdigits.reader import Reader
 
     reader = Reader(model)
     if explain:
@@ -63,9 +64,7 @@ def predict(
             names.append(name)
             yield name
 
-    # A short batch on a terminal shows lines as they come; a pipe wants throughput.
-    results = reader.read_many(opened(), batch=16 if sys.stdout.isatty() else BATCH)
-    for result in results:
+    for result in read_files(opened(), reader, cores()):
         name = names.popleft()
         if isinstance(result, PictureError):
             say(f"error: {result}" if name in str(result) else f"error: {name}: {result}")
@@ -107,19 +106,17 @@ def _picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[str]:
 
     page: what this command draws; it may lie in such a folder and is no input.
     """
-    from inkdigits.picture.open import SUFFIXES
+    from inkdigits.many import pictures_below
 
+    drawn = page and page.absolute()
     for name in given:
-        path = Path(name)
-        if not path.is_dir():
+        if not Path(name).is_dir():
             yield name
             continue
         found = False
-        for file in sorted(path.rglob("*")):
-            if page is not None and file.absolute() == page.absolute():
-                continue
-            if file.suffix.lower() in SUFFIXES and file.is_file():
+        for file in pictures_below(name):
+            if drawn is None or Path(file).absolute() != drawn:
                 found = True
-                yield str(file)
+                yield file
         if not found:
             yield name  # reading it says what is wrong with it

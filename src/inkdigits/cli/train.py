@@ -96,7 +96,7 @@ def train(
     row = recipe_named(recipe_name or usual).with_overrides(given)
 
     from inkdigits import machine, run_folder, study
-    from inkdigits.reader import model_path
+    from inkdigits.model_file import model_path
     from inkdigits.training.workers import joined
 
     many = study.parse_seeds(seeds) if seeds else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +21,10 @@ from inkdigits.spec import SIDE
 
 _OURS = 0x696E6B64  # "inkd", the file's application_id
 _VERSION = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS corrections (
+_MAX_BYTES = 100_000_000  # of one value in it
+# A file whose tables are not exactly these is not ours: SQL in it may count for ever, or give
+# gigabytes for a row. Another wording, be it of a comment, makes another version.
+_TABLE = """corrections (
     id INTEGER PRIMARY KEY,
     time TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
     digit INTEGER NOT NULL CHECK (digit BETWEEN 0 AND 9), -- the right one
@@ -56,6 +59,14 @@ class Row(NamedTuple):
     id: int
     time: str  # ISO 8601, UTC
     kept: Kept
+
+    def __str__(self) -> str:
+        reading = json.loads(self.kept.reading)
+        doubt = "" if reading["accepted"] else f" ({reading['reason']})"
+        return (
+            f"{self.id:>5}  {self.time}  read {reading['digit']}, {reading['confidence']:.1%}"
+            f"{doubt}  is {self.kept.digit}  model {self.kept.model[:8]}"
+        )
 
 
 class Corrections:
@@ -100,6 +111,8 @@ def read_corrections(path: Path) -> Iterator[Row]:
         is_open = path.with_name(f"{path.name}-wal").exists()
         address = f"{path.resolve().as_uri()}?mode=ro{'' if is_open else '&immutable=1'}"
         with closing(sqlite3.connect(address, timeout=10, uri=True)) as connection:
+            # A server keeps no larger pictures; a damaged file may say that it has.
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_BYTES)
             if not _is_ours(connection, path):
                 raise CorrectionsError(f"{path}: is empty; inkdigits serve --keep FILE.db fills it")
             rows = connection.execute(
@@ -107,8 +120,10 @@ def read_corrections(path: Path) -> Iterator[Row]:
                 "ORDER BY id"
             )
             for number, time, *kept in rows:
-                yield Row(number, time, Kept(*kept))
-    except sqlite3.Error as error:
+                row = Row(number, time, Kept(*kept))
+                _check(row, path)
+                yield row
+    except (sqlite3.Error, UnicodeError) as error:  # a damaged file's error may be no text itself
         raise CorrectionsError(f"{path}: cannot be read as corrections: {error}") from error
 
 
@@ -122,14 +137,17 @@ def write_corrections(path: Path, folder: Path) -> int:
 
     from inkdigits.data.folders import write_png_files
 
-    rows = list(read_corrections(path))
+    # Without the pictures, which may be of any size.
+    rows = [
+        (f"{row.kept.digit}_{row.id:05d}.png", row.kept.array) for row in read_corrections(path)
+    ]
     if not rows:
         raise CorrectionsError(f"{path}: holds no correction yet")
-    arrays = np.stack([np.frombuffer(row.kept.array, "<f4") for row in rows]).reshape(
-        -1, SIDE, SIDE
-    )
+    names, values = zip(*rows, strict=True)
+    arrays = np.frombuffer(b"".join(values), "<f4").reshape(-1, SIDE, SIDE)
+    if not (arrays.min() >= 0 and arrays.max() <= 1):
+        raise CorrectionsError(f"{path}: holds an array outside 0 (paper) to 1 (ink)")
     images = np.rint(255 * arrays).astype(np.uint8)
-    names = [f"{row.kept.digit}_{row.id:05d}.png" for row in rows]
     write_png_files(folder, zip(names, images, strict=True))
     return len(rows)
 
@@ -144,8 +162,8 @@ def _opened(path: Path) -> sqlite3.Connection:
         with connection:
             connection.execute(f"PRAGMA application_id = {_OURS}")
             connection.execute(f"PRAGMA user_version = {_VERSION}")
-            connection.execute(_SCHEMA)
-    except sqlite3.Error as error:
+            connection.execute(f"CREATE TABLE IF NOT EXISTS {_TABLE}")
+    except (sqlite3.Error, UnicodeError) as error:
         raise CorrectionsError(f"{path}: cannot be used for corrections: {error}") from error
     return connection
 
@@ -153,7 +171,26 @@ def _opened(path: Path) -> sqlite3.Connection:
 def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
     """Whether corrections were kept in it before; False if it is empty. Raises CorrectionsError."""
     (program,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if program != _OURS and tables:
+    # An index that SQLite made for itself has no SQL.
+    found = connection.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL").fetchall()
+    if found and (program != _OURS or found != [(f"CREATE TABLE {_TABLE}",)]):
         raise CorrectionsError(f"{path}: is a database of another program; name a new file")
-    return bool(program == _OURS)
+    return bool(found)
+
+
+def _check(row: Row, path: Path) -> None:
+    """Raise CorrectionsError unless the row is as a server keeps it: the file may be changed."""
+    kept = row.kept
+    try:
+        fits = (
+            isinstance(kept.digit, int)
+            and kept.digit in range(10)
+            and isinstance(kept.picture, bytes)
+            and isinstance(kept.array, bytes)
+            and len(kept.array) == 4 * SIDE * SIDE
+            and str(row).isprintable()
+        )
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
+        fits = False
+    if not fits:
+        raise CorrectionsError(f"{path}: row {row.id} is not as inkdigits serve --keep writes it")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from inkdigits.data.digits import Digits, DigitSets
 from inkdigits.data.split import split_test
@@ -210,5 +210,9 @@ def _read_png(path: str) -> NDArray[np.uint8]:
                     f"wanted {SIDE}x{SIDE} of mode L (8-bit grey)"
                 )
             return np.asarray(image)
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+    except DataError:
+        raise
+    # Pillow fails on broken files in many ways: OSError, SyntaxError, ValueError, struct.error,
+    # zlib.error, DecompressionBombError. To a user they are one.
+    except Exception as error:
         raise DataError(f"{path}: not a readable PNG: {error}") from error

@@ -44,7 +44,10 @@ def glyph(file: Path, sign: str) -> Mask:
     Raises DataError if the file is no font.
     """
     image = Image.new("L", (2 * _DRAWN, 2 * _DRAWN))
-    ImageDraw.Draw(image).text((_DRAWN, _DRAWN), sign, fill=255, font=_font(file), anchor="mm")
+    try:
+        ImageDraw.Draw(image).text((_DRAWN, _DRAWN), sign, fill=255, font=_font(file), anchor="mm")
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{file}: not a font that can be drawn with: {error}") from error
     shape: NDArray[np.bool_] = np.zeros((LARGE, LARGE), bool)
     box = image.getbbox()
     if box is None:
@@ -60,7 +63,4 @@ def glyph(file: Path, sign: str) -> Mask:
 
 @cache
 def _font(file: Path) -> ImageFont.FreeTypeFont:
-    try:
-        return ImageFont.truetype(file, _DRAWN)
-    except OSError as error:
-        raise DataError(f"{file}: not a font that can be drawn with: {error}") from error
+    return ImageFont.truetype(file, _DRAWN)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inkdigits.data.digits import Digits, DigitSets
+from inkdigits.data.digits import Digits, DigitSets, check_labels
+from inkdigits.data.idx import most_unpacked
 from inkdigits.data.split import split_test
 from inkdigits.errors import DataError
 from inkdigits.files import written_whole
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
 _NPZ_MORE = "nondigits"  # may be there: what is no digit, to learn to be unsure of
+
+_MAX_LINE = 100_000  # bytes: over a hundred for each value
 
 
 def read_csv_sets(path: Path) -> DigitSets:
@@ -52,39 +56,48 @@ def read_csv(path: Path, name: str) -> Digits:
             f"{path}: line 1 has {len(columns)} columns, wanted {N_PIXELS + 1}: "
             f"label and {N_PIXELS} pixels"
         )
+    _check_lines(path)
     try:
         table = pd.read_csv(path)
     except (ValueError, OSError, UnicodeError) as error:
         raise DataError(f"{path}: cannot be read as CSV: {error}") from error
-    _check_values(table, path)
-    labels = table.pop("label").to_numpy()
-    pixels = table.to_numpy().astype(np.uint8).reshape(-1, SIDE, SIDE)
-    return Digits(pixels, labels.astype(np.int64), name, str(path))
+    if table.shape[1] != len(columns) or not isinstance(table.index, pd.RangeIndex):
+        raise DataError(
+            f"{path}: its lines hold more values than line 1 names, wanted {len(columns)} in each"
+        )
+    values = _values(table, path)
+    place = table.columns.get_loc("label")
+    pixels = np.delete(values, place, axis=1).reshape(-1, SIDE, SIDE)
+    return Digits(pixels, values[:, place], name, str(path))
 
 
 def read_npz(path: Path) -> DigitSets:
     """Training and test set from one NPZ file. Raises DataError."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            missing = [key for key in _NPZ_KEYS if key not in arrays]
-            if missing:
-                raise DataError(
-                    f"{path}: has no {', '.join(missing)}; it holds {', '.join(arrays.files)}, "
-                    f"wanted {', '.join(_NPZ_KEYS)}"
-                )
-            x_train, y_train, x_test, y_test = (arrays[key] for key in _NPZ_KEYS)
-            more = {_NPZ_MORE: arrays[_NPZ_MORE]} if _NPZ_MORE in arrays else {}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not a readable NPZ file: {error}") from error
+    x_train, y_train, x_test, y_test, *others = _arrays(path, _NPZ_KEYS, _NPZ_MORE)
     for key, labels in (("y_train", y_train), ("y_test", y_test)):
-        if labels.dtype.kind not in "iu":
-            raise DataError(f"{path}: {key} is {labels.dtype}, wanted whole numbers 0-9")
+        _check_whole(labels, key, path)
     return DigitSets(
         Digits(x_train, y_train, f"{path.stem} train", f"{path}:x_train"),
         Digits(x_test, y_test, f"{path.stem} test", f"{path}:x_test"),
         path.stem,
-        **more,
+        nondigits=others[0] if others else np.empty((0, SIDE, SIDE), np.uint8),
     )
+
+
+def read_npz_pictures(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Pictures of any size, (N, H, W) or (N, H, W, C), and their labels (N,), from `x` and `y`.
+
+    Raises DataError.
+    """
+    pictures, labels = _arrays(path, ("x", "y"))
+    _check_whole(labels, "y", path)
+    if pictures.ndim not in (3, 4) or labels.shape != pictures.shape[:1]:
+        raise DataError(
+            f"{path}: x is {pictures.shape} and y {labels.shape}, wanted pictures (N, H, W) and a "
+            "label (N,) for each"
+        )
+    check_labels(labels, str(path))
+    return pictures, labels
 
 
 def write_npz(sets: DigitSets, path: Path) -> None:
@@ -98,34 +111,78 @@ def write_npz(sets: DigitSets, path: Path) -> None:
         )  # fmt: skip
 
 
+def _arrays(path: Path, wanted: tuple[str, ...], *more: str) -> list[NDArray[Any]]:
+    """The arrays of those names in an NPZ file, and of `more` those that are there."""
+    try:
+        packed = path.stat().st_size
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > most_unpacked(packed):
+            raise DataError(
+                f"{path}: is {packed:,} bytes that unpack to {unpacked:,}, "
+                f"wanted at most {most_unpacked(packed):,}"
+            )
+        with np.load(path, allow_pickle=False) as arrays:
+            missing = [key for key in wanted if key not in arrays]
+            if missing:
+                raise DataError(
+                    f"{path}: has no {', '.join(missing)}; it holds {', '.join(arrays.files)}, "
+                    f"wanted {', '.join(wanted)}"
+                )
+            return [arrays[key] for key in (*wanted, *more) if key in arrays]
+    except DataError:
+        raise
+    # A damaged archive fails in many ways: BadZipFile, zlib.error, NotImplementedError (packed in
+    # another way), RuntimeError (a password), MemoryError (an array that says it is huge).
+    except Exception as error:
+        why = str(error) or type(error).__name__
+        raise DataError(f"{path}: not a readable NPZ file: {why}") from error
+
+
+def _check_whole(labels: NDArray[Any], key: str, path: Path) -> None:
+    if labels.dtype.kind not in "iu":
+        raise DataError(f"{path}: {key} is {labels.dtype}, wanted whole numbers 0-9")
+
+
 def _header(path: Path) -> list[str]:
     try:
-        with path.open(encoding="utf-8") as lines:
-            return [c.strip().strip('"') for c in lines.readline().split(",")]
+        # Excel begins a file with a byte order mark.
+        with path.open(encoding="utf-8-sig") as lines:
+            return [c.strip().strip('"') for c in lines.readline(_MAX_LINE).split(",")]
     except (OSError, UnicodeError) as error:
         raise DataError(f"{path}: cannot be read as CSV: {error}") from error
 
 
-def _check_values(table: pd.DataFrame, path: Path) -> None:
-    """Raise DataError unless every value is a whole number in its range."""
+def _check_lines(path: Path) -> None:
+    """Raise DataError for a line longer than one of digits can be: pandas would hold all of it."""
+    number = 0
+    with path.open("rb") as file:
+        while line := file.readline(_MAX_LINE + 1):
+            number += 1
+            if len(line) > _MAX_LINE:
+                raise DataError(
+                    f"{path}: line {number} is longer than {_MAX_LINE:,} bytes, "
+                    f"wanted {N_PIXELS + 1} values"
+                )
+
+
+def _values(table: pd.DataFrame, path: Path) -> NDArray[np.uint8]:
+    """(N, 785) values in the columns' order. Raises DataError for one that is not 0-255."""
     import pandas as pd
 
     if table.empty:
         raise DataError(f"{path}: has a header but no digit")
-    for column in table.columns:
-        values = table[column]
-        if values.dtype == np.int64 and values.between(0, 255).all():
-            continue
-        numbers = pd.to_numeric(values, errors="coerce")
-        wrong = ~(numbers.between(0, 255) & (numbers == numbers.round()))
+    checked = np.empty(table.shape, np.uint8)
+    for place, (column, values) in enumerate(table.items()):
+        numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
+        low, high = (0, 9) if column == "label" else (0, 255)
+        wrong = ~(numbers.between(low, high) & (numbers == numbers.round()))
         if wrong.any():
             row = int(wrong.to_numpy().argmax())
-            found = "nothing" if pd.isna(values.iloc[row]) else repr(values.iloc[row])
+            found = "nothing" if pd.isna(values.iloc[row]) else repr(str(values.iloc[row]))
             raise DataError(
-                f"{path}: line {row + 2}, column {column!r}: found {found}, "
-                "wanted a whole number in 0-255"
+                f"{path}: line {row + 2}, column {column!r}: found {found:.80}, "
+                f"wanted a whole number in {low}-{high}"
             )
-    wrong = ~pd.to_numeric(table["label"]).between(0, 9)
-    if wrong.any():
-        row = int(wrong.to_numpy().argmax())
-        raise DataError(f"{path}: line {row + 2}: label {table['label'].iloc[row]} is not in 0-9")
+        checked[:, place] = numbers
+    return checked

@@ -20,6 +20,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from inkdigits.errors import ModelError
 from inkdigits.files import written_whole
+from inkdigits.model_check import read_model_file
 from inkdigits.spec import INPUT_NAME, N_CLASSES, OUTPUT_NAME, SIDE, check_metadata, metadata
 from inkdigits.training.networks import (
     NETWORKS,
@@ -134,7 +135,7 @@ def load_onnx(path: Path) -> tuple[str, dict[str, NDArray[np.float32]]]:
     Raises ModelError if the file is not one, or its network is not in the table.
     """
     try:
-        model = onnx.load(str(path), load_external_data=False)
+        model = onnx.load_model_from_string(read_model_file(path))
         found = {entry.key: entry.value for entry in model.metadata_props}
         check_metadata(found, str(path))
         network = json.loads(found["inkdigits.recipe"])["network"]
@@ -142,9 +143,9 @@ def load_onnx(path: Path) -> tuple[str, dict[str, NDArray[np.float32]]]:
             constant.name.removeprefix("layer"): numpy_helper.to_array(constant)
             for constant in model.graph.initializer
         }
-    except (OSError, ValueError, KeyError, TypeError, DecodeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, DecodeError) as error:
         raise ModelError(f"{path}: holds no weights to go on from: {error}") from error
-    if network not in NETWORKS:
+    if network not in list(NETWORKS):  # it may be anything that JSON can say
         raise ModelError(f"{path}: its network {network!r} is not one of {', '.join(NETWORKS)}")
     return network, arrays
 

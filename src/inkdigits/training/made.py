@@ -13,19 +13,18 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, cast
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits import machine
 from inkdigits.data import Digits, DigitSets
-from inkdigits.data.digits import check_labels
 from inkdigits.data.fonts import font_files, glyph
 from inkdigits.data.handwriting import Strokes, rewritten, rewritten_shape, warped
 from inkdigits.data.nondigits import nondigit
 from inkdigits.data.photos import drawn, photographed
-from inkdigits.errors import ConfigError, DataError, PictureError
+from inkdigits.data.tables import read_npz_pictures
+from inkdigits.errors import ConfigError, PictureError
 from inkdigits.picture import digit_array
 from inkdigits.picture.place import place
 from inkdigits.spec import N_CLASSES, SIDE
@@ -98,16 +97,7 @@ def made_from(
 
 
 def _added(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            pictures, labels = file["x"], file["y"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise DataError(
-            f"{path}: {error}; wanted an .npz of x (N, H, W) uint8 and y (N,)"
-        ) from error
-    if len(pictures) != len(labels):
-        raise DataError(f"{path}: {len(pictures):,} pictures but {len(labels):,} labels")
-    check_labels(labels, str(path))
+    pictures, labels = read_npz_pictures(path)
     arrays, known = [], []
     for picture, label in zip(pictures, labels, strict=True):
         try:

@@ -121,6 +121,7 @@ def _deep(c1: int, c2: int, c3: int, dropout: float) -> tuple[Layer, ...]:
 NETWORKS: dict[str, Network] = {
     # The student project's network, layer by layer.
     "original": Network(layers=_original(), parameters=471_018, initial="glorot_uniform"),
+    "nano": Network(layers=_compact(8, 16, 24, 32), parameters=13_330),
     "tiny": Network(layers=_compact(16, 32, 32, 48), parameters=30_490),
     "compact": Network(layers=_compact(24, 48, 48, 64), parameters=62_658),
     "wide": Network(layers=_compact(48, 96, 96, 128, dropout=0.3), parameters=242_810),

@@ -232,6 +232,26 @@ RECIPES: dict[str, Recipe] = {
             settle=20_000,
             calibrate=True,
         ),
+        # What a larger network says of most digits, in a twentieth of its time. Needs --teacher.
+        Recipe(
+            name="first",
+            network="nano",
+            epochs=12,
+            batch_size=256,
+            learning_rate=1e-2,
+            schedule="one_cycle",
+            beta2=0.99,
+            teacher_share=1.0,
+            teacher_views=2,
+            nondigit_share=0.1,
+            precision="fastest",
+            rotate=10,
+            scale=0.1,
+            shear=0.15,
+            shift=2,
+            settle=20_000,
+            calibrate=True,
+        ),
         # To go on from given weights with one's own digits: small steps, small batches.
         Recipe(
             name="finetune",

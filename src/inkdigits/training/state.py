@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -147,7 +147,10 @@ def load_state(path: Path) -> State:
                 f"reads {VERSION!r}; start a new run"
             )
         return _restored(json.loads(metadata["about"]), tensors)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except TrainingError:
+        raise
+    # SafetensorError, and whatever comes of numbers and names that are not as save_state has them.
+    except Exception as error:
         raise TrainingError(f"{path}: not a readable checkpoint: {error}") from error
 
 

@@ -1,0 +1,135 @@
+"""Many picture files: read in this process first, then by one on each core.
+
+In: file names. Out: what the Reader says of each, in order. A process takes as long to start as a
+thousand small pictures take to be read, so one is started only when that much has been read.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from multiprocessing import get_all_start_methods, get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from inkdigits.errors import PictureError
+from inkdigits.picture.open import SUFFIXES
+from inkdigits.reader import Reader, Reading
+
+CHUNK = 256  # files that a process is given at a time
+_ALONE = 16  # files that this process reads at a time, so that the first are told of soon
+_PATIENCE = 1.0  # seconds that it reads alone
+_AHEAD = 3  # chunks a process that are given out before the first is back
+
+Result = Reading | PictureError
+
+
+def pictures_below(folder: str) -> Iterator[str]:
+    """The picture files in a folder and in the folders in it, by name.
+
+    Holds the names of one folder at a time; a link to a folder is passed over. A folder that
+    may not be listed is given itself: reading it says so.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            # A million names take 100 MB, as many Paths four times as much.
+            found = sorted((e.name, e.is_dir(follow_symlinks=False)) for e in entries)
+    except OSError:
+        yield folder
+        return
+    for name, is_folder in found:
+        path = os.path.join(folder, name)
+        if is_folder:
+            yield from pictures_below(path)
+        elif os.path.splitext(name)[1].lower() in SUFFIXES and os.path.isfile(path):
+            yield path
+
+
+def read_files(names: Iterable[str], reader: Reader, processes: int) -> Iterator[Result]:
+    """A Reading for each file, in order; a PictureError stands where one cannot be read.
+
+    names: taken as they are needed, some hundreds ahead. A picture that ends the process that reads
+    it, as a decoder's crash does, is a PictureError too, but for those read in this process.
+    """
+    remaining = iter(names)
+    start = time.monotonic()
+    while processes == 1 or time.monotonic() - start < _PATIENCE:
+        chunk = list(islice(remaining, _ALONE))
+        yield from reader.read_many(chunk)
+        if len(chunk) < _ALONE:
+            return
+    yield from _in_processes(remaining, reader.model, processes)
+
+
+def _in_processes(
+    names: Iterator[str], model: str | Path | None, processes: int
+) -> Iterator[Result]:
+    waiting: deque[list[str]] = deque()  # chunks given out
+    while True:
+        given: deque[Future[list[Result]]] = deque()
+        pool = _pool(model, processes)
+        try:
+            while True:
+                while len(waiting) < _AHEAD * processes and (chunk := list(islice(names, CHUNK))):
+                    waiting.append(chunk)
+                    given.append(pool.submit(_read, chunk))
+                if not waiting:
+                    return
+                results = given[0].result()
+                waiting.popleft()
+                given.popleft()
+                yield from results
+        except BrokenProcessPool:
+            # Whichever of them ended it. What is left of the names gets a new pool.
+            while waiting:
+                yield from _apart(waiting[0], model)
+                waiting.popleft()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _apart(names: Sequence[str], model: str | Path | None) -> Iterator[Result]:
+    """What a process of its own says of the files; of each half, if they end it."""
+    pool = _pool(model, 1)
+    try:
+        yield from pool.submit(_read, list(names)).result()
+    except BrokenProcessPool:
+        if len(names) == 1:
+            yield PictureError(f"{names[0]}: reading it ended the process that did; pass it over")
+            return
+        middle = len(names) // 2
+        for half in (names[:middle], names[middle:]):
+            yield from _apart(half, model)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _pool(model: str | Path | None, processes: int) -> ProcessPoolExecutor:
+    # A fork of a process that holds ONNX Runtime's threads may hang.
+    method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
+    context: Any = get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload([__name__])
+    return ProcessPoolExecutor(processes, context, _begin, (model,))
+
+
+_reader: Reader  # of this process
+
+
+def _begin(model: str | Path | None) -> None:
+    global _reader  # noqa: PLW0603  a process's one model
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent ends them
+    cv2.setNumThreads(1)  # there is a process for each core
+    _reader = Reader(model, threads=1)
+
+
+def _read(names: list[str]) -> list[Result]:
+    return list(_reader.read_many(names, batch=len(names)))

@@ -1,0 +1,96 @@
+"""One .onnx file of ours: found, checked, loaded and run.
+
+In: a path. Out: probabilities of digit arrays. Runs on ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from inkdigits.errors import ModelError
+from inkdigits.model_check import read_model_file
+from inkdigits.spec import INPUT_NAME, N_CLASSES, OUTPUT_NAME, SIDE, check_metadata
+
+RUN_MODEL = "model.onnx"  # what a run folder calls it
+SHIPPED_MODEL = Path(__file__).parent / "models" / "digits.onnx"
+FIRST_MODEL = SHIPPED_MODEL.with_name("first.onnx")  # a twentieth of its work, for most digits
+_ROUNDING = 0.1  # of a sum of probabilities; in 8-bit integers each is a multiple of 1/256
+_AT_ONCE = 256  # arrays; their activations stay in the processor's caches
+
+
+class ModelFile:
+    """A loaded model.
+
+    threads: of ONNX Runtime; 0 lets it take every core.
+    Raises ModelError if the file is broken, or made for another kind of input.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self.path = path
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4  # its errors come as exceptions, once
+        # Its own format has not been looked at.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
+        data = read_model_file(path)
+        try:
+            self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+            self._check()
+        except ModelError:
+            raise
+        # ONNX Runtime's exceptions share no base but Exception; names may be no UTF-8.
+        except Exception as error:
+            raise ModelError(f"{path}: not a model ONNX Runtime can load: {error}") from error
+
+    def run(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, 10) float32 probabilities of (N, 28, 28) float32 digit arrays in [0, 1].
+
+        Raises ModelError if the model cannot be run on them: memory is short, say.
+        """
+        found = np.empty((len(arrays), N_CLASSES), np.float32)
+        try:
+            for start in range(0, len(arrays), _AT_ONCE):
+                some = slice(start, start + _AT_ONCE)
+                (found[some],) = self._session.run([OUTPUT_NAME], {INPUT_NAME: arrays[some, None]})
+        except Exception as error:
+            raise ModelError(f"{self.path}: ONNX Runtime cannot run it: {error}") from error
+        return found
+
+    def _check(self) -> None:
+        check_metadata(self.metadata, str(self.path))
+        takes = [(i.name, i.shape[1:], i.type) for i in self._session.get_inputs()]
+        gives = [(o.name, o.shape[1:], o.type) for o in self._session.get_outputs()]
+        kind = "tensor(float)"
+        wanted = ([(INPUT_NAME, [1, SIDE, SIDE], kind)], [(OUTPUT_NAME, [N_CLASSES], kind)])
+        if (takes, gives) != wanted:
+            raise ModelError(
+                f"{self.path} takes {takes} and gives {gives}, this program feeds {wanted[0]} and "
+                f"wants {wanted[1]}; export it again: inkdigits train"
+            )
+        answer = self.run(np.zeros((1, SIDE, SIDE), np.float32))[0]
+        # NaN fails both comparisons.
+        if not (answer.min() >= 0 and abs(float(answer.sum()) - 1) < _ROUNDING):
+            raise ModelError(
+                f"{self.path} answers {answer.tolist()}, wanted ten probabilities that sum to 1; "
+                "export it again: inkdigits train"
+            )
+
+
+def model_path(model: str | Path | None) -> Path:
+    """The .onnx file that `model` names: a file, a run folder, or None for the shipped model.
+
+    Raises ModelError if there is none.
+    """
+    path = SHIPPED_MODEL if model is None else Path(model)
+    if path.is_dir():
+        path = path / RUN_MODEL
+    if not path.is_file():
+        raise ModelError(
+            f"{path}: no such model; --model takes an .onnx file or a run folder with {RUN_MODEL}"
+        )
+    return path

@@ -1,0 +1,180 @@
+"""Whatever Pillow decodes, to grey values of bounded size.
+
+In: a file's bytes, a PIL image or 8-bit pixels. Out: what `open_picture` gives.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from inkdigits.errors import NotAPictureError, PictureError
+from inkdigits.picture.open import MAX_SIDE, Opened
+
+# Pillow opens far more; these are what cameras, scanners, phones and drawing programs write.
+# The last two make Pillow load all its decoders, so they are tried last.
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
+# WebP's decoder holds a picture three times over.
+_MAX_PIXELS_OF = {"WEBP": 24_000_000}
+_GAP = 2  # times MAX_SIDE: shrunk by whole numbers down to that, which is fast, then exactly
+_STRIP = 2_000_000  # pixels that are brought into another mode at a time
+_LUMA = np.array((0.299, 0.587, 0.114))  # of red, green and blue in lightness, ITU-R BT.601
+_COLOUR_SIDE = 64  # pixels of the copy in which colours are compared
+_COLOURED = 3  # times as far as along lightness: then colour tells ink from paper
+_LEAST_SPREAD = 0.01  # standard deviation, of black to white: less is noise
+_ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)  # EXIF's tag, and its values for a quarter turn
+_DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+def from_file(data: bytes, name: str, max_pixels: int) -> Opened:
+    """A file's picture. Raises PictureError."""
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of odd metadata and large sizes; the limits here decide.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                return from_image(image, name, max_pixels)
+    except PictureError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PictureError(
+            f"{name}: over the limit of {max_pixels:,} pixels ({error}); scale it down"
+        ) from error
+    # Decoders fail on broken files in many ways: OSError, SyntaxError, ValueError, struct.error,
+    # zlib.error, IndexError, MemoryError. To a user they are one.
+    except Exception as error:
+        why = str(error).split("<_io.BytesIO")[0].strip() or type(error).__name__
+        raise NotAPictureError(
+            f"{name}: not a picture this program can read ({why}); it reads {', '.join(FORMATS)}"
+        ) from error
+
+
+def from_array(pixels: NDArray[np.uint8], max_pixels: int) -> Opened:
+    """8-bit pixels: (H, W), (H, W, 3) or (H, W, 4). Raises PictureError."""
+    return from_image(Image.fromarray(pixels), "array", max_pixels)
+
+
+def from_image(image: Image.Image, name: str, max_pixels: int) -> Opened:
+    """A PIL image's picture. Raises PictureError."""
+    width, height = image.size
+    most = min(max_pixels, _MAX_PIXELS_OF.get(image.format or "", max_pixels))
+    if width * height > most:
+        raise PictureError(
+            f"{name}: is {width}x{height}, over the limit of {most:,} pixels; scale it down"
+        )
+    if width * height == 0:
+        raise PictureError(f"{name}: is {width}x{height}: it has no pixel")
+    # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the time; does nothing for other formats.
+    image.draft(None, (MAX_SIDE, MAX_SIDE))
+    orientation = image.getexif().get(_ORIENTATION, 1)
+    if orientation in _LYING:
+        width, height = height, width
+    plain = _plain(image, name)
+    if orientation != 1:
+        plain = plain.copy() if plain is image else plain  # the caller's keeps its EXIF
+        plain.getexif()[_ORIENTATION] = orientation
+        plain = ImageOps.exif_transpose(plain)
+    upright = _small(plain)
+    if upright.mode in ("RGBA", "LA"):
+        return Opened(_composed(upright), width, height)
+    return Opened(_lightness(upright), width, height)
+
+
+def _plain(image: Image.Image, name: str) -> Image.Image:
+    """The picture in L, RGB, LA or RGBA, at most some times MAX_SIDE: in strips where it is large.
+
+    A picture of 64 million pixels takes 256 MB once decoded; a second one of that size in another
+    mode would be more than a program that reads pictures should take.
+    """
+    levels = _levels(image)
+    factor = max(1, max(image.size) // (_GAP * MAX_SIDE))
+    if factor == 1:
+        return _converted(image, levels, name)
+    width, height = image.size
+    rows = factor * max(1, _STRIP // (width * factor))
+    strips = [
+        _converted(image.crop((0, top, width, min(top + rows, height))), levels, name).reduce(
+            factor
+        )
+        for top in range(0, height, rows)
+    ]
+    whole = Image.new(strips[0].mode, (strips[0].width, sum(strip.height for strip in strips)))
+    top = 0
+    for strip in strips:
+        whole.paste(strip, (0, top))
+        top += strip.height
+    return whole
+
+
+def _levels(image: Image.Image) -> tuple[float, float]:
+    """The values that are black and white in a picture of more than 8 bits a channel."""
+    if image.mode not in ("I", "F"):
+        return 0.0, 65535.0
+    low, high = cast(tuple[float, float], image.getextrema())
+    return min(0.0, low), max(1.0, high)
+
+
+def _converted(image: Image.Image, levels: tuple[float, float], name: str) -> Image.Image:
+    if image.mode in _DEEP_MODES:
+        return _from_deep(image, levels, name)
+    if image.mode == "P" or (image.mode == "1" and "transparency" not in image.info):
+        return image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if "transparency" in image.info or image.mode in ("PA", "La", "RGBa"):
+        return image.convert("RGBA")
+    return image if image.mode in ("L", "RGB", "LA", "RGBA") else image.convert("RGB")
+
+
+def _from_deep(image: Image.Image, levels: tuple[float, float], name: str) -> Image.Image:
+    """16-bit and 32-bit grey as 8-bit."""
+    values = np.asarray(image, np.float32)
+    if not np.isfinite(values).all():
+        raise PictureError(f"{name}: holds values that are no numbers (NaN or infinite)")
+    low, high = levels
+    return Image.fromarray(np.rint((values - low) * (255 / (high - low))).astype(np.uint8))
+
+
+def _small(image: Image.Image) -> Image.Image:
+    longer = max(image.size)
+    if longer <= MAX_SIDE:
+        return image
+    share = MAX_SIDE / longer
+    size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
+    return image.resize(size, Image.Resampling.BOX)
+
+
+def _lightness(image: Image.Image) -> NDArray[np.float32]:
+    """Grey values of a picture in L or RGB: its lightness, or what its colours differ in most.
+
+    Red on green of the same lightness is plain to the eye and nothing in grey. Where colours spread
+    far wider along another line than along lightness, they are measured along that one.
+    Source: principal components of colour, Ohta, Kanade and Sakai 1980.
+    """
+    if image.mode == "RGB":
+        small = image.reduce(max(1, max(image.size) // _COLOUR_SIDE))
+        spread = np.cov(np.asarray(small, np.float64).reshape(-1, 3) / 255, rowvar=False, ddof=0)
+        along = _LUMA @ spread @ _LUMA / (_LUMA @ _LUMA)
+        variances, axes = np.linalg.eigh(spread)
+        if variances[-1] > max(_COLOURED**2 * along, _LEAST_SPREAD**2):
+            axis = axes[:, -1] * np.sign(axes[:, -1] @ _LUMA or 1)
+            low, high = axis[axis < 0].sum(), axis[axis > 0].sum()
+            values = np.asarray(image, np.float32) @ axis.astype(np.float32) / np.float32(255)
+            return np.asarray((values - low) / (high - low), np.float32)
+    grey = image if image.mode == "L" else image.convert("L")
+    return np.asarray(np.asarray(grey) / np.float32(255), np.float32)
+
+
+def _composed(image: Image.Image) -> NDArray[np.float32]:
+    """Transparent picture on white or black, whichever its visible parts stand out from."""
+    values: NDArray[np.float32] = np.asarray(image.convert("LA"), np.float32) / np.float32(255)
+    grey, alpha = values[..., 0], values[..., 1]
+    weight = float(alpha.sum())
+    mean = float((grey * alpha).sum()) / weight if weight else 0.0
+    ground = 1.0 if mean < 0.5 else 0.0
+    if alpha.min() == 1:
+        return grey
+    return grey * alpha + np.float32(ground) * (1 - alpha)

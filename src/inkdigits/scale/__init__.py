@@ -1,0 +1,12 @@
+"""Millions of pictures, on one machine or many: listed once, read in parts, each part kept whole.
+
+In: a folder, a glob, Parquet files or tar shards, local or at any address fsspec knows. Out:
+Parquet files. Ray Data runs the workers; the Reader reads. Never imports a training framework.
+"""
+
+import ray  # noqa: F401  first, so that it is what a missing extra is named by
+
+from inkdigits.scale.run import PART_SIZE, Job, Summary, read_all
+from inkdigits.scale.source import Source
+
+__all__ = ["PART_SIZE", "Job", "Source", "Summary", "read_all"]

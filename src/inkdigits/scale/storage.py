@@ -1,0 +1,103 @@
+"""Files at any address: found, read, and written whole or not at all.
+
+In: addresses, local or of any protocol fsspec has a library for. Out: bytes.
+Knows nothing of pictures.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from inkdigits.errors import ConfigError
+
+_TEMPORARY = ".half"  # ends a file's name while it is written
+
+
+class Place:
+    """A folder or file at an address; picklable, so that workers get it as it is.
+
+    address: a local path or a URL such as s3://bucket/pictures. Raises ConfigError if fsspec has no
+    library for its protocol.
+    """
+
+    def __init__(self, address: str) -> None:
+        try:
+            self.files, self.path = fsspec.url_to_fs(address)
+        except (ImportError, ValueError) as error:
+            raise ConfigError(
+                f"{address}: cannot be opened: {error}; wanted a local path or an address whose "
+                "fsspec library is installed (s3://: pip install s3fs, gs://: gcsfs)"
+            ) from error
+        if self.local:  # a worker's working directory is another
+            self.path = os.path.abspath(self.path)
+
+    @property
+    def local(self) -> bool:
+        """Whether it is on this machine's disks."""
+        return isinstance(self.files, LocalFileSystem)
+
+    def named(self, path: str) -> str:
+        """The address of a path in the same file system: absolute if local, else a URL."""
+        return path if self.local else str(self.files.unstrip_protocol(path))
+
+    def within(self, name: str) -> str:
+        """The path of a file in this folder."""
+        return posixpath.join(self.path, name)
+
+    def has(self, name: str) -> bool:
+        """Whether this folder holds a file of that name."""
+        # What was written a moment ago by another process must not be missed.
+        self.files.invalidate_cache()
+        return bool(self.files.exists(self.within(name)))
+
+    def open(self, name: str) -> Any:
+        """A file of this folder, to be read as bytes."""
+        return self.files.open(self.within(name), "rb")
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """Yield a path on this machine to write to; on success it becomes a file of this folder.
+
+        Whole or not at all: a reader or a crash never meets half of it. OSError as it comes.
+        """
+        path = self.within(name)
+        # Not by process number: on machines that share a disk these may be the same.
+        half = self.within(f".{name}.{uuid.uuid4().hex}{_TEMPORARY}")
+        self.files.makedirs(self.path, exist_ok=True)
+        if self.local:
+            try:
+                yield Path(half)
+                with open(half, "rb") as file:
+                    os.fsync(file.fileno())  # or a machine's crash may leave the name, and nothing
+                os.replace(half, path)
+            finally:
+                Path(half).unlink(missing_ok=True)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            written = Path(folder) / name
+            yield written
+            self.files.put_file(str(written), half)
+            self.files.mv(half, path)
+
+    def remove(self, name: str) -> None:
+        """Remove a file of this folder, if it is there."""
+        with suppress(FileNotFoundError):
+            self.files.rm_file(self.within(name))
+
+    def sweep(self, prefix: str) -> None:
+        """Remove what killed writers left half done in this folder, and files with a prefix."""
+        self.files.invalidate_cache()
+        for path in self.files.ls(self.path, detail=False):
+            name = posixpath.basename(path)
+            if name.startswith(prefix) or (name.startswith(".") and name.endswith(_TEMPORARY)):
+                self.remove(name)

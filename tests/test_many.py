@@ -1,0 +1,104 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkdigits import many
+from inkdigits.errors import PictureError
+from inkdigits.many import pictures_below, read_files
+from inkdigits.reader import Reader
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return Reader()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, sample):
+    """40 digits as PNGs, and one that is no picture."""
+    folder = tmp_path_factory.mktemp("many")
+    for i, array in enumerate(sample.test.images[:40]):
+        Image.fromarray(array).save(folder / f"{i:02d}.png")
+    (folder / "20.png").write_bytes(b"no picture")
+    return [str(path) for path in sorted(folder.glob("*.png"))]
+
+
+def test_pictures_below_a_folder_come_by_name(tmp_path):
+    for name in ("b/2.png", "b/1.JPG", "a.png", "a/0.gif", "c.txt", "A.PNG"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "z").symlink_to(tmp_path / "b")
+    found = [os.path.relpath(path, tmp_path) for path in pictures_below(str(tmp_path))]
+    assert found == ["A.PNG", "a/0.gif", "a.png", "b/1.JPG", "b/2.png"]
+
+
+def test_a_folder_that_may_not_be_listed_is_an_error_of_its_own(tmp_path, reader, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as for anybody but root
+    closed = str(tmp_path / "closed")
+    assert list(pictures_below(closed)) == [closed]
+    os.mkdir(closed)
+    (error,) = read_files([closed], reader, 1)
+    assert str(error) == f"{closed}: is a folder that may not be listed; change its rights"
+
+
+@pytest.fixture
+def in_processes(monkeypatch):
+    """Two processes from the first file on, five files at a time."""
+    monkeypatch.setattr(many, "_PATIENCE", -1.0)
+    monkeypatch.setattr(many, "CHUNK", 5)
+
+
+def same(found, wanted):
+    if isinstance(wanted, PictureError):
+        return isinstance(found, PictureError) and str(found) == str(wanted)
+    close = np.allclose(found.probabilities, wanted.probabilities, atol=1e-5)
+    return close and (found.digit, found.accepted) == (wanted.digit, wanted.accepted)
+
+
+@pytest.mark.parametrize("n", [0, 16, 41])
+def test_one_process_reads_as_the_reader_does(files, reader, n):
+    wanted = list(reader.read_many(files[:n]))
+    found = list(read_files(files[:n], reader, 1))
+    assert all(map(same, found, wanted))
+    assert len(found) == len(wanted) == min(n, 40)
+
+
+@pytest.mark.usefixtures("in_processes")
+def test_two_processes_give_the_same_in_the_same_order(files, reader):
+    wanted = list(reader.read_many(files))
+    found = list(read_files(iter(files), reader, 2))
+    assert len(found) == len(wanted) == 40
+    assert all(map(same, found, wanted))
+    assert sum(isinstance(result, PictureError) for result in found) == 1
+
+
+@pytest.mark.usefixtures("in_processes")
+def test_names_are_taken_a_little_ahead_only(files, reader):
+    taken = []
+    endless = (taken.append(i) or files[i % 20] for i in range(10**9))
+    results = read_files(endless, reader, 2)
+    for _ in range(7):
+        next(results)
+    results.close()
+    assert len(taken) <= 7 + 5 * (3 * 2 + 1)
+
+
+def ends_at(names):
+    """In place of many._read: as a decoder's crash would."""
+    if any(name.endswith(("07.png", "08.png")) for name in names):
+        os._exit(1)
+    return list(many._reader.read_many(names))
+
+
+@pytest.mark.usefixtures("in_processes")
+def test_a_picture_that_ends_its_process_is_one_error(files, reader, monkeypatch):
+    monkeypatch.setattr(many, "_read", ends_at)
+    found = list(read_files(files, reader, 2))
+    wanted = list(reader.read_many(files))
+    for i, (one, other) in enumerate(zip(found, wanted, strict=True)):
+        if i in (7, 8):
+            assert str(one) == (f"{files[i]}: reading it ended the process that did; pass it over")
+        else:
+            assert same(one, other)
