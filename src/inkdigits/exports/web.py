@@ -35,7 +35,8 @@ _RUNTIME = {
     "dist/ort-wasm-simd-threaded.wasm": "ort-wasm-simd-threaded.wasm",
 }
 _LICENCES = ("LICENSE", "ThirdPartyNotices.txt")  # npm's package has none; pip's of the same has
-# Workers have the policy of the host, if it sends one; they fetch what lies beside them.
+# For the page. A worker has the policy that its host sends, if any, and loads only what lies
+# beside it; 'wasm-unsafe-eval' is for browsers that should hold it to the page's.
 _POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
     "style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; "

@@ -2,8 +2,8 @@
  * Shapes in masks and in grey pictures: connected groups, and filters that grow, shrink and blur.
  *
  * In: (H, W) masks or grey values. Out: the same of the same size, equal to OpenCV's. Written out
- * here: OpenCV's build for browsers weighs 8 to 11 MB, five times all that is here gzipped, and makes
- * its functions by `new Function`, which a strict policy forbids.
+ * here: OpenCV's build for browsers weighs 8 to 11 MB, half as much again as the whole page, and
+ * makes its functions by `new Function`, which a strict policy forbids.
  */
 
 import { both, either, f32, grey, transposed } from "./arrays.js";
@@ -192,7 +192,7 @@ export function blurred({ height, width, data }, sd, edge = reflected) {
   const reach = Math.trunc(TAIL * sd + 0.5);
   const curve = Array.from({ length: 2 * reach + 1 }, (_, i) => Math.exp(-((i - reach) ** 2) / (2 * sd * sd)));
   const total = curve.reduce((sum, value) => sum + value);
-  const shares = curve.map((value) => f32(value / total));
+  const shares = Float64Array.from(curve, (value) => f32(value / total));
   const rows = smoothed(data, height, width, [width, 1], shares, edge);
   return { height, width, data: smoothed(rows, width, height, [1, width], shares, edge) };
 }
