@@ -187,7 +187,7 @@ def test_where_decoders_differ_the_digit_is_the_same(browser, host, sample):
         (folder.parent / "pictures" / name).write_bytes(data)
     with opened(browser, address) as page:
         theirs = [reading["digit"] for reading in page.evaluate(READ_ALL, list(files))]
-    assert theirs == [reading.digit for reading in Reader().read_many(files.values())]
+    assert theirs == [reading.digit for reading in Reader(SHIPPED_MODEL).read_many(files.values())]
 
 
 def test_the_ten_digits_are_drawn_and_read_with_no_network(browser, host):

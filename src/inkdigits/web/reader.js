@@ -1,5 +1,7 @@
 /**
- * Pictures in, digits out: what reader.py does, in a browser. Runs on ONNX Runtime's WebAssembly.
+ * Pictures in, digits out: what reader.py does with one model, in a browser. Runs on ONNX Runtime's
+ * WebAssembly. Of the two that the package ships it is the careful one: for one picture at a time the
+ * first, small one would save little.
  *
  * In: pixels as decode.js gives them, or digit arrays. Out: what was seen, and Readings.
  */

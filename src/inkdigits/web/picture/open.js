@@ -2,7 +2,7 @@
  * Decoded pixels to a grey picture of bounded size.
  *
  * In: pixels as decode.js gives them. Out: { grey, width, height }, the size the picture's own. The
- * same steps as in open.py from where Pillow has decoded; the reasons for each number are there.
+ * same steps as in decode.py and open.py from where Pillow has decoded; the reasons are there.
  */
 
 import { f32, rounded } from "./arrays.js";
