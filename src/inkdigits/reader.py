@@ -57,7 +57,8 @@ class Reader:
     """One loaded model. Make it once and keep it: loading costs more than reading.
 
     model: an .onnx file of ours, or a run folder; None is the model shipped with the package.
-    threads: of ONNX Runtime; 0 lets it take every core.
+    threads: how many parts of a large batch of arrays are read at the same time; 0 is one for each
+    core.
     max_pixels: a picture that has more is a PictureError, before it is decoded.
     Raises ModelError if the model is missing, broken, or made for another kind of input.
     """
