@@ -6,6 +6,7 @@ Checks limits before pixels are allocated. Pillow decodes, and is imported only 
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -23,6 +24,7 @@ Picture: TypeAlias = "str | Path | bytes | Image.Image | NDArray[Any]"
 
 MAX_PIXELS = 64_000_000  # 8000 x 8000; decoded in colour that is 256 MB
 MAX_BYTES = 100_000_000  # of a file; 64 million pixels of JPEG stay well under
+_SHORT = 1 << 16  # bytes that are asked for first
 MAX_SIDE = 800  # a digit a fortieth of the picture then still is 20 pixels
 
 SUFFIXES = frozenset(
@@ -77,8 +79,13 @@ def _opened(pixels: NDArray[np.uint8]) -> Opened:
 
 def _read(path: str | Path) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read(MAX_BYTES + 1)
+        with open(path, "rb", buffering=0) as file:
+            data = file.read(_SHORT)
+            if len(data) < _SHORT:
+                return data
+            # To be ready for MAX_BYTES takes longer than to read a small file.
+            with io.BufferedReader(file) as rest:
+                return data + rest.read(MAX_BYTES + 1 - _SHORT)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise PictureError(f"{path}: {_why_unread(path, error)}") from error
 
