@@ -83,6 +83,12 @@ def rate(reader: Reader, arrays: np.ndarray) -> float:
     return len(arrays) / (time.perf_counter() - start)
 
 
+def right(reader: Reader) -> float:
+    train = load("mnist").train
+    found = reader.probabilities(train.images.astype(np.float32) / np.float32(255))
+    return float((found.argmax(1) == train.labels).mean())
+
+
 def keras_model(folder: Path) -> Path:
     """The original's network as a .keras file, not trained: it is no slower for that."""
     row = recipe("original")
@@ -132,6 +138,8 @@ def arrays_a_second(tensorflow: str, folder: Path) -> None:
         "its second network alone": megaflops("wide"),
     }
     print(f"digits that the second network reads too: {share:.1%}")
+    for name in ("its second network alone", "that in 8-bit integers"):
+        print(f"MNIST's training images that {name} reads right: {right(readers[name]):.3%}")
     for name, cost in work.items():
         print(
             f"{name}: {cost:.2f} MFLOP a digit, {cost * middle[name] / 1000:.0f} GFLOP/s, "
