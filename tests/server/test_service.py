@@ -274,7 +274,7 @@ def test_a_picture_that_crashes_its_decoder_is_refused_and_the_others_are_read(t
     )
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     good = [example.read_bytes() for example in EXAMPLES[:3]]
-    crashing = good[1] + b"crash here"  # a PNG whatever follows it
+    crashing = good[0] + b"crash here"  # a JPEG whatever follows it
     with running(variables={"PYTHONPATH": path}) as service:
         answer = service.client.post("/v1/read", content=crashing, headers=PNG)
         assert (answer.status_code, "decoder crashed" in answer.text) == (415, True)
