@@ -37,7 +37,6 @@ HERE = Path(__file__).parent
 PICTURE = HERE.parent / "examples" / "2_small_white_on_black.png"
 N_ARRAYS, N_SLOW = 20_000, 5_000  # read by ours, by Keras
 RUNS, PROCESSES = 7, 9
-MILLION = 1_000_000
 
 
 def line(what: str, values: list[float], unit: str, digits: int = 0) -> float:
@@ -98,7 +97,7 @@ def keras_model(folder: Path) -> Path:
     return path
 
 
-def arrays_a_second(tensorflow: str, folder: Path) -> None:
+def arrays_a_second(args: argparse.Namespace, folder: Path) -> None:
     images = load("mnist").test.images
     arrays = np.concatenate((images, images))[:N_ARRAYS].astype(np.float32) / np.float32(255)
     np.save(folder / "arrays.npy", arrays[:N_SLOW])
@@ -117,7 +116,8 @@ def arrays_a_second(tensorflow: str, folder: Path) -> None:
             rates[name].append(rate(reader, arrays))
         if part in (0, RUNS - 1):  # before and after: the machine's speed drifts
             done = subprocess.run(
-                [tensorflow, HERE / "keras_predict.py", keras_model(folder), folder / "arrays.npy"],
+                [args.tensorflow, HERE / "keras_predict.py", keras_model(folder),
+                 folder / "arrays.npy"],
                 check=True, stdout=subprocess.PIPE, text=True,
             )  # fmt: skip
             for batch, found in re.findall(r"^(\d+) ([\d.]+)$", done.stdout, re.MULTILINE):
@@ -147,11 +147,11 @@ def arrays_a_second(tensorflow: str, folder: Path) -> None:
         )
 
 
-def processes(tensorflow: str, folder: Path) -> None:
+def processes(args: argparse.Namespace, folder: Path) -> None:
     model = keras_model(folder)
     commands = {
         "inkdigits predict, one 28x28 PNG": [sys.executable, "-m", "inkdigits", "predict", PICTURE],
-        "the original's way in Keras": [tensorflow, HERE / "keras_predict.py", model, PICTURE],
+        "the original's way in Keras": [args.tensorflow, HERE / "keras_predict.py", model, PICTURE],
     }
     times: dict[str, list[float]] = {name: [] for name in commands}
     for part in range(PROCESSES + 1):
@@ -197,7 +197,7 @@ def held_mb(pid: int) -> float:
 
 
 def predicted(folder: Path) -> tuple[float, list[float]]:
-    """Seconds of `inkdigits predict FOLDER`, and the memory it held at each second, MB."""
+    """Seconds of `inkdigits predict FOLDER`, and the memory it held all along, MB."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "inkdigits", "predict", str(folder)]
     job = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -206,7 +206,7 @@ def predicted(folder: Path) -> tuple[float, list[float]]:
     def watch() -> None:
         while job.poll() is None:
             held.append(held_mb(job.pid))
-            time.sleep(1)
+            time.sleep(0.2)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -216,17 +216,18 @@ def predicted(folder: Path) -> tuple[float, list[float]]:
     return seconds, held
 
 
-def folder_of_pngs(_: str, folder: Path) -> None:
+def folder_of_pngs(_: argparse.Namespace, folder: Path) -> None:
     write_pngs(folder / "pngs", 70_000)
     line("folder, 70,000 PNGs", [predicted(folder / "pngs")[0] for _ in range(4)][1:], "s", 2)
 
 
-def memory(_: str, folder: Path) -> None:
-    write_pngs(folder / "million", MILLION)
-    seconds, held = predicted(folder / "million")
+def memory(args: argparse.Namespace, folder: Path) -> None:
+    write_pngs(folder / "many", args.pictures)
+    seconds, held = predicted(folder / "many")
     tenth = len(held) // 10
     print(
-        f"memory, a million PNGs: {seconds:.0f} s; all processes held at most {max(held):.0f} MB, "
+        f"memory, {args.pictures:,} PNGs: {seconds:.0f} s; all processes held at most "
+        f"{max(held):.0f} MB, "
         f"{statistics.median(held[tenth : 2 * tenth]):.0f} in the second tenth and "
         f"{statistics.median(held[-2 * tenth : -tenth]):.0f} in the last but one"
     )
@@ -244,11 +245,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("parts", nargs="*", default=list(PARTS), metavar="PART")
     parser.add_argument("--tensorflow", required=True, help="a Python that has TensorFlow")
+    parser.add_argument("--pictures", type=int, default=1_000_000, help="of memory")
     args = parser.parse_args()
     print(f"{cores()} cores, {', '.join(args.parts)}")
     for part in args.parts:
         with tempfile.TemporaryDirectory() as folder:
-            PARTS[part](args.tensorflow, Path(folder))
+            PARTS[part](args, Path(folder))
 
 
 if __name__ == "__main__":
