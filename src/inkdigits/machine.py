@@ -1,12 +1,12 @@
-"""Where a number was measured: processor, cores, versions, commit."""
+"""Where a number was measured: processor, cores, versions, commit.
+
+Reading asks for the cores alone, so what only `describe` needs is imported there.
+"""
 
 from __future__ import annotations
 
 import os
-import platform
-import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from inkdigits.version import __version__
@@ -33,6 +33,9 @@ def peak_memory_mb() -> int:
 
 def describe() -> dict[str, object]:
     """What a reader of a result needs to repeat it."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
     versions = {"python": platform.python_version(), "inkdigits": __version__}
     for package in _PACKAGES:
         try:
@@ -49,6 +52,8 @@ def describe() -> dict[str, object]:
 
 
 def _cpu_name() -> str:
+    import platform
+
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -59,6 +64,8 @@ def _cpu_name() -> str:
 
 def _commit() -> str | None:
     """The checkout's commit, "-dirty" behind it if files differ; None outside a checkout."""
+    import subprocess
+
     here = Path(__file__).parent
     try:
         found = subprocess.run(

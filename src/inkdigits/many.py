@@ -1,7 +1,8 @@
 """Many picture files: read in this process first, then by one on each core.
 
 In: file names. Out: what the Reader says of each, in order. A process takes as long to start as a
-thousand small pictures take to be read, so one is started only when that much has been read.
+thousand small pictures take to be read, so one is started, and what starts it imported, only when
+that much has been read.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ import signal
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
 from inkdigits.errors import PictureError
 from inkdigits.picture.open import SUFFIXES
 from inkdigits.reader import Reader, Reading
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 CHUNK = 256  # files that a process is given at a time
 _ALONE = 16  # files that this process reads at a time, so that the first are told of soon
@@ -72,6 +73,8 @@ def read_files(names: Iterable[str], reader: Reader, processes: int) -> Iterator
 def _in_processes(
     names: Iterator[str], model: str | Path | None, processes: int
 ) -> Iterator[Result]:
+    from concurrent.futures.process import BrokenProcessPool
+
     waiting: deque[list[str]] = deque()  # chunks given out
     while True:
         given: deque[Future[list[Result]]] = deque()
@@ -98,6 +101,8 @@ def _in_processes(
 
 def _apart(names: Sequence[str], model: str | Path | None) -> Iterator[Result]:
     """What a process of its own says of the files; of each half, if they end it."""
+    from concurrent.futures.process import BrokenProcessPool
+
     pool = _pool(model, 1)
     try:
         yield from pool.submit(_read, list(names)).result()
@@ -113,6 +118,9 @@ def _apart(names: Sequence[str], model: str | Path | None) -> Iterator[Result]:
 
 
 def _pool(model: str | Path | None, processes: int) -> ProcessPoolExecutor:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_all_start_methods, get_context
+
     # A fork of a process that holds ONNX Runtime's threads may hang.
     method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
     context: Any = get_context(method)

@@ -16,8 +16,11 @@ from inkdigits.cli.console import say
 from inkdigits.errors import ConfigError, InkdigitsError
 from inkdigits.version import __version__
 
-_SERVE_LIBRARIES = ("starlette", "uvicorn", "httptools", "prometheus_client", "python_multipart")
-_SCALE_LIBRARIES = ("ray", "pyarrow", "fsspec")
+# Libraries by the extra that brings them; all others are [train]'s.
+_EXTRAS = {
+    "serve": ("starlette", "uvicorn", "httptools", "prometheus_client", "python_multipart"),
+    "scale": ("ray", "pyarrow", "fsspec"),
+}
 
 
 def main() -> NoReturn:
@@ -34,8 +37,7 @@ def main() -> NoReturn:
         if (error.name or "").startswith("inkdigits"):
             raise
         library = (error.name or "").split(".")[0]
-        extra = "serve" if library in _SERVE_LIBRARIES else "train"
-        extra = "scale" if library in _SCALE_LIBRARIES else extra
+        extra = next((name for name, those in _EXTRAS.items() if library in those), "train")
         say(
             f"error: this needs {error.name}, which is not installed: "
             f"pip install 'inkdigits[{extra}]'"
