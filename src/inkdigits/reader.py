@@ -49,7 +49,7 @@ class Reading:
 
     def top(self, k: int) -> list[tuple[int, float]]:
         """The k most probable digits with their probabilities, most probable first."""
-        order = sorted(range(N_CLASSES), key=lambda d: -self.probabilities[d])
+        order = sorted(range(N_CLASSES), key=self.probabilities.__getitem__, reverse=True)
         return [(d, self.probabilities[d]) for d in order[:k]]
 
 
@@ -117,14 +117,14 @@ class Reader:
 
     def read_arrays(self, arrays: NDArray[np.float32]) -> list[Reading]:
         """A Reading for each digit array. arrays: (N, 28, 28) float32 in [0, 1], ink 1, paper 0."""
-        return [self._reading(row, None) for row in self.probabilities(arrays)]
+        rows = self.probabilities(arrays)
+        return self._readings(rows, [None] * len(rows))
 
     def read_seen(self, seen: Sequence[Seen]) -> list[Reading]:
         """A Reading for each picture that has been looked at, with its box."""
         if not seen:
             return []
-        rows = self.probabilities(np.stack([one.array for one in seen]))
-        return [self._reading(row, one) for row, one in zip(rows, seen, strict=True)]
+        return self._readings(self.probabilities(np.stack([one.array for one in seen])), seen)
 
     def probabilities(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 10) float32 probabilities of (N, 28, 28) float32 digit arrays in [0, 1].
@@ -196,18 +196,25 @@ class Reader:
             return []
         arrays = nudged(np.stack([one.array for one in seen]))
         rows = self.probabilities(arrays.reshape(-1, SIDE, SIDE))
-        rows = rows.reshape(*arrays.shape[:2], N_CLASSES).mean(1)
-        return [self._reading(row, one) for row, one in zip(rows, seen, strict=True)]
+        return self._readings(rows.reshape(*arrays.shape[:2], N_CLASSES).mean(1), seen)
 
-    def _reading(self, row: NDArray[np.float32], seen: Seen | None) -> Reading:
-        confidence = float(row.max())
-        reason = ""
+    def _readings(
+        self, rows: NDArray[np.float32], seen: Sequence[Seen] | Sequence[None]
+    ) -> list[Reading]:
+        found = zip(rows.argmax(1).tolist(), rows.max(1).tolist(), rows.tolist(), seen, strict=True)
+        readings = []
+        for digit, confidence, row, one in found:
+            reason = self._reason(confidence, one)
+            box = one.box if one is not None else None
+            readings.append(Reading(digit, confidence, tuple(row), not reason, reason, box))
+        return readings
+
+    def _reason(self, confidence: float, seen: Seen | None) -> str:
+        """Why a reading is doubtful; nothing if it is accepted."""
         if seen is not None and seen.blank:
-            reason = "blank"
-        elif confidence < self._accept:
-            if seen is not None and seen.several:
-                reason = "several digits"
-            else:
-                reason = "no digit" if confidence < _NO_DIGIT else "unsure"
-        box = seen.box if seen is not None else None
-        return Reading(int(row.argmax()), confidence, tuple(row.tolist()), not reason, reason, box)
+            return "blank"
+        if confidence >= self._accept:
+            return ""
+        if seen is not None and seen.several:
+            return "several digits"
+        return "no digit" if confidence < _NO_DIGIT else "unsure"

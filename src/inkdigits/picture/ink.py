@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from inkdigits.errors import PictureError
@@ -72,7 +73,8 @@ def find_ink(
 
 def check_contrast(grey: Grey) -> None:
     """Raise PictureError if the picture is all one colour. grey: (H, W) float32 in [0, 1]."""
-    contrast = float(grey.max() - grey.min())
+    darkest, lightest, _, _ = cv2.minMaxLoc(grey)
+    contrast = lightest - darkest
     if contrast < MIN_CONTRAST:
         raise PictureError(
             f"blank: all one colour (contrast {contrast:.1%}, wanted at least {MIN_CONTRAST:.0%})"

@@ -5,6 +5,8 @@ In: (28, 28) digit arrays. Out: each and ten more, shifted, scaled, slanted and 
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,7 @@ _SLANT = 0.15  # tangent, either way
 _TURN = np.radians(7)  # either way
 
 
+@cache  # most pictures are clear at once
 def _maps() -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """For each nudge and pixel the four pixels it is read from, and their weights: (10, 784, 4).
 
@@ -46,15 +49,13 @@ def _maps() -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     return np.stack(sources, -1), np.stack(weights, -1).astype(np.float32)
 
 
-_SOURCES, _WEIGHTS = _maps()
-
-
 def nudged(arrays: NDArray[np.float32]) -> NDArray[np.float32]:
     """(N, 11, 28, 28) float32 in [0, 1]: each digit array itself, then the ten others.
 
     arrays: (N, 28, 28) float32 in [0, 1].
     """
     n = len(arrays)
-    others = np.einsum("inpk,npk->inp", arrays.reshape(n, -1)[:, _SOURCES], _WEIGHTS)
+    sources, weights = _maps()
+    others = np.einsum("inpk,npk->inp", arrays.reshape(n, -1)[:, sources], weights)
     both = np.concatenate((arrays[:, None], others.reshape(n, -1, SIDE, SIDE)), 1)
     return np.asarray(np.clip(both, 0, 1), np.float32)

@@ -24,6 +24,7 @@ Picture: TypeAlias = "str | Path | bytes | Image.Image | NDArray[Any]"
 
 MAX_PIXELS = 64_000_000  # 8000 x 8000; decoded in colour that is 256 MB
 MAX_BYTES = 100_000_000  # of a file; 64 million pixels of JPEG stay well under
+_WHITE = np.float32(255)
 _SHORT = 1 << 16  # bytes that are asked for first
 MAX_SIDE = 800  # a digit a fortieth of the picture then still is 20 pixels
 
@@ -73,8 +74,8 @@ def open_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> Opened:
 
 
 def _opened(pixels: NDArray[np.uint8]) -> Opened:
-    grey = np.asarray(pixels / np.float32(255), np.float32)
-    return Opened(grey, pixels.shape[1], pixels.shape[0])
+    height, width = pixels.shape
+    return Opened(np.asarray(pixels / _WHITE, np.float32), width, height)
 
 
 def _read(path: str | Path) -> bytes:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from inkdigits.errors import PictureError
+from inkdigits.picture.scale import resized
 from inkdigits.picture.strokes import clearly_thick, thickened
 from inkdigits.spec import INK_BOX, SIDE
 
@@ -93,10 +93,7 @@ def _scaled(ink: Ink) -> Ink:
     longer = max(height, width)
     if longer == INK_BOX:
         return ink
-    size = (max(1, round(width * INK_BOX / longer)), max(1, round(height * INK_BOX / longer)))
-    # Pillow's bilinear filter widens with the reduction, so every source pixel counts.
-    image = Image.fromarray(ink).resize(size, Image.Resampling.BILINEAR)
-    values = np.asarray(image, np.float32)
+    values = resized(ink, round(height * INK_BOX / longer), round(width * INK_BOX / longer))
     # Reduction spreads a thin stroke's ink over whole pixels: bring it back to full strength.
     levelled: Ink = np.clip(values / max(float(values.max()), 1e-6), 0, 1)
     return levelled

@@ -10,8 +10,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from inkdigits.picture.levels import percentiles
+from inkdigits.picture.scale import resized
 from inkdigits.picture.shapes import depths
 from inkdigits.spec import INK_BOX
 
@@ -35,8 +36,9 @@ def stroke_width(ink: Ink) -> float:
     middle = padded & (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8)))
     if not middle.any():
         return 0.0
+    (typical,) = percentiles(distance[middle], 50)
     # A line of n pixels has its middle (n + 1) / 2 from the nearest paper pixel's centre.
-    return float(2 * np.median(distance[middle]) - 1)
+    return 2 * typical - 1
 
 
 def thickened(ink: Ink) -> Ink:
@@ -44,18 +46,14 @@ def thickened(ink: Ink) -> Ink:
 
     ink: (H, W) float32 in [0, 1], cropped to the digit. The result may be of another size.
     """
-    longer = max(ink.shape)
-    work = INK_BOX * _WORK
-    size = (
-        max(1, round(ink.shape[1] * work / longer)),
-        max(1, round(ink.shape[0] * work / longer)),
-    )
-    large = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BILINEAR), np.float32)
+    height, width = ink.shape
+    longer, work = max(ink.shape), INK_BOX * _WORK
+    large = resized(ink, round(height * work / longer), round(width * work / longer))
     large = large / max(float(large.max()), 1e-6)
-    width = stroke_width(large) / _WORK
-    if width >= THIN:
+    thickness = stroke_width(large) / _WORK
+    if thickness >= THIN:
         return ink
-    radius = max(1, round((_TARGET - width) / 2 * _WORK))
+    radius = max(1, round((_TARGET - thickness) / 2 * _WORK))
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
     disc = x * x + y * y <= radius * radius + 1
     return np.asarray(cv2.dilate(np.pad(large, radius), disc.astype(np.uint8)))
