@@ -1,17 +1,18 @@
-"""Make the two models that the package ships, from the data to the .onnx files.
+"""Make the models that the package ships, from the data to the .onnx files.
 
     python benchmarks/fetch_fonts.py FONTS
     python benchmarks/train_shipped.py OUT FONTS
 
 Needs $INKDIGITS_DATA and, of $INKDIGITS_FIELD, the two sets whose licences allow training: hwd1000
 (MIT) and optdigits32 (CC BY 4.0). Every second picture of them is trained on, the others are kept
-for field.py. OUT gets the made data, the run folder, and says where the model is.
+for field.py. OUT gets the made data, the run folders, and says where the models are.
 """
 
 import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import onnx
 
 from inkdigits.data import load
 from inkdigits.data.split import split_validation
+from inkdigits.export import export
 from inkdigits.model_file import ModelFile
 from inkdigits.spec import CLEAR, accept_from
 
@@ -54,7 +56,8 @@ def main() -> None:
     teach = ("--teacher", str(model), *FIRST_TRAINING)
     subprocess.run([*inkdigits, "train", "--data", made, "--out", run, *teach], check=True)
     finish_first(Path(run) / "model.onnx", model, made, out / "first.onnx")
-    print(f"the models: {model} and {out / 'first.onnx'}")
+    finish_second(model, out / "second.onnx")
+    print(f"the models: {model}, {out / 'first.onnx'} and {out / 'second.onnx'}")
 
 
 def finish_first(first: Path, second: Path, data: str, out: Path) -> None:
@@ -77,11 +80,25 @@ def finish_first(first: Path, second: Path, data: str, out: Path) -> None:
         )
         if wrong <= DIFFER and let_in <= ACCEPTED:
             break
-    about = onnx.load(str(first))
-    of = hashlib.sha256(second.read_bytes()).hexdigest()
-    for key, value in ((CLEAR, f"{level}"), ("inkdigits.first_of", of)):
-        about.metadata_props.add(key=key, value=value)
-    onnx.save(about, str(out))
+    save_with(first, {CLEAR: f"{level}", "inkdigits.first_of": sha256(second)}, out)
+
+
+def finish_second(model: Path, out: Path) -> None:
+    """Write the model in 8-bit integers with what it says of itself: whose it is."""
+    with tempfile.TemporaryDirectory() as folder:
+        (int8,) = export(str(model), Path(folder), ["onnx-int8"])
+        save_with(int8.path, {"inkdigits.second_of": sha256(model)}, out)
+
+
+def save_with(model: Path, about: dict[str, str], out: Path) -> None:
+    read = onnx.load(str(model))
+    for key, value in about.items():
+        read.metadata_props.add(key=key, value=value)
+    onnx.save(read, str(out))
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

@@ -191,6 +191,27 @@ def test_a_folder_without_pictures_is_said_to_be_one(tmp_path):
     assert f"{tmp_path}: is a folder with no picture in it; wanted .bmp" in done.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names that are no text")
+def test_a_name_that_is_no_text_is_written_and_is_json(tmp_path, seven):
+    Image.fromarray(seven).save(tmp_path / "seven.png")
+    odd = os.fsencode(tmp_path) + b"/\xff.png"
+    os.rename(tmp_path / "seven.png", odd)
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = run("predict", "--json", str(tmp_path), env=strict)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["file"] == os.fsdecode(odd)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_full_disk_is_a_clear_error(tmp_path, seven):
+    Image.fromarray(seven).save(tmp_path / "seven.png")
+    command = [sys.executable, "-m", "inkdigits", "predict", str(tmp_path)]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "No space left" in done.stderr
+
+
 def test_predict_shows_the_most_probable(tmp_path, seven):
     Image.fromarray(seven).save(tmp_path / "seven.png")
     done = run("predict", "--top", 3, tmp_path / "seven.png")

@@ -46,7 +46,8 @@ def test_a_folder_that_may_not_be_listed_is_an_error_of_its_own(tmp_path, reader
 @pytest.fixture
 def in_processes(monkeypatch):
     """Two processes from the first file on, five files at a time."""
-    monkeypatch.setattr(many, "_PATIENCE", -1.0)
+    monkeypatch.setattr(many, "_PATIENCE", 0.0)
+    monkeypatch.setattr(many, "_PREPARING", -1.0)
     monkeypatch.setattr(many, "CHUNK", 5)
 
 
@@ -72,6 +73,17 @@ def test_two_processes_give_the_same_in_the_same_order(files, reader):
     assert len(found) == len(wanted) == 40
     assert all(map(same, found, wanted))
     assert sum(isinstance(result, PictureError) for result in found) == 1
+
+
+def test_this_process_reads_on_while_the_others_are_prepared(files, reader, monkeypatch):
+    monkeypatch.setattr(many, "_PATIENCE", 0.0)
+    monkeypatch.setattr(many, "_PREPARING", 0.2)
+    alone, given = [], reader.read_many
+    monkeypatch.setattr(reader, "read_many", lambda names: alone.extend(names) or given(names))
+    found = list(read_files(files * 30, reader, 2))
+    assert len(found) == 1200
+    assert all(map(same, found[-40:], given(files)))
+    assert 0 < len(alone) < 1200
 
 
 @pytest.mark.usefixtures("in_processes")

@@ -11,7 +11,7 @@ from PIL import Image
 
 import inkdigits
 from inkdigits.errors import ModelError, PictureError
-from inkdigits.model_file import FIRST_MODEL, SHIPPED_MODEL, ModelFile
+from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, SHIPPED_MODEL, ModelFile
 from inkdigits.picture import see
 from inkdigits.reader import Reader
 
@@ -23,18 +23,30 @@ def reader():
 
 def test_the_second_network_is_asked_where_the_first_is_not_clear(reader, sample):
     arrays = sample.test.images[:500].astype(np.float32) / np.float32(255)
-    first, second = ModelFile(FIRST_MODEL, 1), ModelFile(SHIPPED_MODEL, 1)
+    first, second = ModelFile(FIRST_MODEL, 1), ModelFile(SECOND_MODEL, 1)
     clear = first.run(arrays).max(1) >= float(first.metadata["inkdigits.clear"])
     assert 250 < clear.sum() < 500
     wanted = np.where(clear[:, None], first.run(arrays), second.run(arrays))
     assert np.abs(reader.probabilities(arrays) - wanted).max() < 1e-5
-    assert np.abs(Reader(SHIPPED_MODEL).probabilities(arrays) - second.run(arrays)).max() < 1e-5
+    alone = ModelFile(SHIPPED_MODEL, 1).run(arrays)
+    assert np.abs(Reader(SHIPPED_MODEL).probabilities(arrays) - alone).max() < 1e-5
 
 
-def test_the_first_network_is_that_of_the_second():
-    about = ModelFile(FIRST_MODEL, 1).metadata
-    assert about["inkdigits.first_of"] == hashlib.sha256(SHIPPED_MODEL.read_bytes()).hexdigest()
+def test_the_two_that_read_in_its_place_are_those_of_the_shipped_model():
+    shipped = hashlib.sha256(SHIPPED_MODEL.read_bytes()).hexdigest()
+    about = ModelFile(SHIPPED_MODEL, 1).metadata
+    first, second = (ModelFile(path, 1).metadata for path in (FIRST_MODEL, SECOND_MODEL))
+    assert first["inkdigits.first_of"] == second["inkdigits.second_of"] == shipped
+    assert second["inkdigits.accept"] == about["inkdigits.accept"]
     assert FIRST_MODEL.stat().st_size < 70_000
+    assert SECOND_MODEL.stat().st_size < 300_000
+
+
+def test_in_8_bits_the_second_answers_as_the_shipped_model(sample):
+    arrays = sample.test.images.astype(np.float32) / np.float32(255)
+    wanted, found = (ModelFile(path, 1).run(arrays) for path in (SHIPPED_MODEL, SECOND_MODEL))
+    assert np.array_equal(found.argmax(1), wanted.argmax(1))
+    assert np.abs(found - wanted).mean() < 0.001
 
 
 def test_the_shipped_model_is_small_and_reads_real_digits(reader, sample):

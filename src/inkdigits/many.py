@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 CHUNK = 256  # files that a process is given at a time
 _ALONE = 16  # files that this process reads at a time, so that the first are told of soon
-_PATIENCE = 1.0  # seconds that it reads alone
+_PATIENCE = 0.4  # seconds that it reads before the others are prepared
+_PREPARING = 0.5  # seconds that it reads on until they are needed
 _AHEAD = 3  # chunks a process that are given out before the first is back
 
 Result = Reading | PictureError
@@ -42,16 +43,24 @@ def pictures_below(folder: str) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
             # A million names take 100 MB, as many Paths four times as much.
-            found = sorted((e.name, e.is_dir(follow_symlinks=False)) for e in entries)
+            found = sorted(
+                (e.name, e.is_dir(follow_symlinks=False))
+                for e in entries
+                if e.is_dir(follow_symlinks=False) or (_named_so(e.name) and e.is_file())
+            )
     except OSError:
         yield folder
         return
+    before = os.path.join(folder, "")
     for name, is_folder in found:
-        path = os.path.join(folder, name)
         if is_folder:
-            yield from pictures_below(path)
-        elif os.path.splitext(name)[1].lower() in SUFFIXES and os.path.isfile(path):
-            yield path
+            yield from pictures_below(before + name)
+        else:
+            yield before + name
+
+
+def _named_so(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 def read_files(names: Iterable[str], reader: Reader, processes: int) -> Iterator[Result]:
@@ -61,8 +70,11 @@ def read_files(names: Iterable[str], reader: Reader, processes: int) -> Iterator
     it, as a decoder's crash does, is a PictureError too, but for those read in this process.
     """
     remaining = iter(names)
-    start = time.monotonic()
-    while processes == 1 or time.monotonic() - start < _PATIENCE:
+    start, prepared = time.monotonic(), processes == 1
+    while processes == 1 or (passed := time.monotonic() - start) < _PATIENCE + _PREPARING:
+        if not prepared and passed >= _PATIENCE:
+            _prepare()
+            prepared = True
         chunk = list(islice(remaining, _ALONE))
         yield from reader.read_many(chunk)
         if len(chunk) < _ALONE:
@@ -119,14 +131,27 @@ def _apart(names: Sequence[str], model: str | Path | None) -> Iterator[Result]:
 
 def _pool(model: str | Path | None, processes: int) -> ProcessPoolExecutor:
     from concurrent.futures import ProcessPoolExecutor
+
+    return ProcessPoolExecutor(processes, _context(), _begin, (model,))
+
+
+def _prepare() -> None:
+    """Start what forks the processes, which imports what they need, and do not wait for it."""
+    if _context().get_start_method() == "forkserver":
+        from multiprocessing import forkserver
+
+        forkserver.ensure_running()
+
+
+def _context() -> Any:
     from multiprocessing import get_all_start_methods, get_context
 
     # A fork of a process that holds ONNX Runtime's threads may hang.
-    method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
-    context: Any = get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload([__name__])
-    return ProcessPoolExecutor(processes, context, _begin, (model,))
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context: Any = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 _reader: Reader  # of this process

@@ -18,7 +18,10 @@ from inkdigits.spec import INPUT_NAME, N_CLASSES, OUTPUT_NAME, SIDE, check_metad
 
 RUN_MODEL = "model.onnx"  # what a run folder calls it
 SHIPPED_MODEL = Path(__file__).parent / "models" / "digits.onnx"
-FIRST_MODEL = SHIPPED_MODEL.with_name("first.onnx")  # a twentieth of its work, for most digits
+# What reads in its place: a network of a twentieth of its work, for most digits, and for the others
+# the shipped model itself in 8-bit integers.
+FIRST_MODEL = SHIPPED_MODEL.with_name("first.onnx")
+SECOND_MODEL = SHIPPED_MODEL.with_name("second.onnx")
 _ROUNDING = 0.1  # of a sum of probabilities; in 8-bit integers each is a multiple of 1/256
 _AT_ONCE = 128  # arrays; their activations stay in a core's cache
 

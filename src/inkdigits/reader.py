@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import PictureError
-from inkdigits.model_file import FIRST_MODEL, ModelFile, model_path
+from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, ModelFile, model_path
 from inkdigits.picture import MAX_PIXELS, Look, Picture, Seen, cut_out, look_at
 from inkdigits.picture.nudge import nudged
 from inkdigits.spec import N_CLASSES, SIDE, accept_from, clear_from
@@ -70,14 +70,14 @@ class Reader:
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.model = model
-        path = model_path(model)
-        self._model = ModelFile(path, threads)
-        self.path, self.metadata = path, self._model.metadata
-        # The shipped model comes with a small one, which reads most digits as well.
+        self.path = model_path(model)
+        # The shipped model comes with two that read as it does, faster.
         self._first = ModelFile(FIRST_MODEL, threads) if model is None else None
+        self._model = ModelFile(SECOND_MODEL if model is None else self.path, threads)
+        self.metadata = self._model.metadata
         self._clear = clear_from(self._first.metadata, str(FIRST_MODEL)) if self._first else 1.0
         self._max_pixels = max_pixels
-        self._accept = accept_from(self.metadata, str(path))
+        self._accept = accept_from(self.metadata, str(self._model.path))
 
     def read(self, picture: Picture) -> Reading:
         """The digit in one picture.

@@ -6,6 +6,7 @@ failed, 2 wrong usage. The only place that exits; heavy libraries are imported i
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -25,9 +26,13 @@ _EXTRAS = {
 
 def main() -> NoReturn:
     """Run the command line; errors become one line and exit code 1 (2 for wrong settings)."""
+    # A file's name may be no text; it is written as stderr writes it, and JSON can be read.
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # Click gives the code of an Exit back instead of raising it.
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -52,6 +57,9 @@ def main() -> NoReturn:
     except BrokenPipeError:
         # The reader of our output has gone (| head); that is no error of ours.
         sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        say(f"error: {error}")
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 

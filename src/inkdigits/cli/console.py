@@ -20,6 +20,25 @@ def say(line: str) -> None:
     click.echo(line, err=True)
 
 
+class _Results:
+    """Standard output, a line a result: written when it can be, at the latest with the next line
+    after a tenth of a second. To write each takes as long as to read a small picture does.
+    """
+
+    def __init__(self) -> None:
+        self._written = 0.0
+
+    def __call__(self, line: str) -> None:
+        print(line)
+        now = time.monotonic()
+        if now - self._written > 0.1:
+            sys.stdout.flush()
+            self._written = now
+
+
+give = _Results()
+
+
 class _Counter:
     """A counter line on a terminal; nothing elsewhere."""
 

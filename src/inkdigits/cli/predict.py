@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import say
+from inkdigits.cli.console import give, say
 from inkdigits.errors import PictureError
 
 if TYPE_CHECKING:
@@ -72,13 +72,13 @@ def predict(
             continue
         found = replace(result, accepted=True, reason="") if accept_all else result
         if as_json:
-            click.echo(json.dumps({"file": name, **found.to_dict()}, ensure_ascii=False))
+            give(json.dumps({"file": name, **found.to_dict()}, ensure_ascii=False))
         elif found.accepted:
             likely = "   ".join(f"{digit} {share:7.2%}" for digit, share in found.top(top))
-            click.echo(f"{likely}   {name}")
+            give(f"{likely}   {name}")
         else:
             guess = "   ".join(f"{digit} {share:.2%}" for digit, share in found.top(top))
-            click.echo(f"?  {found.reason}, best guess {guess}   {name}")
+            give(f"?  {found.reason}, best guess {guess}   {name}")
     if failed:
         raise click.exceptions.Exit(1)
 
