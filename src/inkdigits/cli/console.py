@@ -29,7 +29,7 @@ class _Results:
         self._written = 0.0
 
     def __call__(self, line: str) -> None:
-        print(line)
+        sys.stdout.write(f"{line}\n")
         now = time.monotonic()
         if now - self._written > 0.1:
             sys.stdout.flush()
