@@ -22,7 +22,7 @@ SHIPPED_MODEL = Path(__file__).parent / "models" / "digits.onnx"
 # the shipped model itself in 8-bit integers.
 FIRST_MODEL = SHIPPED_MODEL.with_name("first.onnx")
 SECOND_MODEL = SHIPPED_MODEL.with_name("second.onnx")
-_ROUNDING = 0.1  # of a sum of probabilities; in 8-bit integers each is a multiple of 1/256
+_ROUNDING = 1e-3  # of a sum of probabilities
 _AT_ONCE = 128  # arrays; their activations stay in a core's cache
 
 
