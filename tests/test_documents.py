@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from inkdigits import cli
-from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, SHIPPED_MODEL
 from inkdigits.reader import Reader
 from inkdigits.training.recipes import RECIPES
 
@@ -82,11 +82,12 @@ def test_the_examples_are_read_right():
     assert [line[0] for line in lines] == [Path(line[2]).name[0] for line in lines]
 
 
-def test_the_model_card_names_the_shipped_model():
+def test_the_model_card_names_the_shipped_models():
     import hashlib
 
     card = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert hashlib.sha256(SHIPPED_MODEL.read_bytes()).hexdigest() in card
+    for model in (SHIPPED_MODEL, FIRST_MODEL, SECOND_MODEL):
+        assert hashlib.sha256(model.read_bytes()).hexdigest() in card
     assert Reader().metadata["inkdigits.commit"] in card
 
 
