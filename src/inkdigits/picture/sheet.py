@@ -7,6 +7,7 @@ strokes, and would be found in its stead.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from inkdigits.picture.levels import otsu_threshold
@@ -89,11 +90,12 @@ def _is_cut_off(sheet: Mask) -> bool:
 
 def _squareness(sheet: Mask) -> float:
     """The share that the sheet fills of the smallest rectangle around it, turned any way."""
-    points = np.argwhere(sheet).astype(np.float64)
+    points = np.argwhere(sheet).astype(np.int32)
+    corners = cv2.convexHull(points)[:, 0].astype(np.float64)  # the outermost, whichever way
     smallest = np.inf
     for angle in np.radians(np.arange(0, 90, _STEP)):
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        smallest = min(smallest, float(np.prod(np.ptp(points @ turn, axis=0) + 1)))
+        smallest = min(smallest, float(np.prod(np.ptp(corners @ turn, axis=0) + 1)))
     return len(points) / smallest
 
 
