@@ -30,8 +30,11 @@ def test_pictures_below_a_folder_come_by_name(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "z").symlink_to(tmp_path / "b")
+    (tmp_path / "circle.png").symlink_to(tmp_path / "circle.png")
+    (tmp_path / "nowhere.png").symlink_to(tmp_path / "nothing.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
     found = [os.path.relpath(path, tmp_path) for path in pictures_below(str(tmp_path))]
-    assert found == ["A.PNG", "a/0.gif", "a.png", "b/1.JPG", "b/2.png"]
+    assert found == ["A.PNG", "a/0.gif", "a.png", "b/1.JPG", "b/2.png", "link.png"]
 
 
 def test_a_folder_that_may_not_be_listed_is_an_error_of_its_own(tmp_path, reader, monkeypatch):

@@ -46,7 +46,7 @@ def pictures_below(folder: str) -> Iterator[str]:
             found = sorted(
                 (e.name, e.is_dir(follow_symlinks=False))
                 for e in entries
-                if e.is_dir(follow_symlinks=False) or (_named_so(e.name) and e.is_file())
+                if e.is_dir(follow_symlinks=False) or _is_picture(e)
             )
     except OSError:
         yield folder
@@ -59,8 +59,13 @@ def pictures_below(folder: str) -> Iterator[str]:
             yield before + name
 
 
-def _named_so(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES
+def _is_picture(entry: os.DirEntry[str]) -> bool:
+    if os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
+        return False
+    try:
+        return entry.is_file()
+    except OSError:  # links in a circle
+        return False
 
 
 def read_files(names: Iterable[str], reader: Reader, processes: int) -> Iterator[Result]:
