@@ -131,6 +131,13 @@ def _write_pt2(source: Source, path: Path) -> None:
     save_pt2(NETWORKS[network], weights, path, source.about)
 
 
+def _write_tflite(source: Source, path: Path) -> None:
+    from inkdigits.exports.tflite import save_tflite
+
+    network, weights = load_onnx(source.path)
+    save_tflite(NETWORKS[network], weights, path, source.about)
+
+
 def _write_web(source: Source, path: Path) -> None:
     from inkdigits.exports.web import save_web
 
@@ -153,6 +160,12 @@ def _read_pt2(path: Path, arrays: Array) -> Array:
     return pt2_probabilities(path, arrays)
 
 
+def _read_tflite(path: Path, arrays: Array) -> Array:
+    from inkdigits.exports.tflite import tflite_probabilities
+
+    return tflite_probabilities(path, arrays)
+
+
 def _read_web(path: Path, arrays: Array) -> Array:
     from inkdigits.exports.web import web_probabilities
 
@@ -165,5 +178,6 @@ FORMATS = {
     "keras": Format("model.keras", "Keras 3", _write_keras, _read_keras),
     "h5": Format("model.h5", "Keras 2 and 3, HDF5", _write_keras, _read_keras),
     "pt2": Format("model.pt2", "PyTorch, torch.export", _write_pt2, _read_pt2),
+    "tflite": Format("model.tflite", "LiteRT, for phones", _write_tflite, _read_tflite),
     "web": Format("web", "a page that reads in the browser", _write_web, _read_web),
 }

@@ -22,6 +22,7 @@ from inkdigits.version import __version__
 _EXTRAS = {
     "serve": ("starlette", "uvicorn", "httptools", "prometheus_client", "python_multipart"),
     "scale": ("ray", "pyarrow", "fsspec"),
+    "tflite": ("litert_torch", "ai_edge_litert"),
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-_FORMATS = "onnx, onnx-int8, keras, h5, pt2"  # without web, which needs npm and a network once
+_FORMATS = "onnx, onnx-int8, keras, h5, pt2"  # without tflite, which needs a gigabyte, and web, npm
 
 
 @click.command()
@@ -16,7 +16,7 @@ _FORMATS = "onnx, onnx-int8, keras, h5, pt2"  # without web, which needs npm and
 )
 @click.option(
     "--format", "formats", default=_FORMATS.replace(" ", ""), show_default=True,
-    help="Which, with commas between; web too: a page that reads in the browser.",
+    help="Which, with commas between; tflite too, for phones, and web, a page that reads.",
 )  # fmt: skip
 def export(model: str | None, folder: Path, formats: str) -> None:
     """Write a model in other formats, each checked against it on 1,000 digits.

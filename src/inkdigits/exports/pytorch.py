@@ -34,16 +34,22 @@ def save_pt2(
 
     weights: as save_onnx takes them. about: metadata, under ABOUT in the file.
     """
-    model = build(network)
-    load_weights(model, {name: torch.from_numpy(array.copy()) for name, array in weights.items()})
-    whole = torch.nn.Sequential(*model, torch.nn.Softmax(1)).eval()
     # Two images: an axis of one is taken for a constant.
     example = torch.zeros(2, 1, SIDE, SIDE)
     batch = torch.export.Dim("N", min=1)
-    program = torch.export.export(whole, (example,), dynamic_shapes=({0: batch},))
+    program = torch.export.export(
+        with_softmax(network, weights), (example,), dynamic_shapes=({0: batch},)
+    )
     with written_whole(path) as part, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.export.save(program, part, extra_files={ABOUT: json.dumps(dict(about))})
+
+
+def with_softmax(network: Network, weights: Mapping[str, NDArray[np.float32]]) -> torch.nn.Module:
+    """The network with its weights, giving probabilities, not to be trained on."""
+    model = build(network)
+    load_weights(model, {name: torch.from_numpy(array.copy()) for name, array in weights.items()})
+    return torch.nn.Sequential(*model, torch.nn.Softmax(1)).eval()
 
 
 def pt2_probabilities(path: Path, images: NDArray[np.float32]) -> NDArray[np.float32]:
