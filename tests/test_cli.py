@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -70,8 +71,10 @@ def test_the_notice_about_the_sample_is_on_stderr_and_in_the_report(run_folder):
     assert "no number made from them can be compared" in done.stderr
     report = (folder / "report.html").read_text()
     assert "no number made from them can be compared" in report
-    assert "http" not in report.replace("http-equiv", "")  # loads nothing from anywhere
-    assert report.count("data:image/png;base64,") == 6
+    # Base64 may spell "http" by chance, so the pictures' own bytes are not looked at.
+    text, pictures = re.subn(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", report)
+    assert pictures == 6
+    assert "http" not in text.replace("http-equiv", "")  # loads nothing from anywhere
 
 
 def test_a_piped_run_prints_plain_lines(run_folder):
