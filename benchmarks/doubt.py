@@ -21,11 +21,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from inkdigits import Reader
 from inkdigits.data import load
-from inkdigits.data.handwriting import LARGE
-from inkdigits.data.nondigits import nondigit
-from inkdigits.data.photos import drawn, photographed
 from inkdigits.errors import PictureError
 from inkdigits.evaluation.scores import calibration_error
+from inkdigits.synthesis.handwriting import LARGE
+from inkdigits.synthesis.nondigits import nondigit
+from inkdigits.synthesis.photos import drawn, photographed
 
 N = 400  # pictures of each kind
 TAKEN = 0.97  # share of the right digits that is to be accepted

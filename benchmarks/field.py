@@ -20,10 +20,10 @@ from PIL import Image, ImageDraw
 
 from inkdigits import Reader
 from inkdigits.data import load
-from inkdigits.data.handwriting import rewritten
-from inkdigits.data.photos import drawn, photographed
 from inkdigits.errors import PictureError
 from inkdigits.picture import digit_array
+from inkdigits.synthesis.handwriting import rewritten
+from inkdigits.synthesis.photos import drawn, photographed
 
 ARRAYS = ("usps_train", "optdigits32", "hwd1000", "sheet_cells_minichazer")
 HALF_TRAINED_ON = ("optdigits32", "hwd1000")  # pictures 0, 2, 4, ...; the others are measured

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from inkdigits import PictureError, Reader
-from inkdigits.data.photos import cell_around
+from inkdigits.synthesis.photos import cell_around
 
 N = 60  # pictures a scene
 FONT = "DejaVuSans.ttf"  # Matplotlib's; Pillow looks for it where it is installed

@@ -25,6 +25,10 @@ MEAN, STD = 0.0, 1.0
 CLASS_NAMES = tuple("0123456789")
 N_CLASSES = len(CLASS_NAMES)
 
+# What is told apart in a picture of numbers: a sort's number is its place here, OTHER is no sort.
+SORTS = "0123456789+-×÷/=().,"
+OTHER = len(SORTS)  # 20
+
 ACCEPT = "inkdigits.accept"  # metadata: the confidence from which an answer is accepted
 
 # Metadata of a first network: the confidence from which its answer needs no second one's.

@@ -15,14 +15,14 @@ from drawn import CHROMIUM, STROKES, chromium, draw
 from PIL import Image
 from playwright.sync_api import expect
 
-from inkdigits.data.handwriting import rewritten
-from inkdigits.data.photos import drawn, photographed
 from inkdigits.errors import ConfigError, PictureError
 from inkdigits.explain import occlusion
 from inkdigits.export import export
 from inkdigits.exports.web import save_web
 from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.reader import Reader
+from inkdigits.synthesis.handwriting import rewritten
+from inkdigits.synthesis.photos import drawn, photographed
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 N_PICTURES, N_SMALL = 500, 300

@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 
 from inkdigits import machine
 from inkdigits.data import Digits, DigitSets
-from inkdigits.data.fonts import font_files, glyph
-from inkdigits.data.handwriting import Strokes, rewritten, rewritten_shape, warped
-from inkdigits.data.nondigits import nondigit
-from inkdigits.data.photos import drawn, photographed
 from inkdigits.data.tables import read_npz_pictures
 from inkdigits.errors import ConfigError, PictureError
 from inkdigits.picture import digit_array
 from inkdigits.picture.place import place
 from inkdigits.spec import N_CLASSES, SIDE
+from inkdigits.synthesis.fonts import font_files, glyph
+from inkdigits.synthesis.handwriting import Strokes, rewritten, rewritten_shape, warped
+from inkdigits.synthesis.nondigits import nondigit
+from inkdigits.synthesis.photos import drawn, photographed
 
 Advance = Callable[[int, int], None]  # (done, total)
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from inkdigits.data.fonts import glyph
-from inkdigits.data.handwriting import LARGE, Strokes, pen_drawn, rewritten, warped
+from inkdigits.synthesis.fonts import glyph
+from inkdigits.synthesis.handwriting import LARGE, Strokes, pen_drawn, rewritten, warped
 
 # Left out are signs that some people's digits look like: O o I l S Z q g b and strokes like 1.
 # s and z are in once: most people's differ from a 5 and a 2.
@@ -50,19 +50,17 @@ def nondigit(
     if kind in ("letter", "sign"):
         by_hand = bool(fonts) and random.random() < _BY_HAND
         signs = LETTERS if kind == "letter" else KEYBOARD if by_hand else SIGNS
-        return _written(
-            str(random.choice(list(signs))), fonts if by_hand else _plain_fonts(), random
-        )
+        return written(str(random.choice(list(signs))), fonts if by_hand else plain_fonts(), random)
     if kind == "scribble":
-        return _scribble(random)
+        return scribble(random)
     if kind == "pair":
         return _pair(digits, labels, random)
     if kind == "blank":
         return np.zeros((LARGE, LARGE), np.float32)
-    return _texture(random)
+    return texture(random)
 
 
-def _written(sign: str, fonts: Sequence[Path], random: np.random.Generator) -> Strokes:
+def written(sign: str, fonts: Sequence[Path], random: np.random.Generator) -> Strokes:
     """The sign as one of the fonts has it, with its own or another pen, bent as a hand would."""
     shape = glyph(fonts[int(random.integers(len(fonts)))], sign)
     while not shape.any():  # that font has no such sign
@@ -72,12 +70,13 @@ def _written(sign: str, fonts: Sequence[Path], random: np.random.Generator) -> S
 
 
 @cache
-def _plain_fonts() -> tuple[Path, ...]:
+def plain_fonts() -> tuple[Path, ...]:
+    """Print, upright and slanted: the fonts that Matplotlib brings."""
     folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
     return tuple(folder / name for name in _FONTS)
 
 
-def _scribble(random: np.random.Generator) -> Strokes:
+def scribble(random: np.random.Generator) -> Strokes:
     """A line that wanders through 8 to 20 random points."""
     n = int(random.integers(8, 21))
     points = ndimage.zoom(random.uniform(12, LARGE - 12, (n, 2)), (12, 1), order=3)
@@ -101,7 +100,7 @@ def _pair(
     return np.asarray(image.resize((LARGE, LARGE), Image.Resampling.BILINEAR), np.float32)
 
 
-def _texture(random: np.random.Generator) -> Strokes:
+def texture(random: np.random.Generator) -> Strokes:
     """Noise of some coarseness, cut at a level: paper's grain, cloth, a photo of anything."""
     noise = ndimage.gaussian_filter(random.normal(0, 1, (LARGE, LARGE)), random.uniform(1, 9))
     level = float(np.quantile(noise, random.uniform(0.4, 0.9)))

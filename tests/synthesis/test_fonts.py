@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from fontTools.ttLib import TTFont
 
-from inkdigits.data.fonts import font_files, glyph
-from inkdigits.data.handwriting import LARGE
 from inkdigits.errors import DataError
+from inkdigits.synthesis.fonts import font_files, glyph
+from inkdigits.synthesis.handwriting import LARGE
 
 FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
 SANS = FONTS / "DejaVuSans.ttf"

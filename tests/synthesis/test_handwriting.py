@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from inkdigits.data import photos
-from inkdigits.data.handwriting import LARGE, rewritten, thinned
-from inkdigits.data.nondigits import nondigit
+from inkdigits.synthesis import photos
+from inkdigits.synthesis.handwriting import LARGE, rewritten, thinned
+from inkdigits.synthesis.nondigits import nondigit
 
 
 def test_a_thick_bar_is_thinned_to_its_middle_line():

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from inkdigits.data.handwriting import LARGE, Mask
 from inkdigits.errors import DataError
+from inkdigits.synthesis.handwriting import LARGE, Mask
 
 SUFFIXES = frozenset((".ttf", ".otf", ".woff", ".woff2"))
 _DRAWN = 2 * LARGE  # pixels: glyphs are drawn at this size, then cropped

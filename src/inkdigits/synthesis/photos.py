@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from inkdigits.data.handwriting import LARGE, Strokes
+from inkdigits.synthesis.handwriting import LARGE, Strokes
 
 Array = NDArray[np.float32]
 

@@ -1,0 +1,68 @@
+"""What each found place is, from what three networks say of it.
+
+In: Found, and the classifier's probabilities of the digits' 28x28 arrays. Out: (n, 21)
+probabilities of the sorts and of other, which are as sure as they are right on made scenes.
+The rule is a softmax of weighted logarithms; its seven numbers are fitted on validation scenes
+(`training.finding.fit`) and kept in the finder's file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.errors import ModelError
+from inkdigits.finder import Found
+from inkdigits.spec import N_CLASSES, OTHER
+
+_LEAST = 1e-4  # probability that a network's answer counts as at least: it may be wrong
+_METADATA = "inkdigits.combine."
+
+
+@dataclass(frozen=True)
+class Combination:
+    """How much each network's answer counts."""
+
+    far: float = 0.6  # of the finder's sorts
+    close: float = 0.6  # of the close-up's
+    classifier: float = 0.4  # of the 28x28 network's, for digits
+    sign: float = -1.0  # added for each sign, of which the 28x28 network says nothing
+    other: float = 0.6  # of the close-up's other
+    heat: float = 0.4  # of how unsure the finder is that there is anything
+    other_bias: float = -1.0
+
+    def metadata(self) -> dict[str, str]:
+        """Entries for a model file."""
+        names = [field.name for field in fields(self)]
+        return {f"{_METADATA}{n}": repr(v) for n, v in zip(names, astuple(self), strict=True)}
+
+    @classmethod
+    def from_metadata(cls, found: Mapping[str, str], name: str) -> Combination:
+        """What `metadata` wrote. Raises ModelError if an entry is missing or no number."""
+        try:
+            values = {field.name: float(found[_METADATA + field.name]) for field in fields(cls)}
+        except (KeyError, ValueError) as error:
+            raise ModelError(f"{name} does not say how to combine its answers: {error}") from error
+        return cls(**values)
+
+    def combined(self, found: Found, classified: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, 21) float32 probabilities of the twenty sorts and other, each row summing to 1.
+
+        classified: (n, 10) float32, the classifier's probabilities of each place's array.
+        """
+        far, close = _log(found.far), _log(found.close)
+        logits = np.empty((len(far), OTHER + 1), np.float64)
+        logits[:, :OTHER] = self.far * far + self.close * close[:, :OTHER]
+        logits[:, :N_CLASSES] += self.classifier * _log(classified)
+        logits[:, N_CLASSES:OTHER] += self.sign
+        unsure = np.log(np.clip(1 - found.heat, _LEAST, 1)) - np.log(np.clip(found.heat, _LEAST, 1))
+        logits[:, OTHER] = self.other * close[:, OTHER] + self.heat * unsure + self.other_bias
+        powers = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
+        return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
+
+
+def _log(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.log(np.maximum(probabilities.astype(np.float64), _LEAST))

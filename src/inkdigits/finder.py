@@ -1,0 +1,206 @@
+"""Every digit and sign in a picture, by two small networks: where it is, which, and its ink.
+
+In: (H, W) float32 grey pictures in [0, 1]. Out: Found, one struct of arrays a picture. The finder
+looks at the whole picture at several sizes; the close-up looks at each digit at one size, says
+which it is, and gives its ink alone, without its neighbours and the lines of the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from inkdigits.errors import ModelError
+from inkdigits.picture.place import place_all
+from inkdigits.picture.views import (
+    BOX_UNIT,
+    CLOSE,
+    STRIDE,
+    close_up,
+    frame_of,
+    side_of,
+    standardised,
+)
+from inkdigits.spec import N_CLASSES, OTHER, SIDE
+
+FINDER_MODEL = Path(__file__).parent / "models" / "finder.onnx"
+CLOSE_UP_MODEL = FINDER_MODEL.with_name("closeup.onnx")
+_EDGE = 8  # pixels of nothing around a picture, at least
+_MULTIPLE = 32  # of which the finder takes sides
+_SIZES = (64, 128, 256, 512, 1024, 1536)  # longer sides that a picture is looked at in
+_ALWAYS = 512  # up to this size, or the picture's own if that is smaller
+_ENLARGED = 2.0  # times that a picture is enlarged at most
+_FINE = 22.0  # pixels: where digits are smaller at the last size, a larger one is looked at
+_SMALLEST, _LARGEST = 9.0, 96.0  # heights of a digit at a size that finds it
+_SEEN = 0.3  # heat from which a place is looked at
+_FAINTEST = 0.15  # ink that is none: the close-up's doubt along edges
+_INKED = 0.3  # ink that a place has somewhere, or it is shown to no classifier
+_SAME, _WITHIN = 0.4, 0.65  # of two places: overlap over union, or over the smaller, to be one
+
+Grey = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in one picture; n digits and signs, surest first."""
+
+    boxes: NDArray[np.float32]  # (n, 4) left, top, right, bottom, pixels
+    units: NDArray[np.float32]  # (n,) height of a digit of the same line, pixels
+    heat: NDArray[np.float32]  # (n,) how sure the finder is that there is one
+    far: NDArray[np.float32]  # (n, 20) the finder's sorts, summing to 1
+    close: NDArray[np.float32]  # (n, 21) the close-up's sorts and other, summing to 1
+    inks: NDArray[np.float32]  # (n, 48, 48) ink of each in the square around it, 1 where it is
+
+    def only(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> Found:
+        """Those places alone, in that order."""
+        return Found(*(getattr(self, field.name)[which] for field in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Found]) -> Found:
+        """All places of several pictures."""
+        return cls(*(
+            np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)
+        ))  # fmt: skip
+
+    def arrays(self) -> NDArray[np.float32]:
+        """Each place's ink in MNIST's frame: (n, 28, 28) float32 in [0, 1]; 0 where it has none."""
+        found = np.zeros((len(self.inks), SIDE, SIDE), np.float32)
+        inks = np.where(self.inks > _FAINTEST, self.inks, np.float32(0))
+        inked = np.flatnonzero(inks.max((1, 2), initial=0) > _INKED)
+        if len(inked):
+            found[inked] = place_all(inks[inked])
+        return found
+
+
+class Finder:
+    """The two networks, loaded. threads: cores that one picture may take."""
+
+    def __init__(
+        self, finder: Path = FINDER_MODEL, close_up: Path = CLOSE_UP_MODEL, threads: int = 1
+    ) -> None:
+        self._finder, self._close_up = (_session(path, threads) for path in (finder, close_up))
+
+    def find(self, grey: Grey) -> Found:
+        """The digits and signs of one picture. grey: (H, W) float32 in [0, 1]."""
+        places = _Places.none()
+        longer, last = max(grey.shape), 0
+        for size in _SIZES:
+            if size > longer * _ENLARGED and size > _SIZES[0]:
+                break
+            if size > min(_ALWAYS, longer) and not places.want_finer(last / longer):
+                break
+            places = places.with_(self._places(grey, size / longer))
+            last = size
+        return self._looked_at(grey, places.apart())
+
+    def _places(self, grey: Grey, share: float) -> _Places:
+        """What the finder sees in the picture made that much larger."""
+        h, w = (max(1, round(side * share)) for side in grey.shape)
+        how = cv2.INTER_AREA if share < 1 else cv2.INTER_CUBIC
+        shown = np.asarray(cv2.resize(grey, (w, h), interpolation=how), np.float32)
+        canvas = np.zeros(
+            tuple(-(-(n + 2 * _EDGE) // _MULTIPLE) * _MULTIPLE for n in (h, w)), np.float32
+        )
+        canvas[_EDGE : _EDGE + h, _EDGE : _EDGE + w] = standardised(shown)
+        peaks, sorts, boxes = self._finder.run(None, {"picture": canvas[None, None]})
+        _, rows, columns = at = np.nonzero(peaks[0] > _SEEN)
+        x, y, width, height, unit = boxes[0][:, rows, columns]
+        width, height, unit = (BOX_UNIT * np.exp(np.clip(v, -4, 3)) for v in (width, height, unit))
+        x = (columns + 0.5 + x) * STRIDE - _EDGE
+        y = (rows + 0.5 + y) * STRIDE - _EDGE
+        logits = sorts[0][:, rows, columns].T
+        # A place among the digits' heat is a digit; among the signs', a sign.
+        digit = at[0] == 0
+        logits[digit, N_CLASSES:] = -np.inf
+        logits[~digit, :N_CLASSES] = -np.inf
+        ratio = np.array((w / grey.shape[1], h / grey.shape[0]), np.float32)
+        corners = np.stack((x - width / 2, y - height / 2, x + width / 2, y + height / 2), 1)
+        fits = (unit >= _SMALLEST) & (unit <= _LARGEST) & (x >= 0) & (x < w) & (y >= 0) & (y < h)
+        found = _Places(
+            (corners / np.tile(ratio, 2)).astype(np.float32), unit / ratio[1], peaks[0][at],
+            _softmax(logits),
+        )  # fmt: skip
+        return found.only(fits)
+
+    def _looked_at(self, grey: Grey, places: _Places) -> Found:
+        n = len(places.boxes)
+        views = np.empty((n, 2, CLOSE, CLOSE), np.float32)
+        for i, (box, unit) in enumerate(zip(places.boxes, places.units.tolist(), strict=True)):
+            side = side_of(box, unit)
+            views[i, 0], views[i, 1] = close_up(grey, box, side), frame_of(box, side)
+        close, inks = np.empty((n, OTHER + 1), np.float32), np.empty((n, CLOSE, CLOSE), np.float32)
+        for start in range(0, n, 32):
+            some = slice(start, start + 32)
+            close[some], inks[some] = self._close_up.run(None, {"views": views[some]})
+        return Found(places.boxes, places.units, places.heat, places.far, close, inks)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where digits and signs may be, seen at one size or several."""
+
+    boxes: NDArray[np.float32]
+    units: NDArray[np.float32]
+    heat: NDArray[np.float32]
+    far: NDArray[np.float32]
+
+    @classmethod
+    def none(cls) -> _Places:
+        empty = np.zeros(0, np.float32)
+        return cls(np.zeros((0, 4), np.float32), empty, empty, np.zeros((0, OTHER), np.float32))
+
+    def with_(self, more: _Places) -> _Places:
+        return _Places(*(
+            np.concatenate((getattr(self, name), getattr(more, name)))
+            for name in ("boxes", "units", "heat", "far")
+        ))  # fmt: skip
+
+    def only(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> _Places:
+        return _Places(self.boxes[which], self.units[which], self.heat[which], self.far[which])
+
+    def want_finer(self, share: float) -> bool:
+        """Whether a larger size may show more: nothing is sure yet, or digits are small."""
+        sure = self.heat > 0.5
+        return not sure.any() or float(np.median(self.units[sure])) * share < _FINE
+
+    def apart(self) -> _Places:
+        """Of places that overlap the surest one."""
+        order = np.argsort(-self.heat, kind="stable")
+        ordered = self.only(order)
+        boxes = ordered.boxes.astype(np.float64)
+        areas = np.prod(boxes[:, 2:] - boxes[:, :2], 1)
+        kept: list[int] = []
+        for i in range(len(boxes)):
+            if kept:
+                low = np.maximum(boxes[kept, :2], boxes[i, :2])
+                high = np.minimum(boxes[kept, 2:], boxes[i, 2:])
+                common = np.prod(np.maximum(high - low, 0), 1)
+                least = np.minimum(areas[kept], areas[i])
+                if (
+                    (common > _SAME * (areas[kept] + areas[i] - common))
+                    | (common > _WITHIN * least)
+                ).any():
+                    continue
+            kept.append(i)
+        return ordered.only(np.array(kept, np.int64))
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    powers = np.exp(logits - logits.max(1, keepdims=True, initial=-1e9))
+    return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
+
+
+def _session(path: Path, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # its errors come as exceptions, once
+    try:
+        return ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
+        raise ModelError(f"{path}: not a model ONNX Runtime can load: {error}") from error

@@ -1,0 +1,213 @@
+"""A sheet that is written on: where each digit's ink lies, and the printed lines beside it.
+
+In: shapes (`hands`) and forms (`strokes`). Out: ink, printed marks, and an Item for each digit and
+sign. What surface this becomes a picture of is `surfaces`' part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.spec import N_CLASSES, OTHER, SORTS
+from inkdigits.synthesis.hands import Hands
+from inkdigits.synthesis.strokes import inked, sketched
+
+Grey = NDArray[Any]  # float32; OpenCV does not say what it gives
+Patch = NDArray[Any]  # uint8
+
+_CRISP = 3.0  # how much steeper an enlarged shape's edges are made, which enlarging blurred
+# A sign of a font keeps its shape alone: height and middle in the line, as shares of a digit's.
+_IN_LINE = {"+": (0.6, 0.55), "-": (0.08, 0.52), "×": (0.55, 0.58), "÷": (0.6, 0.55),
+            "/": (1.1, 0.5), "=": (0.3, 0.52), "(": (1.25, 0.52), ")": (1.25, 0.52)}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Item:
+    """One digit or sign on a sheet."""
+
+    sort: int  # place in SORTS
+    left: int  # of `ink`, pixels
+    top: int
+    ink: Patch  # (h, w), 255 where its pen was
+    unit: float  # height of a digit of its line, pixels
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one person writes with one pen."""
+
+    sketch: float  # share of digits drawn by `strokes` instead of taken from `hands`
+    pen: float  # width as a share of a digit's height, of what is sketched
+    slant: float  # x per y
+    grow: int  # pixels of 64 that shapes are made thicker by; below 0 thinner
+    wide: float  # width against the shape's own
+    neat: float  # how much sizes and places vary, 0 not at all
+
+    @classmethod
+    def drawn(cls, random: np.random.Generator) -> Style:
+        """Somebody's style."""
+        return cls(
+            sketch=float(random.choice((0.08, 1.0), p=(0.88, 0.12))),
+            pen=float(np.exp(random.uniform(np.log(0.02), np.log(0.22)))),
+            slant=float(random.normal(0, 0.12)),
+            grow=int(random.choice((-3, -1, 0, 0, 0, 0, 3, 5))),
+            wide=float(random.uniform(0.82, 1.2)),
+            neat=float(random.uniform(0.3, 1.3)),
+        )
+
+
+class Sheet:
+    """Ink and marks of one scene while it is written."""
+
+    def __init__(self, height: int, width: int, hands: Hands, random: np.random.Generator) -> None:
+        self.height, self.width, self.random = height, width, random
+        self.ink: Grey = np.zeros((height, width), np.float32)
+        self.marks: Grey = np.zeros((height, width), np.float32)  # printed, or another pen's
+        self.items: list[Item] = []
+        self.others: list[tuple[int, int, int, int]] = []  # left, top, right, bottom of OTHER ink
+        self._hands = hands
+
+    def write(
+        self, text: str, x: float, y: float, unit: float, style: Style, gap: float, slope: float = 0
+    ) -> float:
+        """Write signs and digits in a line; gives where the line ends.
+
+        x, y: where a digit's left and top would be. gap: between two, as a share of `unit`, below
+        0 where they overlap. slope: pixels down per pixel right. Stops at the sheet's right edge.
+        """
+        random, start = self.random, x
+        for sign in text:
+            if sign == " ":
+                x += unit * random.uniform(0.45, 1.1)
+                continue
+            patch, left, top = self._glyph(SORTS.index(sign), unit, style)
+            if x + patch.shape[1] > self.width:
+                break
+            at = y + slope * (x - start) + top
+            if sign.isdigit():
+                at += unit * style.neat * random.normal(0, 0.05)
+            self.put(patch, x + max(left, 0), at, SORTS.index(sign), unit)
+            space = gap * unit * random.uniform(0.4, 1.6) if gap > 0 else gap * unit
+            x += max(left, 0) + max(patch.shape[1] + space, 0.35 * patch.shape[1], 1)
+        return x
+
+    def put(self, patch: Patch, x: float, y: float, sort: int, unit: float) -> None:
+        """Lay ink on the sheet; what is OTHER is laid, but no Item."""
+        left, top = round(x), round(y)
+        self._lay(self.ink, patch, left, top)
+        if sort == OTHER:
+            self.others.append((left, top, left + patch.shape[1], top + patch.shape[0]))
+        else:
+            self.items.append(Item(sort, left, top, patch, unit))
+
+    def digit(self, height: float, style: Style) -> tuple[Patch, int]:
+        """Any digit, and which."""
+        sort = int(self.random.integers(N_CLASSES))
+        return self._glyph(sort, height, style)[0], sort
+
+    def other(self, height: float) -> Patch:
+        """A letter, a mark or a scribble."""
+        return self._shape(OTHER, height, 1.0, 0.0, 0)
+
+    def ghost(self, patch: Patch, x: float, y: float, strength: float) -> None:
+        """Ink that is no digit of this sheet: writing that shows through from its back."""
+        self._lay(self.marks, (patch[:, ::-1] * strength).astype(np.uint8), round(x), round(y))
+
+    def free(self, left: float, top: float, right: float, bottom: float, apart: float = 0) -> bool:
+        """Whether no Item's frame reaches into a rectangle."""
+        return all(
+            item.left > right + apart
+            or item.left + item.ink.shape[1] < left - apart
+            or item.top > bottom + apart
+            or item.top + item.ink.shape[0] < top - apart
+            for item in self.items
+        )
+
+    def _glyph(self, sort: int, unit: float, style: Style) -> tuple[Patch, float, float]:
+        """A sort's ink, and where it lies from the left and top of a digit of height `unit`."""
+        random, sign = self.random, SORTS[sort]
+        height = unit * float(np.clip(1 + style.neat * random.normal(0, 0.09), 0.65, 1.4))
+        known = sign.isdigit() or (sign in _IN_LINE and style.sketch < 1 and random.random() < 0.4)
+        known = known and len(self._hands.of(sort)) > 0
+        if not known or random.random() < style.sketch:
+            lines = [
+                np.stack((line[:, 0] + style.slant * (0.5 - line[:, 1]), line[:, 1]), 1)
+                for line in sketched(sign, random)
+            ]
+            pen = unit * style.pen * random.uniform(0.85, 1.15)
+            patch, left, top = inked(lines, height, max(1.0, pen))
+            return _cut(patch, left, top + (unit - height) * random.uniform(0, 1))
+        if sign.isdigit():
+            patch = self._shape(sort, height, style.wide, style.slant, style.grow)
+            return patch, 0.0, (unit - patch.shape[0]) * random.uniform(0.3, 0.9)
+        share, middle = _IN_LINE[sign]
+        if sign == "-":  # its shape is a block of 64 pixels' width
+            patch = self._shape(sort, unit * random.uniform(0.05, 0.16), 1, 0, 0)
+            wide = max(3, round(unit * random.uniform(0.3, 0.8)))
+            patch = np.asarray(cv2.resize(patch, (wide, len(patch))))
+        else:
+            patch = self._shape(sort, unit * share * random.uniform(0.8, 1.2), 1, 0, 0)
+        return patch, 0.0, unit * (middle + random.normal(0, 0.05)) - patch.shape[0] / 2
+
+    def _shape(self, sort: int, height: float, wide: float, slant: float, grow: int) -> Patch:
+        """One of the hands' shapes of that sort, `height` pixels high."""
+        random = self.random
+        numbers = self._hands.of(sort)
+        chosen = int(numbers[int(random.integers(len(numbers)))])
+        rows, columns = self._hands.sizes[chosen].tolist()
+        shape: Patch = self._hands.shapes[chosen, :rows, :columns]
+        if grow and sort != OTHER:
+            kernel = np.ones((abs(grow), abs(grow)), np.uint8)
+            if grow > 0:
+                shape = cv2.dilate(np.pad(shape, grow), kernel)
+            else:
+                thin = cv2.erode(shape, kernel)
+                shape = thin if thin.max() > 200 else shape  # it was as thin as that already
+        share = height / max(shape.shape[0], 0.5 * shape.shape[1])
+        size = (
+            max(2, round(shape.shape[1] * share * wide * random.uniform(0.92, 1.08))),
+            max(2, round(shape.shape[0] * share)),
+        )
+        how = cv2.INTER_AREA if share < 1 else cv2.INTER_CUBIC
+        patch = cv2.resize(shape, size, interpolation=how)
+        lean, turn = slant + random.normal(0, 0.05), random.normal(0, 0.06)
+        if sort != OTHER and size[1] >= 12 and random.random() < 0.6:
+            h, w = patch.shape
+            wider, higher = int(abs(lean) * h) + 3, int(abs(turn) * w) + 3
+            matrix = np.array(
+                [[1, -lean, wider / 2 + lean * h / 2], [turn, 1, higher / 2 - turn * w / 2]]
+            )
+            patch = cv2.warpAffine(patch, matrix, (w + wider, h + higher))
+        if share > 1.2:
+            patch = cv2.LUT(patch, _STEEP)
+        elif patch.max() < 200:  # a thin stroke made small
+            patch = cv2.convertScaleAbs(patch, alpha=235 / max(int(patch.max()), 1))
+        return _cut(patch, 0, 0)[0]
+
+    @staticmethod
+    def _lay(sheet: Grey, patch: Patch, left: int, top: int) -> None:
+        h, w = patch.shape
+        x0, y0 = max(0, left), max(0, top)
+        x1, y1 = min(sheet.shape[1], left + w), min(sheet.shape[0], top + h)
+        if x1 > x0 and y1 > y0:
+            view = sheet[y0:y1, x0:x1]
+            part = patch[y0 - top : y1 - top, x0 - left : x1 - left]
+            np.maximum(view, part * np.float32(1 / 255), out=view)
+
+
+_STEEP = np.clip(127.5 + _CRISP * (np.arange(256) - 127.5), 0, 255).astype(np.uint8)
+
+
+def _cut(patch: Patch, left: float, top: float) -> tuple[Patch, float, float]:
+    """The patch without the empty rows and columns around its ink."""
+    marked = patch > 60
+    rows, columns = np.flatnonzero(marked.any(1)), np.flatnonzero(marked.any(0))
+    if not len(rows):
+        return patch, left, top
+    part = patch[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return part, left + columns[0], top + rows[0]

@@ -1,0 +1,196 @@
+"""What a written sheet looks like in a picture: paper or a screen, light, a camera, a file format.
+
+In: a Sheet. Out: (H, W) uint8 grey. Nothing here moves ink: the Items' places stay true.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.synthesis.layouts import Part, word
+from inkdigits.synthesis.sheet import Grey, Sheet, Style
+
+_LETTERS = list("abcdefghikmnprstuvwxyzABCDEFGHKLMNPRTUVWXY:.,- ")
+
+
+def clutter(sheet: Sheet, random: np.random.Generator, unit: float) -> None:
+    """What else stands on a sheet: words, print, ruled lines, stray strokes, specks."""
+    if random.random() < 0.28:
+        for _ in range(int(random.integers(1, 4))):
+            word(sheet, random, unit * random.uniform(0.5, 1.2))
+    if random.random() < 0.15:
+        for _ in range(int(random.integers(1, 4))):
+            _print(sheet, random)
+    if random.random() < 0.28:
+        _rule(sheet, random, unit)
+    layer = np.zeros(sheet.marks.shape, np.uint8)
+    if random.random() < 0.15:  # long strokes: underlines, frames, a fold
+        for _ in range(int(random.integers(1, 4))):
+            ends = random.integers(-20, sheet.width + 20, 4).tolist()
+            if random.random() < 0.5:
+                ends[3] = ends[1] + int(random.integers(-6, 7))
+            shade, thick = int(255 * random.uniform(0.25, 1)), int(random.integers(1, 5))
+            cv2.line(layer, tuple(ends[:2]), tuple(ends[2:]), shade, thick, cv2.LINE_AA)
+    if random.random() < 0.12:  # specks
+        for _ in range(int(random.integers(1, 25))):
+            at = (int(random.integers(sheet.width)), int(random.integers(sheet.height)))
+            if sheet.free(*at, *at, 0.3 * unit):
+                cv2.circle(layer, at, int(random.integers(0, 3)), int(random.integers(60, 256)), -1)
+    np.maximum(sheet.marks, layer * np.float32(1 / 255), out=sheet.marks)
+    if random.random() < 0.04:  # writing shows through from the back
+        strength, style = random.uniform(0.1, 0.35), Style.drawn(random)
+        for _ in range(int(random.integers(3, 15))):
+            patch, _ = sheet.digit(unit, style)
+            x, y = random.integers(sheet.width), random.integers(sheet.height)
+            sheet.ghost(patch, float(x), float(y), strength)
+
+
+def _print(sheet: Sheet, random: np.random.Generator) -> None:
+    font, scale = int(random.integers(0, 7)), random.uniform(0.3, 0.9)
+    text = "".join(random.choice(_LETTERS, int(random.integers(3, 25))))
+    y = int(random.integers(8, sheet.height))
+    x = int(random.integers(-20, sheet.width))
+    (width, height), _ = cv2.getTextSize(text, font, scale, 1)
+    if sheet.free(x, y - height, x + width, y + 6, 3):
+        layer = np.zeros(sheet.marks.shape, np.uint8)
+        shade = int(255 * random.uniform(0.4, 1))
+        cv2.putText(layer, text, (x, y), font, scale, shade, 1, cv2.LINE_AA)
+        np.maximum(sheet.marks, layer * np.float32(1 / 255), out=sheet.marks)
+
+
+def _rule(sheet: Sheet, random: np.random.Generator, unit: float) -> None:
+    """Ruled or squared paper, fainter than most ink."""
+    layer = np.zeros(sheet.marks.shape, np.uint8)
+    gap = max(4.0, unit * random.uniform(0.35, 1.8))
+    shade, thick = (
+        int(255 * random.uniform(0.15, 0.65)),
+        max(1, round(unit * random.uniform(0, 0.04))),
+    )
+    tilt = random.normal(0, 4)
+    for y in np.arange(random.uniform(0, gap) - abs(tilt), sheet.height + abs(tilt), gap):
+        cv2.line(layer, (0, int(y)), (sheet.width, int(y + tilt)), shade, thick, cv2.LINE_AA)
+    if random.random() < 0.4:
+        for x in np.arange(random.uniform(0, gap), sheet.width, gap):
+            cv2.line(layer, (int(x), 0), (int(x - tilt), sheet.height), shade, thick, cv2.LINE_AA)
+    np.maximum(sheet.marks, layer * np.float32(1 / 255), out=sheet.marks)
+
+
+def pictured(
+    sheet: Sheet, part: Part, random: np.random.Generator, unit: float
+) -> NDArray[np.uint8]:
+    """A picture of that part of the sheet: (bottom - top, right - left) uint8 grey."""
+    left, top, right, bottom = part
+    view = slice(top, bottom), slice(left, right)
+    ink, marks = sheet.ink[view], sheet.marks[view]
+    h, w = ink.shape
+    if random.random() < 0.28:
+        grey = _on_screen(ink, marks, random)
+    else:
+        grey = _on_paper(ink, marks, random)
+        if random.random() < 0.6 * min(1.0, unit / 18):
+            grey = cv2.GaussianBlur(grey, (0, 0), max(0.1, random.uniform(0, 0.035) * unit))
+        noise = (
+            0.03 * random.random() ** 2 if random.random() < 0.92 else random.uniform(0.03, 0.07)
+        )
+        grey = grey + random.standard_normal((h, w), np.float32) * np.float32(noise)
+    if random.random() < 0.12:
+        grey = 1 - grey
+    pixels: NDArray[Any] = np.rint(255 * np.clip(grey, 0, 1)).astype(np.uint8)
+    if random.random() < 0.25 and unit > 16:  # low resolution
+        share = max(random.uniform(0.15, 0.85), 9 / unit)
+        small = cv2.resize(pixels, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+        how = cv2.INTER_LINEAR if random.random() < 0.7 else cv2.INTER_CUBIC
+        pixels = cv2.resize(small, (w, h), interpolation=how)
+    if random.random() < 0.3:
+        quality = int(random.integers(18, 92))
+        data = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
+        pixels = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
+    return pixels
+
+
+def _on_screen(ink: Grey, marks: Grey, random: np.random.Generator) -> Grey:
+    """A drawing program's picture: even ground, at times without soft edges."""
+    paper, pen = (1.0, 0.0) if random.random() < 0.55 else (0.0, 1.0)
+    if random.random() < 0.35:
+        paper += random.uniform(0, 0.45) * (pen - paper)
+        pen += random.choice((0.5, 0.85)) * random.random() * (paper - pen)
+    if random.random() < 0.4:
+        ink = (ink > 0.5).astype(np.float32)
+    shown = np.maximum(ink, marks * np.float32(random.uniform(0.2, 0.9)))
+    return np.asarray(paper + (pen - paper) * shown, np.float32)
+
+
+def _on_paper(ink: Grey, marks: Grey, random: np.random.Generator) -> Grey:
+    h, w = ink.shape
+    paper = random.uniform(0.4, 0.98)
+    dark = paper * random.uniform(0.15, 0.95)
+    printed = paper * random.uniform(0.08, 0.75)
+    if random.random() < 0.08:  # a board
+        paper, dark, printed = random.uniform(0.05, 0.3), -random.uniform(0.3, 0.6), -0.3
+    page = np.full((h, w), paper, np.float32)
+    for size, most in ((1, 0.02), (2, 0.05), (12, 0.05), (40, 0.06)):
+        if random.random() < 0.6:
+            page += np.float32(most * random.random() ** 2) * _grain(h, w, size, random)
+    if random.random() < 0.2:
+        page += _pattern(h, w, random)
+    cover = ink
+    if random.random() < 0.35:  # a pen's pressure changes, or a pencil's grain
+        lightest = random.uniform(0.2, 1)
+        field = lightest + 0.3 * _grain(h, w, int(random.choice((1, 6, 14))), random)
+        cover = ink * np.clip(field, 0.22, 1)
+    page = page - np.float32(printed) * marks * (1 - ink) - np.float32(dark) * cover
+    y, x = np.ogrid[0:h, 0:w]
+    y, x = (
+        (y / np.float32(max(h, w))).astype(np.float32),
+        (x / np.float32(max(h, w))).astype(np.float32),
+    )
+    if random.random() < 0.06:
+        page = _on_desk(page, random)
+    angle = random.uniform(0, 2 * np.pi)
+    across = (x - 0.5) * np.cos(angle) + (y - 0.4) * np.sin(angle)
+    page = page * (1 - np.float32(random.uniform(0, 0.4)) * (np.float32(0.5) + across))
+    if random.random() < 0.25:  # a shadow
+        angle = random.uniform(0, 2 * np.pi)
+        side = (x - random.uniform(0.2, 0.8)) * np.cos(angle) + (
+            y - random.uniform(0.1, 0.6)
+        ) * np.sin(angle)
+        soft = random.uniform(0.003, 0.1)
+        page = page * (1 - random.uniform(0.1, 0.55) / (1 + np.exp(np.clip(-side / soft, -40, 40))))
+    return np.asarray(page, np.float32)
+
+
+def _grain(h: int, w: int, size: int, random: np.random.Generator) -> Grey:
+    """Smooth noise with a standard deviation near 1, features `size` pixels wide."""
+    coarse = random.standard_normal((h // size + 2, w // size + 2), np.float32)
+    return cv2.resize(coarse, (w, h), interpolation=cv2.INTER_CUBIC) if size > 1 else coarse[:h, :w]
+
+
+def _pattern(h: int, w: int, random: np.random.Generator) -> Grey:
+    """A cheque's waves or a dotted ground."""
+    y, x = np.mgrid[0:h, 0:w].astype(np.float32)
+    a, b = random.uniform(0.1, 0.9, 2)
+    phase = random.uniform(0, 6) * np.sin(x * np.float32(random.uniform(0.01, 0.1)))
+    wave = np.sin(np.float32(a) * x + np.float32(b) * y + phase)
+    if random.random() < 0.4:
+        wave = np.maximum(wave * np.sin(np.float32(b) * x - np.float32(a) * y), 0)
+    return np.asarray(np.float32(random.uniform(0.02, 0.15)) * wave, np.float32)
+
+
+def _on_desk(page: Grey, random: np.random.Generator) -> Grey:
+    """The sheet's edge, and the desk beyond it along one side."""
+    h, w = page.shape
+    desk = np.full((h, w), random.uniform(0.05, 0.9), np.float32)
+    desk += np.float32(random.uniform(0, 0.1)) * _grain(
+        h, w, int(random.choice((2, 8, 20))), random
+    )
+    depth = random.uniform(0.02, 0.12)
+    y, x = np.mgrid[0:h, 0:w]
+    side = int(random.integers(4))
+    at = (y / h, 1 - y / h, x / w, 1 - x / w)[side]
+    along = (x / w, x / w, y / h, y / h)[side]
+    beyond = at < depth + random.normal(0, 0.03) * along
+    return np.where(beyond, desk, page)

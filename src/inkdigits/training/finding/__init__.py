@@ -1,0 +1,1 @@
+"""Training of the networks that find digits in pictures, on made scenes."""

@@ -1,0 +1,76 @@
+"""The combination's numbers, fitted on made scenes of hands that no network was trained on.
+
+In: a Finder, a classifier, validation hands. Out: a Combination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from inkdigits.combine import Combination
+from inkdigits.finder import Finder, Found
+from inkdigits.spec import OTHER
+from inkdigits.synthesis.hands import Hands
+from inkdigits.synthesis.scenes import Scene, scene
+
+Classify = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (n, 28, 28) to (n, 10)
+
+_SAME = 0.45  # overlap over union from which a place is a scene's digit
+_NOT_SAME = 0.25  # and under which it is none
+_WHOLE, _PART = 0.72, 0.35  # shares of the ink shown, as in `targets`
+
+
+def places_of(
+    finder: Finder, classify: Classify, hands: Hands, seed: int, scenes: range
+) -> tuple[Found, NDArray[np.float32], NDArray[np.int64]]:
+    """What is found in those scenes, the classifier's answers, and the true sorts (OTHER: none)."""
+    parts: list[Found] = []
+    classified: list[NDArray[np.float32]] = []
+    truths: list[NDArray[np.int64]] = []
+    for number in scenes:
+        made = scene(hands, seed, number)
+        found = finder.find(made.picture.astype(np.float32) / np.float32(255))
+        truth = true_sorts(made, found.boxes)
+        known = truth >= 0
+        if known.any():
+            some = found.only(np.flatnonzero(known))
+            parts.append(some)
+            classified.append(classify(some.arrays()))
+            truths.append(truth[known])
+    return Found.joined(parts), np.concatenate(classified), np.concatenate(truths)
+
+
+def true_sorts(made: Scene, boxes: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Of each box the sort it frames, OTHER where it frames none, -1 where that is open."""
+    truth = np.full(len(boxes), OTHER, np.int64)
+    if not len(made.boxes):
+        return truth
+    low = np.maximum(made.boxes[None, :, :2], boxes[:, None, :2])
+    high = np.minimum(made.boxes[None, :, 2:], boxes[:, None, 2:])
+    common = np.prod(np.maximum(high - low, 0), 2)
+    own, theirs = (np.prod(b[:, 2:] - b[:, :2], 1) for b in (boxes, made.boxes))
+    overlap = common / np.maximum(own[:, None] + theirs - common, 1e-6)
+    best = overlap.argmax(1)
+    most = overlap.max(1)
+    truth[most >= _NOT_SAME] = -1
+    same = most >= _SAME
+    truth[same] = np.where(made.shown[best] >= _WHOLE, made.sorts[best], -1)[same]
+    return truth
+
+
+def fitted(found: Found, classified: NDArray[np.float32], truth: NDArray[np.int64]) -> Combination:
+    """The Combination that makes the true sorts likeliest."""
+
+    def loss(numbers: NDArray[np.float64]) -> float:
+        rows = Combination(*numbers.tolist()).combined(found, classified)
+        likely = rows[np.arange(len(truth)), truth].astype(np.float64)
+        return float(-np.log(np.maximum(likely, 1e-9)).mean())
+
+    best = minimize(loss, astuple(Combination()), method="Nelder-Mead",
+                    options={"maxiter": 1500, "xatol": 1e-3, "fatol": 1e-6})  # fmt: skip
+    return Combination(*(round(float(v), 4) for v in best.x))
