@@ -79,7 +79,7 @@ def main() -> None:
     print("| --- | --- | --- |")
     sure: list[float] = []  # of each right digit; 0 where it was not accepted
     for name, pictures, labels in sets(Path(os.environ["INKDIGITS_FIELD"])):
-        found = [f for f in reader.read_many(pictures) if not isinstance(f, PictureError)]
+        found = [f for f in reader.predict_many(pictures) if not isinstance(f, PictureError)]
         good = [
             f.confidence * f.accepted
             for f, label in zip(found, labels, strict=True)
@@ -100,7 +100,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- |")
     n, totals = 0, np.zeros(2, int)
     for name, images in nondigits(files):
-        found = list(reader.read_many(images))
+        found = list(reader.predict_many(images))
         taken = [f for f in found if not isinstance(f, PictureError) and f.accepted]
         reasons = [
             "error" if isinstance(f, PictureError) else f.reason or "accepted" for f in found

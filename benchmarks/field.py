@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 from inkdigits import Reader
 from inkdigits.data import load
 from inkdigits.errors import PictureError
-from inkdigits.picture import digit_array
+from inkdigits.finder import digit_array
 from inkdigits.synthesis.handwriting import rewritten
 from inkdigits.synthesis.photos import drawn, photographed
 
@@ -92,7 +92,7 @@ def main() -> None:
     reader = Reader(args.model)
     print(f"{'set':<28}{'n':>7}{'right %':>9}{'unread':>8}")
     for name, pictures, labels in sets(Path(os.environ["INKDIGITS_FIELD"])):
-        found = list(reader.read_many(pictures))
+        found = list(reader.predict_many(pictures))
         digits = np.array([-1 if isinstance(f, PictureError) else f.digit for f in found])
         right = digits == labels
         print(

@@ -25,7 +25,7 @@ def main() -> None:
     nothing = (0.1,) * 10  # a picture that cannot be read
     pictures = [
         nothing if isinstance(found, PictureError) else found.probabilities
-        for found in reader.read_many(as_png(image) for image in test.images)
+        for found in reader.predict_many(as_png(image) for image in test.images)
     ]
     arrays = [
         reading.probabilities for reading in reader.read_arrays(test.images / np.float32(255))

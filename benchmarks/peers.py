@@ -52,7 +52,7 @@ LETTER = 32  # pixels: the height of capital letters that Tesseract reads best
 
 def inkdigits(reader: Reader, pictures: list[bytes]) -> Answers:
     start = time.perf_counter()
-    found = list(reader.read_many(pictures))
+    found = list(reader.predict_many(pictures))
     digits = [-1 if isinstance(f, PictureError) else f.digit for f in found]
     return digits, time.perf_counter() - start
 

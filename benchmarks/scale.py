@@ -150,14 +150,14 @@ def killed_half_way(source: Path, out: Path, parts: int, *options: object) -> in
 
 
 def plain_loop(folder: Path) -> float:
-    """Pictures a second of Reader.read_many on one core."""
+    """Pictures a second of Reader.predict_many on one core."""
     code = (
         "import sys, time, cv2, pyarrow.parquet as pq\n"
         "from inkdigits.reader import Reader\n"
         "cv2.setNumThreads(1); reader = Reader(threads=1)\n"
         f"data = pq.read_table(sys.argv[1])['image'].to_pylist()[:{PLAIN}]\n"
-        "list(reader.read_many(data[:64])); start = time.perf_counter()\n"
-        "list(reader.read_many(data)); print(len(data) / (time.perf_counter() - start))\n"
+        "list(reader.predict_many(data[:64])); start = time.perf_counter()\n"
+        "list(reader.predict_many(data)); print(len(data) / (time.perf_counter() - start))\n"
     )
     file = min(folder.glob("*.parquet"))
     done = subprocess.run(

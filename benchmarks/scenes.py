@@ -246,7 +246,7 @@ def main() -> None:
     print(f"| scene | right, of {N} | and accepted |\n| --- | --- | --- |")
     for name in args.scenes or SCENES:
         made, labels = pictures(name, args.seed)
-        found = list(reader.read_many(made))
+        found = list(reader.predict_many(made))
         digits = np.array([-1 if isinstance(f, PictureError) else f.digit for f in found])
         taken = np.array([not isinstance(f, PictureError) and f.accepted for f in found])
         right = digits == labels

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from inkdigits import machine, reader, run_folder
-from inkdigits.data import corrections, folders, fonts, idx, tables
+from inkdigits.data import corrections, folders, idx, tables
 from inkdigits.errors import (
     CorrectionsError,
     DataError,
@@ -26,6 +26,7 @@ from inkdigits.errors import (
     TrainingError,
 )
 from inkdigits.exports.onnx import load_onnx
+from inkdigits.synthesis import fonts
 from inkdigits.training.state import load_state
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -72,8 +73,8 @@ def _read_idx(path: Path) -> None:
 
 
 def _read_picture(path: Path) -> None:
-    reading = _shipped.read(path.read_bytes())
-    if not (0 < reading.confidence <= 1 and reading.box):
+    reading = _shipped.predict(path.read_bytes())
+    if not (0 <= reading.confidence <= 1 and reading.box):
         raise ValueError(f"{reading}")
 
 

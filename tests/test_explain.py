@@ -3,8 +3,7 @@ import pytest
 from PIL import Image
 
 from inkdigits import explain
-from inkdigits.picture import Seen, see
-from inkdigits.reader import Reader
+from inkdigits.reader import Reader, Seen
 
 
 class Counts(Reader):
@@ -33,9 +32,9 @@ def test_what_mattered_is_where_it_mattered():
 def test_the_page_has_a_row_for_each_picture(tmp_path, seven):
     reader = Reader()
     picture = Image.fromarray(seven)
-    seen = see(picture)
+    seen, reading = reader.look(picture)
     assert isinstance(seen, Seen)
-    row = explain.Row("seven.png", picture, seen, reader.read_seen([seen])[0])
+    row = explain.Row("seven.png", picture, seen, reading)
     explain.draw([row, row], reader, tmp_path / "why.png")
     page = np.asarray(Image.open(tmp_path / "why.png"))
     half = page.shape[0] // 2

@@ -63,7 +63,7 @@ def same(found, wanted):
 
 @pytest.mark.parametrize("n", [0, 16, 41])
 def test_one_process_reads_as_the_reader_does(files, reader, n):
-    wanted = list(reader.read_many(files[:n]))
+    wanted = list(reader.predict_many(files[:n]))
     found = list(read_files(files[:n], reader, 1))
     assert all(map(same, found, wanted))
     assert len(found) == len(wanted) == min(n, 40)
@@ -71,7 +71,7 @@ def test_one_process_reads_as_the_reader_does(files, reader, n):
 
 @pytest.mark.usefixtures("in_processes")
 def test_two_processes_give_the_same_in_the_same_order(files, reader):
-    wanted = list(reader.read_many(files))
+    wanted = list(reader.predict_many(files))
     found = list(read_files(iter(files), reader, 2))
     assert len(found) == len(wanted) == 40
     assert all(map(same, found, wanted))
@@ -81,8 +81,10 @@ def test_two_processes_give_the_same_in_the_same_order(files, reader):
 def test_this_process_reads_on_while_the_others_are_prepared(files, reader, monkeypatch):
     monkeypatch.setattr(many, "_PATIENCE", 0.0)
     monkeypatch.setattr(many, "_PREPARING", 0.2)
-    alone, given = [], reader.read_many
-    monkeypatch.setattr(reader, "read_many", lambda names: alone.extend(names) or given(names))
+    alone, given = [], reader.predict_many
+    monkeypatch.setattr(
+        reader, "predict_many", lambda names, n: alone.extend(names) or given(names)
+    )
     found = list(read_files(files * 30, reader, 2))
     assert len(found) == 1200
     assert all(map(same, found[-40:], given(files)))
@@ -113,7 +115,7 @@ class Deadly(str):
 def test_a_picture_that_ends_its_process_is_one_error(files, reader):
     names = [Deadly(name) if i in (7, 8) else name for i, name in enumerate(files)]
     found = list(read_files(names, reader, 2))
-    wanted = list(reader.read_many(files))
+    wanted = list(reader.predict_many(files))
     for i, (one, other) in enumerate(zip(found, wanted, strict=True)):
         if i in (7, 8):
             assert str(one) == f"{files[i]}: reading it ended the process that did; pass it over"

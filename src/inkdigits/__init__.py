@@ -1,7 +1,9 @@
 """Reads handwritten digits: trains small networks, checks them honestly, reads real pictures.
 
     >>> import inkdigits
-    >>> inkdigits.read("photo.jpg").digit
+    >>> inkdigits.read("marks.jpg").text
+    '10 9 8\n7 10 9'
+    >>> inkdigits.predict("digit.png").digit
     7
 
 Nothing heavy is imported until it is used.
@@ -23,6 +25,7 @@ from inkdigits.errors import (
 from inkdigits.version import __version__
 
 if TYPE_CHECKING:
+    from inkdigits.page import Page
     from inkdigits.picture import Picture
     from inkdigits.reader import Reader, Reading
 
@@ -32,28 +35,39 @@ __all__ = [
     "InkdigitsError",
     "MissingExtraError",
     "ModelError",
+    "Page",
     "PictureError",
     "Reader",
     "Reading",
     "TrainingError",
     "__version__",
+    "predict",
     "read",
 ]
 
 _shipped: list[Reader] = []
 
 
-def read(picture: Picture) -> Reading:
-    """The digit in one picture, read with the model shipped in the package.
+def read(picture: Picture) -> Page:
+    """Every digit and number in a picture, read with the models shipped in the package.
 
-    picture: a path, a file's bytes, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4).
-    The model is loaded at the first call and kept. Raises PictureError.
+    picture: a path, a file's bytes or object, a PIL image, or pixels (H, W), (H, W, 3) or
+    (H, W, 4). The models are loaded at the first call and kept. Raises PictureError.
     """
+    return _reader().read(picture)
+
+
+def predict(picture: Picture) -> Reading:
+    """The digit in a picture of one digit. Takes and raises what `read` does."""
+    return _reader().predict(picture)
+
+
+def _reader() -> Reader:
     from inkdigits.reader import Reader
 
     if not _shipped:
         _shipped.append(Reader())
-    return _shipped[0].read(picture)
+    return _shipped[0]
 
 
 def __getattr__(name: str) -> Any:
@@ -61,4 +75,8 @@ def __getattr__(name: str) -> Any:
         from inkdigits import reader
 
         return getattr(reader, name)
+    if name == "Page":
+        from inkdigits.page import Page
+
+        return Page
     raise AttributeError(f"module 'inkdigits' has no attribute {name!r}")

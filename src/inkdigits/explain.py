@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from inkdigits.files import written_whole
-from inkdigits.picture import Seen
-from inkdigits.reader import Reader, Reading
+from inkdigits.reader import Reader, Reading, Seen
 from inkdigits.spec import SIDE
 
 _PATCH, _STEP = 5, 2  # pixels: what is covered at a time, and how far apart

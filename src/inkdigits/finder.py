@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -16,8 +17,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from inkdigits.errors import ModelError
+from inkdigits.errors import ModelError, PictureError
+from inkdigits.picture import Picture, check_contrast, open_picture
 from inkdigits.picture.place import place_all
+from inkdigits.picture.small import SMALL, cuts_of
 from inkdigits.picture.views import (
     BOX_UNIT,
     CLOSE,
@@ -40,6 +43,7 @@ _FINE = 22.0  # pixels: where digits are smaller at the last size, a larger one 
 _SMALLEST, _LARGEST = 9.0, 96.0  # heights of a digit at a size that finds it
 _SEEN = 0.3  # heat from which a place is looked at
 _FAINTEST = 0.15  # ink that is none: the close-up's doubt along edges
+_EDGE_OF_INK = 0.5
 _INKED = 0.3  # ink that a place has somewhere, or it is shown to no classifier
 _SAME, _WITHIN = 0.4, 0.65  # of two places: overlap over union, or over the smaller, to be one
 
@@ -85,6 +89,7 @@ class Finder:
         self, finder: Path = FINDER_MODEL, close_up: Path = CLOSE_UP_MODEL, threads: int = 1
     ) -> None:
         self._finder, self._close_up = (_session(path, threads) for path in (finder, close_up))
+        self.metadata: dict[str, str] = self._finder.get_modelmeta().custom_metadata_map
 
     def find(self, grey: Grey) -> Found:
         """The digits and signs of one picture. grey: (H, W) float32 in [0, 1]."""
@@ -131,14 +136,16 @@ class Finder:
     def _looked_at(self, grey: Grey, places: _Places) -> Found:
         n = len(places.boxes)
         views = np.empty((n, 2, CLOSE, CLOSE), np.float32)
+        sides = np.empty(n, np.float32)
         for i, (box, unit) in enumerate(zip(places.boxes, places.units.tolist(), strict=True)):
-            side = side_of(box, unit)
+            sides[i] = side = side_of(box, unit)
             views[i, 0], views[i, 1] = close_up(grey, box, side), frame_of(box, side)
         close, inks = np.empty((n, OTHER + 1), np.float32), np.empty((n, CLOSE, CLOSE), np.float32)
         for start in range(0, n, 32):
             some = slice(start, start + 32)
             close[some], inks[some] = self._close_up.run(None, {"views": views[some]})
-        return Found(places.boxes, places.units, places.heat, places.far, close, inks)
+        boxes = _around_ink(places.boxes, sides, inks)
+        return Found(boxes, places.units, places.heat, places.far, close, inks)
 
 
 @dataclass(frozen=True)
@@ -191,6 +198,25 @@ class _Places:
         return ordered.only(np.array(kept, np.int64))
 
 
+def _around_ink(
+    boxes: NDArray[np.float32], sides: NDArray[np.float32], inks: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The boxes drawn close around the ink in their close-ups, where there is some."""
+    found = boxes.copy()
+    marked = inks > _EDGE_OF_INK
+    inked = np.flatnonzero(np.any(marked, axis=(1, 2)))
+    if not len(inked):
+        return found
+    pixel = sides[inked] / CLOSE
+    for axis in (0, 1):  # across, down
+        line = np.any(marked[inked], axis=1 + axis)
+        first, after = line.argmax(1), CLOSE - line[:, ::-1].argmax(1)
+        start = (boxes[inked, axis] + boxes[inked, axis + 2]) / 2 - sides[inked] / 2
+        found[inked, axis] = start + first * pixel
+        found[inked, axis + 2] = start + after * pixel
+    return found
+
+
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     powers = np.exp(logits - logits.max(1, keepdims=True, initial=-1e9))
     return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
@@ -204,3 +230,27 @@ def _session(path: Path, threads: int) -> ort.InferenceSession:
         return ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
         raise ModelError(f"{path}: not a model ONNX Runtime can load: {error}") from error
+
+
+def digit_array(picture: Picture) -> NDArray[np.float32]:
+    """The (28, 28) float32 array of the digit in a picture of one digit, ink 1, paper 0.
+
+    Of several places the one where a digit is likeliest. Raises PictureError if the picture cannot
+    be decoded, is over a limit, or shows no digit.
+    """
+    grey = open_picture(picture).grey
+    check_contrast(grey)
+    if max(grey.shape) <= SMALL and (cut := cuts_of([grey])[0]) is not None:
+        return cut.array
+    found = shipped_finder().find(grey)
+    likely = found.heat * found.close[:, :N_CLASSES].sum(1)
+    if not len(likely):
+        raise PictureError("no digit was found")
+    (array,) = found.only(np.array([likely.argmax()])).arrays()
+    return np.asarray(array, np.float32)
+
+
+@cache
+def shipped_finder() -> Finder:
+    """The package's finder, loaded once in a process."""
+    return Finder()

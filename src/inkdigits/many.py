@@ -1,8 +1,8 @@
 """Many picture files: read in this process first, then by one on each core.
 
-In: file names. Out: what the Reader says of each, in order. A process takes as long to start as a
-thousand small pictures take to be read, so one is started, and what starts it imported, only when
-that much has been read.
+In: file names. Out: the Reader's Reading or Page of each, in order. A process takes as long to
+start as a thousand small pictures take to be read, so one is started, and what starts it imported,
+only when that much has been read.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 
 from inkdigits.errors import PictureError
 from inkdigits.picture.open import SUFFIXES
-from inkdigits.reader import Reader, Reading
+from inkdigits.reader import Reader
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
@@ -31,7 +31,8 @@ _PATIENCE = 0.4  # seconds that it reads before the others are prepared
 _PREPARING = 0.5  # seconds that it reads on until they are needed
 _AHEAD = 3  # chunks a process that are given out before the first is back
 
-Result = Reading | PictureError
+What = Literal["predict", "read"]
+Result = Any  # a Reading, or a Page, or a PictureError in its place
 
 
 def pictures_below(folder: str) -> Iterator[str]:
@@ -68,8 +69,10 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def read_files(names: Iterable[str], reader: Reader, processes: int) -> Iterator[Result]:
-    """A Reading for each file, in order; a PictureError stands where one cannot be read.
+def read_files(
+    names: Iterable[str], reader: Reader, processes: int, what: What = "predict"
+) -> Iterator[Result]:
+    """A Reading, or a Page, for each file in order; a PictureError where one cannot be read.
 
     names: taken as they are needed, some hundreds ahead. A picture that ends the process that reads
     it, as a decoder's crash does, is a PictureError too, but for those read in this process.
@@ -81,21 +84,21 @@ def read_files(names: Iterable[str], reader: Reader, processes: int) -> Iterator
             _prepare()
             prepared = True
         chunk = list(islice(remaining, _ALONE))
-        yield from reader.read_many(chunk)
+        yield from _results(reader, chunk, what)
         if len(chunk) < _ALONE:
             return
-    yield from _in_processes(remaining, reader.model, processes)
+    yield from _in_processes(remaining, reader.model, processes, what)
 
 
 def _in_processes(
-    names: Iterator[str], model: str | Path | None, processes: int
+    names: Iterator[str], model: str | Path | None, processes: int, what: What
 ) -> Iterator[Result]:
     from concurrent.futures.process import BrokenProcessPool
 
     waiting: deque[list[str]] = deque()  # chunks given out
     while True:
         given: deque[Future[list[Result]]] = deque()
-        pool = _pool(model, processes)
+        pool = _pool(model, processes, what)
         try:
             while True:
                 while len(waiting) < _AHEAD * processes and (chunk := list(islice(names, CHUNK))):
@@ -110,17 +113,17 @@ def _in_processes(
         except BrokenProcessPool:
             # Whichever of them ended it. What is left of the names gets a new pool.
             while waiting:
-                yield from _apart(waiting[0], model)
+                yield from _apart(waiting[0], model, what)
                 waiting.popleft()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _apart(names: Sequence[str], model: str | Path | None) -> Iterator[Result]:
+def _apart(names: Sequence[str], model: str | Path | None, what: What) -> Iterator[Result]:
     """What a process of its own says of the files; of each half, if they end it."""
     from concurrent.futures.process import BrokenProcessPool
 
-    pool = _pool(model, 1)
+    pool = _pool(model, 1, what)
     try:
         yield from pool.submit(_read, list(names)).result()
     except BrokenProcessPool:
@@ -129,15 +132,15 @@ def _apart(names: Sequence[str], model: str | Path | None) -> Iterator[Result]:
             return
         middle = len(names) // 2
         for half in (names[:middle], names[middle:]):
-            yield from _apart(half, model)
+            yield from _apart(half, model, what)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _pool(model: str | Path | None, processes: int) -> ProcessPoolExecutor:
+def _pool(model: str | Path | None, processes: int, what: What) -> ProcessPoolExecutor:
     from concurrent.futures import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(processes, _context(), _begin, (model,))
+    return ProcessPoolExecutor(processes, _context(), _begin, (model, what))
 
 
 def _prepare() -> None:
@@ -160,14 +163,20 @@ def _context() -> Any:
 
 
 _reader: Reader  # of this process
+_what: What
 
 
-def _begin(model: str | Path | None) -> None:
-    global _reader  # noqa: PLW0603  a process's one model
+def _begin(model: str | Path | None, what: What) -> None:
+    global _reader, _what
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent ends them
     cv2.setNumThreads(1)  # there is a process for each core
-    _reader = Reader(model, threads=1)
+    _reader, _what = Reader(model, threads=1), what
 
 
 def _read(names: list[str]) -> list[Result]:
-    return list(_reader.read_many(names, batch=len(names)))
+    return list(_results(_reader, names, _what))
+
+
+def _results(reader: Reader, names: list[str], what: What) -> Iterator[Result]:
+    many = reader.read_many if what == "read" else reader.predict_many
+    return many(names, len(names) or 1)

@@ -1,6 +1,6 @@
 """Pictures in, digits out: the Reader that the command line, the server and programs use.
 
-In: pictures (path, bytes, PIL image or array) or digit arrays. Out: Readings. Runs on ONNX
+In: pictures or digit arrays. Out: Pages, and Readings of pictures of one digit. Runs on ONNX
 Runtime; never imports a training framework.
 """
 
@@ -10,28 +10,37 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits.combine import Combination
 from inkdigits.errors import PictureError
+from inkdigits.finder import FINDER_MODEL, shipped_finder
 from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, ModelFile, model_path
-from inkdigits.picture import MAX_PIXELS, Look, Picture, Seen, cut_out, look_at
-from inkdigits.picture.nudge import nudged
-from inkdigits.spec import N_CLASSES, SIDE, accept_from, clear_from
+from inkdigits.page import Page, Places, page_of
+from inkdigits.picture import MAX_PIXELS, Opened, Picture, check_contrast, open_picture
+from inkdigits.picture.small import SMALL, Cut, cuts_of
+from inkdigits.spec import N_CLASSES, OTHER, SIDE, accept_from, clear_from
 
-_CLEAR = 0.98  # confidence from which one look is enough: some 95 in 100 digits
+_CLEAR = 0.98  # confidence from which a small picture needs no finder, if its model states none
 _NO_DIGIT = 0.4  # confidence under which nothing speaks for any digit; 0.1 is the least there is
-BATCH = 64  # pictures that read_many gathers; their crops and activations stay under 60 MB
+_LYING = 0.75  # mean confidence under which a page may lie on its side
+_UPRIGHT = 1.1  # times as sure a turned page must be read to be taken for upright
+_FEW = 4  # digits under which a page is not turned
+BATCH = 64  # pictures that are gathered; their crops and activations stay under 60 MB
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read in one picture."""
+    """What was read in one picture of one digit."""
 
     digit: int  # 0-9
-    confidence: float  # the digit's probability, in [0, 1]
-    probabilities: tuple[float, ...]  # of 0-9, summing to 1
+    confidence: float  # probability that the picture shows this digit, in [0, 1]
+    probabilities: tuple[float, ...]  # of 0-9 if it shows one, summing to 1
     accepted: bool = True  # False: `digit` is the best guess at something that may be no digit
     reason: str = ""  # why not: blank, several digits, no digit, unsure
     box: tuple[int, int, int, int] | None = None  # of the ink: left, top, right, bottom, in pixels
@@ -53,10 +62,18 @@ class Reading:
         return [(d, self.probabilities[d]) for d in order[:k]]
 
 
+class Seen(NamedTuple):
+    """The digit that a Reading is of."""
+
+    array: NDArray[np.float32]  # (28, 28), ink 1, paper 0
+    box: tuple[int, int, int, int]  # of the ink: left, top, right, bottom, pixels, upright
+
+
 class Reader:
     """One loaded model. Make it once and keep it: loading costs more than reading.
 
-    model: an .onnx file of ours, or a run folder; None is the model shipped with the package.
+    model: an .onnx file of ours, or a run folder; None is the model shipped with the package. The
+    networks that find digits are always the package's own.
     threads: how many parts of a large batch of arrays are read at the same time; 0 is one for each
     core.
     max_pixels: a picture that has more is a PictureError, before it is decoded.
@@ -78,53 +95,69 @@ class Reader:
         self._clear = clear_from(self._first.metadata, str(FIRST_MODEL)) if self._first else 1.0
         self._max_pixels = max_pixels
         self._accept = accept_from(self.metadata, str(self._model.path))
+        self._found_by: _FoundBy | None = None  # loaded when a picture needs it
 
-    def read(self, picture: Picture) -> Reading:
-        """The digit in one picture.
+    def read(self, picture: Picture) -> Page:
+        """Every digit and number in one picture.
 
-        picture: a path, a file's bytes, a PIL image, or a uint8, uint16, bool or float array
-        (H, W), (H, W, 3) or (H, W, 4). Raises PictureError.
+        picture: a path, a file's bytes or object, a PIL image, or pixels: uint8, bool, uint16,
+        whole numbers to 255 or floats in [0, 1], (H, W), (H, W, 3) or (H, W, 4). Raises
+        PictureError.
         """
-        return self.look(picture)[1]
-
-    def look(self, picture: Picture) -> tuple[Seen, Reading]:
-        """What was seen in one picture, and the digit. Takes and raises what `read` does."""
-        (result,) = self.look_many([picture])
-        if isinstance(result, PictureError):
-            raise result
-        return result
+        (result,) = self.read_many([picture])
+        return _or_raise(result)
 
     def read_many(
         self, pictures: Iterable[Picture], batch: int = BATCH
-    ) -> Iterator[Reading | PictureError]:
-        """A Reading for each picture, in order; a PictureError stands where one cannot be read.
+    ) -> Iterator[Page | PictureError]:
+        """A Page for each picture, in order; a PictureError stands where one cannot be read.
 
         Streams: holds at most `batch` pictures at a time.
         """
+        remaining = iter(pictures)
+        while chunk := list(islice(remaining, batch)):
+            for placed in self._placed(chunk):
+                if isinstance(placed, PictureError):
+                    yield placed
+                    continue
+                turned, (opened, places) = self._upright(placed)
+                yield page_of(places, opened.width, opened.height, turned)
+
+    def predict(self, picture: Picture) -> Reading:
+        """The digit in a picture of one digit. Takes and raises what `read` does."""
+        return self.look(picture)[1]
+
+    def predict_many(
+        self, pictures: Iterable[Picture], batch: int = BATCH
+    ) -> Iterator[Reading | PictureError]:
+        """A Reading for each picture, as read_many gives Pages."""
         for result in self.look_many(pictures, batch):
             yield result if isinstance(result, PictureError) else result[1]
+
+    def look(self, picture: Picture) -> tuple[Seen, Reading]:
+        """The digit's array in a picture of one digit, and the Reading of it."""
+        (result,) = self.look_many([picture])
+        return _or_raise(result)
 
     def look_many(
         self, pictures: Iterable[Picture], batch: int = BATCH
     ) -> Iterator[tuple[Seen, Reading] | PictureError]:
-        """As read_many, and what was seen in each picture."""
+        """As predict_many, and the digit's array in each picture."""
         remaining = iter(pictures)
         while chunk := list(islice(remaining, batch)):
-            looks = look_at(chunk, self._max_pixels)
-            read = iter(self._read_looks([look for look in looks if isinstance(look, Look)]))
-            for look in looks:
-                yield next(read) if isinstance(look, Look) else look
+            for placed in self._placed(chunk):
+                yield placed if isinstance(placed, PictureError) else _only(placed)
 
     def read_arrays(self, arrays: NDArray[np.float32]) -> list[Reading]:
         """A Reading for each digit array. arrays: (N, 28, 28) float32 in [0, 1], ink 1, paper 0."""
         rows = self.probabilities(arrays)
-        return self._readings(rows, [None] * len(rows))
-
-    def read_seen(self, seen: Sequence[Seen]) -> list[Reading]:
-        """A Reading for each picture that has been looked at, with its box."""
-        if not seen:
-            return []
-        return self._readings(self.probabilities(np.stack([one.array for one in seen])), seen)
+        readings = []
+        for digit, confidence, row in zip(
+            rows.argmax(1).tolist(), rows.max(1).tolist(), rows.tolist(), strict=True
+        ):
+            reason = _reason(confidence, self._accept)
+            readings.append(Reading(digit, confidence, tuple(row), not reason, reason))
+        return readings
 
     def probabilities(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 10) float32 probabilities of (N, 28, 28) float32 digit arrays in [0, 1].
@@ -148,73 +181,147 @@ class Reader:
             found[unclear] = self._model.run(values[unclear])
         return found
 
-    def _read_looks(self, looks: list[Look]) -> list[tuple[Seen, Reading]]:
-        """What is read of each, and of what is not clear what a closer look gives.
-
-        The mean over small nudges parts digits from what is none better than one answer does.
-        A model that accepts everything doubts nothing.
-        """
-        found = list(
-            zip(
-                [look.seen for look in looks],
-                self.read_seen([look.seen for look in looks]),
-                strict=True,
-            )
-        )
-        unclear = [
-            i
-            for i, (seen, reading) in enumerate(found)
-            if self._accept and not seen.blank and reading.confidence < _CLEAR
-        ]
-        for i, reading in zip(unclear, self._nudged([looks[i].seen for i in unclear]), strict=True):
-            found[i] = self._surest(looks[i], reading)
-        return found
-
-    def _surest(self, look: Look, reading: Reading) -> tuple[Seen, Reading]:
-        """The surest look at a picture; reading: the first one's.
-
-        If that is doubtful, the same is looked at with fainter strokes. Where the place itself is
-        doubtful, the digit may lie in one of the others.
-        """
-        seen, crops = look
-        looks = [(seen, reading)]
-        # Of several digits each would be read as the only one, but for all of them in another way.
-        others = [crop for crop in crops[1:] if crop.whole or not seen.several]
-        for crop in (crops[0], *others):
-            if any(reading.accepted for _, reading in looks):
-                break
+    def _placed(self, pictures: Sequence[Picture]) -> Iterator[_Placed | PictureError]:
+        """Each picture opened, and what stands in it."""
+        opened: list[Opened | PictureError] = []
+        for picture in pictures:
             try:
-                again = cut_out(crop, faint=crop is crops[0])
-            except PictureError:
-                continue
-            if crop is crops[0] or not again.blank:
-                looks.append((again, self._nudged([again])[0]))
-        return max(looks, key=lambda seen_and_read: seen_and_read[1].confidence)
+                one = open_picture(picture, self._max_pixels)
+                check_contrast(one.grey)
+                opened.append(one)
+            except PictureError as error:
+                opened.append(error.with_traceback(None))  # it would keep the decoded pixels
+        plain = self._plain(opened)
+        for i, found in enumerate(opened):
+            if isinstance(found, PictureError):
+                yield found
+            else:
+                yield _Placed(
+                    found, plain.get(i) or self._find(found.grey, found.width, found.height)
+                )
 
-    def _nudged(self, seen: list[Seen]) -> list[Reading]:
-        if not seen:
-            return []
-        arrays = nudged(np.stack([one.array for one in seen]))
-        rows = self.probabilities(arrays.reshape(-1, SIDE, SIDE))
-        return self._readings(rows.reshape(*arrays.shape[:2], N_CLASSES).mean(1), seen)
+    def _plain(self, opened: Sequence[Opened | PictureError]) -> dict[int, Places]:
+        """What stands in the small pictures that show one digit so plainly that all is said."""
+        small = [
+            (i, one.grey)
+            for i, one in enumerate(opened)
+            if isinstance(one, Opened) and max(one.grey.shape) <= SMALL
+        ]
+        if not small:
+            return {}
+        cuts = [(i, cut) for (i, _), cut in zip(small, cuts_of([g for _, g in small]), strict=True)]
+        known = [(i, cut) for i, cut in cuts if cut is not None]
+        if not known:
+            return {}
+        rows = self.probabilities(np.stack([cut.array for _, cut in known]))
+        least = self._accept or _CLEAR
+        return {
+            i: _one_place(cut, row)
+            for (i, cut), row in zip(known, rows, strict=True)
+            if row.max() >= least
+        }
 
-    def _readings(
-        self, rows: NDArray[np.float32], seen: Sequence[Seen] | Sequence[None]
-    ) -> list[Reading]:
-        found = zip(rows.argmax(1).tolist(), rows.max(1).tolist(), rows.tolist(), seen, strict=True)
-        readings = []
-        for digit, confidence, row, one in found:
-            reason = self._reason(confidence, one)
-            box = one.box if one is not None else None
-            readings.append(Reading(digit, confidence, tuple(row), not reason, reason, box))
-        return readings
+    def _find(self, grey: NDArray[np.float32], width: int, height: int) -> Places:
+        """What stands in a picture of that size, of which `grey` may be a smaller copy."""
+        if self._found_by is None:
+            self._found_by = _FoundBy()
+        by = self._found_by
+        found = by.finder.find(grey)
+        arrays = found.arrays()
+        classified = self.probabilities(arrays)
+        rows = by.combination.combined(found, classified)
+        sorts = rows[:, :OTHER].argmax(1) if len(rows) else np.zeros(0, np.int64)
+        likely = rows[np.arange(len(rows)), sorts]
+        ten = rows[:, :N_CLASSES]
+        reasons = [
+            ("no digit" if other > _NO_DIGIT else "unsure") if sure < by.accept else ""
+            for sure, other in zip(likely.tolist(), rows[:, OTHER].tolist(), strict=True)
+        ]
+        ratio = np.array((width / grey.shape[1], height / grey.shape[0]) * 2, np.float32)
+        edges = np.array((width, height) * 2, np.float32)
+        places = Places(
+            np.clip(found.boxes * ratio, 0, edges), found.units * ratio[1], sorts, likely,
+            ten / np.maximum(ten.sum(1, keepdims=True), np.float32(1e-9)),
+            np.array([not reason for reason in reasons], bool),
+            np.array(reasons, np.str_), arrays,
+        )  # fmt: skip
+        return places.only(np.flatnonzero(rows[:, OTHER] < 0.5))
 
-    def _reason(self, confidence: float, seen: Seen | None) -> str:
-        """Why a reading is doubtful; nothing if it is accepted."""
-        if seen is not None and seen.blank:
-            return "blank"
-        if confidence >= self._accept:
-            return ""
-        if seen is not None and seen.several:
-            return "several digits"
-        return "no digit" if confidence < _NO_DIGIT else "unsure"
+    def _upright(self, placed: _Placed) -> tuple[int, _Placed]:
+        """The picture as its writing stands, and by how many degrees clockwise it was turned.
+
+        Only where it is read badly as it lies: a page on its side, without EXIF to say so.
+        """
+        (grey, width, height), places = placed
+        if len(places.sorts) < _FEW or _sureness(places) >= _LYING:
+            return 0, placed
+        best, most = (0, placed), _UPRIGHT * _sureness(places)
+        for quarters, size in ((1, (height, width)), (2, (width, height)), (3, (height, width))):
+            turned = Opened(np.ascontiguousarray(np.rot90(grey, -quarters)), *size)
+            found = self._find(*turned)
+            if len(found.sorts) >= len(places.sorts) // 2 and _sureness(found) > most:
+                best, most = (90 * quarters, _Placed(turned, found)), _sureness(found)
+        return best
+
+
+class _Placed(NamedTuple):
+    """A picture, and what stands in it."""
+
+    opened: Opened
+    places: Places
+
+
+class _FoundBy:
+    """The networks that find digits, and what the package says of them."""
+
+    def __init__(self) -> None:
+        self.finder = shipped_finder()
+        metadata = self.finder.metadata
+        self.combination = Combination.from_metadata(metadata, str(FINDER_MODEL))
+        self.accept = accept_from(metadata, str(FINDER_MODEL))
+
+
+def _only(placed: _Placed) -> tuple[Seen, Reading]:
+    """The Reading of a picture that should show one digit."""
+    opened, places = placed
+    digits = np.flatnonzero(places.sorts < N_CLASSES)
+    if not len(digits):
+        seen = Seen(np.zeros((SIDE, SIDE), np.float32), (0, 0, opened.width, opened.height))
+        reason = "no digit" if len(places.sorts) else "blank"
+        even = (1 / N_CLASSES,) * N_CLASSES
+        return seen, Reading(0, 0.0, even, False, reason, seen.box)
+    surest = int(digits[places.confidence[digits].argmax()])
+    left, top, right, bottom = (round(v) for v in places.boxes[surest].tolist())
+    seen = Seen(places.arrays[surest], (left, top, max(right, left + 1), max(bottom, top + 1)))
+    reason = "several digits" if len(digits) > 1 else str(places.reason[surest])
+    return seen, Reading(
+        int(places.sorts[surest]), float(places.confidence[surest]),
+        tuple(places.probabilities[surest].tolist()), not reason, reason, seen.box,
+    )  # fmt: skip
+
+
+def _one_place(cut: Cut, row: NDArray[np.float32]) -> Places:
+    box = np.array([cut.box], np.float32)
+    return Places(
+        box, box[:, 3] - box[:, 1], np.array([row.argmax()]), np.array([row.max()], np.float32),
+        row[None], np.array([True]), np.array([""]), cut.array[None],
+    )  # fmt: skip
+
+
+def _sureness(places: Places) -> float:
+    """How sure the digits of a page are, on average."""
+    digits = places.sorts < N_CLASSES
+    return float(places.confidence[digits].mean()) if digits.any() else 0.0
+
+
+def _reason(confidence: float, accept: float) -> str:
+    """Why an answer is doubtful; nothing if it is accepted."""
+    if confidence >= accept:
+        return ""
+    return "no digit" if confidence < _NO_DIGIT else "unsure"
+
+
+def _or_raise(result: _T | PictureError) -> _T:
+    if isinstance(result, PictureError):
+        raise result
+    return result

@@ -20,6 +20,8 @@ from inkdigits.explain import occlusion
 from inkdigits.export import export
 from inkdigits.exports.web import save_web
 from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.picture import check_contrast, open_picture
+from inkdigits.picture.small import SMALL, cuts_of
 from inkdigits.reader import Reader
 from inkdigits.synthesis.handwriting import rewritten
 from inkdigits.synthesis.photos import drawn, photographed
@@ -146,20 +148,42 @@ def test_the_browser_sees_and_reads_500_pictures_as_python_does(
         (folder.parent / "pictures" / str(i)).write_bytes(data)
     with opened(browser, address) as page:
         theirs = page.evaluate(READ_ALL, [str(i) for i in range(len(files))])
-    ours = Reader(SHIPPED_MODEL).look_many(files.values())
+    ours = list(Reader(SHIPPED_MODEL).look_many(files.values()))
+    plain = {name for name, data in files.items() if is_plain(data)}
+    assert len(plain) > 300
     wrong = [
         (name, difference)
         for name, our, their in zip(files, ours, theirs, strict=True)
-        if (difference := compared(our, their))
+        if name in plain and (difference := compared(our, their))
     ]
     assert wrong == []
-    assert 0 < sum(isinstance(their, str) for their in theirs) < 10
+    errors = [isinstance(our, PictureError) == isinstance(their, str)
+              for our, their in zip(ours, theirs, strict=True)]  # fmt: skip
+    assert all(errors)
+    # The page still finds a digit in larger pictures by rules of its own.
+    both = [
+        our[1].digit == their["digit"]
+        for our, their in zip(ours, theirs, strict=True)
+        if not isinstance(their, str) and our[1].accepted and their["accepted"]
+    ]
+    assert np.mean(both) > 0.97
+
+
+def is_plain(data):
+    """Whether a picture is so small and plain that neither looks for the digit in it."""
+    try:
+        grey = open_picture(data).grey
+        check_contrast(grey)
+    except PictureError:
+        return False
+    if max(grey.shape) > SMALL or not (cut := cuts_of([grey])[0]):
+        return False
+    reader = Reader(SHIPPED_MODEL)
+    return reader.read_arrays(cut.array[None])[0].confidence > 0.98
 
 
 def compared(our, their):
     """How two readings differ, in words; nothing if they do not."""
-    if isinstance(our, PictureError) or isinstance(their, str):
-        return "" if isinstance(our, PictureError) and isinstance(their, str) else f"{our}, {their}"
     seen, reading = our
     for key in ("digit", "accepted", "reason"):
         if their[key] != getattr(reading, key):
@@ -187,7 +211,9 @@ def test_where_decoders_differ_the_digit_is_the_same(browser, host, sample):
         (folder.parent / "pictures" / name).write_bytes(data)
     with opened(browser, address) as page:
         theirs = [reading["digit"] for reading in page.evaluate(READ_ALL, list(files))]
-    assert theirs == [reading.digit for reading in Reader(SHIPPED_MODEL).read_many(files.values())]
+    assert theirs == [
+        reading.digit for reading in Reader(SHIPPED_MODEL).predict_many(files.values())
+    ]
 
 
 def test_the_ten_digits_are_drawn_and_read_with_no_network(browser, host):

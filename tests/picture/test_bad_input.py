@@ -14,7 +14,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from inkdigits.errors import PictureError
-from inkdigits.picture import see
+from inkdigits.reader import Reader
+
+READER = Reader(threads=1)
 
 
 def encoded(kind, **options):
@@ -39,14 +41,15 @@ WHOLE = {
 
 def array_or_error(picture):
     try:
-        seen = see(picture)
+        seen, reading = READER.look(picture)
     except PictureError:
         return
     assert seen.array.shape == (28, 28)
     assert seen.array.dtype == np.float32
     assert np.isfinite(seen.array).all()
     assert seen.array.min() >= 0
-    assert 0 < seen.array.max() <= 1
+    assert seen.array.max() <= 1
+    assert seen.array.any() or reading.reason in ("blank", "no digit")
     left, top, right, bottom = seen.box
     assert 0 <= left < right
     assert 0 <= top < bottom
@@ -54,7 +57,7 @@ def array_or_error(picture):
 
 @pytest.mark.parametrize("kind", WHOLE)
 def test_the_whole_files_are_read(kind):
-    assert see(WHOLE[kind]).array.max() == 1
+    assert READER.look(WHOLE[kind])[0].array.max() > 0.9
 
 
 @settings(deadline=None, max_examples=150)
@@ -113,8 +116,8 @@ def test_64_million_pixels_take_less_than_500_mb(mode, tmp_path):
     image = Image.fromarray(page.astype(np.uint16) * 257) if mode == "I;16" else image.convert(mode)
     image.save(tmp_path / "page.png", compress_level=1)
     code = (
-        "import sys; from pathlib import Path; from inkdigits.picture import see\n"
-        "print(list(see(sys.argv[1]).box))\n"
+        "import sys; from pathlib import Path; from inkdigits.reader import Reader\n"
+        "print(list(Reader(threads=1).predict(sys.argv[1]).box))\n"
         "status = Path('/proc/self/status').read_text().split()\n"
         "print(status[status.index('VmHWM:') + 1])"
     )
@@ -123,5 +126,7 @@ def test_64_million_pixels_take_less_than_500_mb(mode, tmp_path):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     box, peak_kb = done.stdout.splitlines()
-    assert np.allclose(json.loads(box), (3800, 2000, 4200, 6000), atol=30)
+    assert np.allclose(
+        json.loads(box), (3800, 2000, 4200, 6000), atol=130
+    )  # a pixel of its close-up is 125
     assert int(peak_kb) < 500_000

@@ -1,8 +1,7 @@
 import numpy as np
 from scipy import ndimage
 
-from inkdigits.picture import look_at
-from inkdigits.picture.small import grounds_of, inks_of
+from inkdigits.picture.small import cuts_of, grounds_of, inks_of, side_by_side
 
 
 def inks_as_likeliest(greys):
@@ -25,35 +24,35 @@ def test_a_small_pictures_grain_is_not_ink(seven):
     assert (ink > 0.5)[seven > 0].all()
 
 
-def test_a_block_that_fills_its_frame_can_be_ink():
-    """A 1 stretched to a form's 16x16: ink on 60 of the border's 60 pixels but a notch of 6."""
-    notched = np.ones((16, 16), np.float32)
-    notched[5:11, 0:4] = 0
-    block = notched.copy()
-    block[5:11, 12:16] = block[0:3, 5:11] = block[13:16, 4:12] = 0  # 34 of 60
-    grounds = grounds_of(np.stack((notched, block)))
-    assert grounds.either.tolist() == [False, True]  # a frame so full of ink is taken for paper
-    assert (grounds.dark[1], grounds.value[1], grounds.other[1]) == (True, 1.0, 0.0)
-    assert not grounds.even[1]
-    ink = inks_of(block[None], np.array([False]), grounds.other[1:]).level[0]
-    assert ink[8, 8] == 1
-    assert ink[8, 0] == 0
-
-
-def test_pictures_read_together_give_what_each_gives_alone(sample):
+def test_pictures_cut_together_give_what_each_gives_alone(sample):
     """Of both polarities, of two sizes, with noise, with two digits, with none."""
     digits = sample.test.images[:40]
     noise = np.random.default_rng(0).integers(0, 256, (5, 28, 28)).astype(np.uint8)
     two = np.hstack((digits[0], digits[1]))[:, 8:48]
     blank = np.full((28, 28), 200, np.uint8)
     pictures = [*digits, *(255 - digits[:10]), *noise, two, blank, *digits[:9, 4:24, 4:24]]
-    for picture, look in zip(pictures, look_at(pictures), strict=True):
-        (alone,) = look_at([picture])
-        if picture is blank:
-            assert str(look) == str(alone)
-            continue
-        assert np.array_equal(look.seen.array, alone.seen.array)
-        assert look.seen[1:] == alone.seen[1:]
+    greys = [np.asarray(picture / np.float32(255), np.float32) for picture in pictures]
+    for grey, cut in zip(greys, cuts_of(greys), strict=True):
+        (alone,) = cuts_of([grey])
+        assert (cut is None) == (alone is None)
+        if cut is not None:
+            assert np.array_equal(cut.array, alone.array)
+            assert cut.box == alone.box
+
+
+def test_two_digits_and_blank_paper_are_left_to_the_finder(sample):
+    two = np.zeros((28, 40), np.float32)
+    two[6:22, 6:9] = two[6:22, 26:29] = 1
+    assert cuts_of([two, np.full((28, 28), 0.8, np.float32)]) == [None, None]
+
+
+def test_groups_beside_each_other_are_several_and_a_fives_bar_is_not():
+    strokes = np.zeros((20, 30), bool)
+    strokes[2:18, 4:7] = strokes[2:18, 20:23] = True
+    assert side_by_side(strokes)
+    five = np.zeros((20, 30), bool)
+    five[6:18, 8:16] = five[2:4, 8:18] = True
+    assert not side_by_side(five)
 
 
 def test_ink_at_the_edge_joins_no_ink_of_the_next_picture():

@@ -75,7 +75,7 @@ def test_a_row_says_what_the_reader_says(done, pictures):
     out, found, _ = done
     rows = {row["path"]: row for row in pq.read_table(out).to_pylist()}
     files = sorted(pictures.glob("*.png"))
-    readings = dict(zip(files, Reader().read_many(files), strict=True))
+    readings = dict(zip(files, Reader().predict_many(files), strict=True))
     for path, reading in readings.items():
         row = rows[str(path)]
         if isinstance(reading, PictureError):
@@ -158,14 +158,14 @@ def test_a_name_that_is_no_utf8_is_a_row(three):
 def failing(monkeypatch, out, source, error):
     """A worker to which b"bad" does what raises that error."""
     worker = Worker(Place(str(out)), Source(str(source)))
-    read_many = worker._reader.read_many
+    predict_many = worker._reader.predict_many
 
     def breaks(many):
         if b"bad" in many:
             raise error
-        return read_many(many)
+        return predict_many(many)
 
-    monkeypatch.setattr(worker._reader, "read_many", breaks)
+    monkeypatch.setattr(worker._reader, "predict_many", breaks)
     return worker
 
 

@@ -41,7 +41,7 @@ def test_it_reads_what_the_reader_reads(service):
     for path in EXAMPLES:
         answer = service.client.post("/v1/read", content=path.read_bytes(), headers=PNG)
         assert answer.status_code == 200
-        expected = json.loads(json.dumps(reader.read(path).to_dict()))
+        expected = json.loads(json.dumps(reader.predict(path).to_dict()))
         found = answer.json()
         assert found["probabilities"] == pytest.approx(expected.pop("probabilities"), abs=1e-5)
         assert found["confidence"] == pytest.approx(expected.pop("confidence"), abs=1e-5)

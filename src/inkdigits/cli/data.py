@@ -101,7 +101,7 @@ def make(
 
     from inkdigits.data import load
     from inkdigits.data.tables import write_npz
-    from inkdigits.synthesis.made import made_from
+    from inkdigits.training.made import made_from
 
     sets = load(source, advance)
     made = made_from(

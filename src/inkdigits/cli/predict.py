@@ -55,12 +55,12 @@ def predict(
 
     reader = Reader(model)
     if explain:
-        _explain(list(islice(_picture_files(pictures, explain), MOST_EXPLAINED)), reader, explain)
+        _explain(list(islice(picture_files(pictures, explain), MOST_EXPLAINED)), reader, explain)
     failed = 0
     names: deque[str] = deque()
 
     def opened() -> Iterator[str]:
-        for name in _picture_files(pictures, explain):
+        for name in picture_files(pictures, explain):
             names.append(name)
             yield name
 
@@ -101,10 +101,10 @@ def _explain(names: list[str], reader: Reader, path: Path) -> None:
         explain.draw(rows, reader, path)
 
 
-def _picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[str]:
+def picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[str]:
     """Files in the order given; a folder stands for the pictures in it and below, by name.
 
-    page: what this command draws; it may lie in such a folder and is no input.
+    page: a file or folder that this command draws; it may lie in such a folder and is no input.
     """
     from inkdigits.many import pictures_below
 
@@ -115,7 +115,7 @@ def _picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[str]:
             continue
         found = False
         for file in pictures_below(name):
-            if drawn is None or Path(file).absolute() != drawn:
+            if drawn is None or drawn not in (path := Path(file).absolute(), *path.parents):
                 found = True
                 yield file
         if not found:

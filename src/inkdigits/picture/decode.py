@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from inkdigits.errors import NotAPictureError, PictureError
-from inkdigits.picture.open import MAX_SIDE, Opened
+from inkdigits.picture.open import MAX_SIDE, Opened, Picture, as_known, as_pixels
 
 # Pillow opens far more; these are what cameras, scanners, phones and drawing programs write.
 # The last two make Pillow load all its decoders, so they are tried last.
@@ -83,6 +84,21 @@ def from_image(image: Image.Image, name: str, max_pixels: int) -> Opened:
     if upright.mode in ("RGBA", "LA"):
         return Opened(_composed(upright), width, height)
     return Opened(_lightness(upright), width, height)
+
+
+def upright_image(picture: Picture) -> Image.Image:
+    """A picture in its own size and colours, turned as its EXIF says. Raises PictureError."""
+    known = as_known(picture)
+    try:
+        if isinstance(known, np.ndarray):
+            return Image.fromarray(as_pixels(known))
+        if isinstance(known, str | Path):
+            known = Path(known).read_bytes()
+        if isinstance(known, bytes):
+            known = Image.open(io.BytesIO(known), formats=FORMATS)
+        return ImageOps.exif_transpose(known)
+    except Exception as error:
+        raise NotAPictureError(f"picture: cannot be drawn on: {error}") from error
 
 
 def _plain(image: Image.Image, name: str) -> Image.Image:

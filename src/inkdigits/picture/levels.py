@@ -12,9 +12,6 @@ from inkdigits.picture.scale import Grey
 
 PAPER_SHARE, INK_SHARE = 20, 99.7  # percentiles of a picture taken as paper and as full ink
 CUT = 0.9  # of Otsu's threshold: strokes' soft edges belong to them
-# The same for a second look, where a pen's pressure changed within one stroke, and the power that
-# its ink is then raised to, so that faint parts come near the strong ones.
-FAINT_CUT, EVENED = 0.6, 0.5
 FULL_INK = 80  # percentile of the ink's values that becomes 1
 _BINS = 256
 _CUTS = np.arange(1, _BINS + 1) / _BINS  # the upper edge of each bin

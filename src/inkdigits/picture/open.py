@@ -1,6 +1,6 @@
 """The one safe way in: any picture to a grey image of bounded size.
 
-In: path, bytes, PIL image or array. Out: grey values of bounded size.
+In: path, bytes, file object, PIL image or array. Out: grey values of bounded size.
 Checks limits before pixels are allocated. Pillow decodes, and is imported only where it does.
 """
 
@@ -9,10 +9,11 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, cast
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from inkdigits.errors import NotAPictureError, PictureError
 from inkdigits.picture.grey_png import grey_png
@@ -20,13 +21,15 @@ from inkdigits.picture.grey_png import grey_png
 if TYPE_CHECKING:
     from PIL import Image
 
-Picture: TypeAlias = "str | Path | bytes | Image.Image | NDArray[Any]"
+# A tensor, nested lists and whatever else numpy.asarray takes are arrays.
+Picture: TypeAlias = "str | Path | bytes | BinaryIO | Image.Image | ArrayLike"
 
 MAX_PIXELS = 64_000_000  # 8000 x 8000; decoded in colour that is 256 MB
 MAX_BYTES = 100_000_000  # of a file; 64 million pixels of JPEG stay well under
 _WHITE = np.float32(255)
 _SHORT = 1 << 16  # bytes that are asked for first
-MAX_SIDE = 800  # a digit a fortieth of the picture then still is 20 pixels
+MAX_SIDE = 1000  # a digit a fiftieth of the picture then still is 20 pixels
+MIN_CONTRAST = 0.04  # of black to white; fainter than pencil on grey paper, above JPEG's noise
 
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
@@ -48,8 +51,9 @@ def open_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> Opened:
     laid on the ground that makes the ink visible. Raises NotAPictureError if it cannot be decoded,
     and PictureError, before it is decoded, if it has more than `max_pixels`.
     """
+    picture = as_known(picture)
     if isinstance(picture, np.ndarray):
-        pixels = _pixels(picture)
+        pixels = as_pixels(picture)
         if pixels.ndim == 2 and max(pixels.shape) <= MAX_SIDE and pixels.size <= max_pixels:
             return _opened(pixels)
         from inkdigits.picture import decode
@@ -71,6 +75,45 @@ def open_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> Opened:
     from inkdigits.picture import decode
 
     return decode.from_file(data, name, max_pixels)
+
+
+def check_contrast(grey: NDArray[np.float32]) -> None:
+    """Raise PictureError if the picture is all one colour. grey: (H, W) float32 in [0, 1]."""
+    darkest, lightest, _, _ = cv2.minMaxLoc(grey)
+    contrast = lightest - darkest
+    if contrast < MIN_CONTRAST:
+        raise PictureError(
+            f"blank: all one colour (contrast {contrast:.1%}, expected at least {MIN_CONTRAST:.0%})"
+        )
+
+
+def as_known(picture: Any) -> str | Path | bytes | Image.Image | NDArray[Any]:
+    """A file object's bytes, and an array of what numpy takes for one; the others as they are."""
+    if isinstance(picture, str | Path | bytes | np.ndarray):
+        return picture
+    if hasattr(picture, "getexif"):  # a PIL image; Pillow may not be loaded
+        return cast("Image.Image", picture)
+    try:
+        if hasattr(picture, "read"):
+            data = picture.read(MAX_BYTES + 1)
+            if not isinstance(data, bytes):
+                raise NotAPictureError("file object: gives text, expected bytes; open it with 'rb'")
+            return data
+        if isinstance(picture, bytearray | memoryview):
+            return bytes(picture)
+        array = np.asarray(picture)
+    except PictureError:
+        raise
+    except Exception as error:  # whatever a library's own array raises: a tensor on a GPU, say
+        raise NotAPictureError(
+            f"{type(picture).__name__}: cannot be made an array of pixels ({error})"
+        ) from error
+    if array.ndim < 2 or array.dtype.kind not in "buif":
+        raise NotAPictureError(
+            f"{type(picture).__name__}: is no picture; expected a path, bytes, a file object, a "
+            "PIL image or an array of pixels"
+        )
+    return array
 
 
 def _opened(pixels: NDArray[np.uint8]) -> Opened:
@@ -99,7 +142,7 @@ def _why_unread(path: str | Path, error: Exception) -> str:
     return f"is a folder with no picture in it; wanted {', '.join(sorted(SUFFIXES))}"
 
 
-def _pixels(array: NDArray[Any]) -> NDArray[np.uint8]:
+def as_pixels(array: NDArray[Any]) -> NDArray[np.uint8]:
     """An array as 8-bit, its range told by its type; floats must lie in [0, 1]."""
     shape = array.shape
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
@@ -118,7 +161,10 @@ def _pixels(array: NDArray[Any]) -> NDArray[np.uint8]:
             )
         array = np.rint(array * 255).astype(np.uint8)
     elif array.dtype != np.uint8:
-        raise PictureError(
-            f"array is {array.dtype}, wanted uint8, uint16, bool, or floats in [0, 1]"
-        )
+        if array.dtype.kind not in "ui" or array.min() < 0 or array.max() > 255:
+            raise PictureError(
+                f"array is {array.dtype}, expected uint8, uint16, bool, other whole numbers from 0 "
+                "to 255, or floats in [0, 1]"
+            )
+        array = array.astype(np.uint8)
     return array[..., 0] if len(shape) == 3 and shape[2] == 1 else array

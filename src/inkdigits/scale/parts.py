@@ -148,7 +148,7 @@ class Worker:
     def _read(self, pictures: list[bytes]) -> list[Reading | PictureError]:
         """A Reading or an error of each; what breaks in an unforeseen way is an error as well."""
         try:
-            return list(self._reader.read_many(pictures))
+            return list(self._reader.predict_many(pictures))
         except Exception as error:  # noqa: BLE001 - one picture of millions ends no job
             if len(pictures) == 1:
                 return [PictureError(f"picture: {type(error).__name__}: {error}")]

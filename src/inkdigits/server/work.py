@@ -20,8 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import ModelError, NotAPictureError, PictureError
-from inkdigits.picture import Seen
-from inkdigits.reader import Reader, Reading
+from inkdigits.reader import Reader, Reading, Seen
 
 _DIGITS_AFTER_POINT = 4  # of arrays in JSON: finer than the 255 greys they come from
 

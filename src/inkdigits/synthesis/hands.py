@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from inkdigits.errors import DataError
 from inkdigits.files import written_whole
-from inkdigits.spec import N_CLASSES, OTHER, SORTS
+from inkdigits.spec import INK_BOX, N_CLASSES, OTHER, SORTS
 from inkdigits.synthesis.fonts import glyph
 from inkdigits.synthesis.handwriting import (
     LARGE,
@@ -102,6 +102,20 @@ def joined(parts: Sequence[Hands]) -> Hands:
         np.concatenate([part.sizes for part in parts]),
         np.concatenate([part.sorts for part in parts]),
     )
+
+
+def reframed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A digit of any size as MNIST's are stored: ink 20 pixels long in (28, 28), ink 255.
+
+    picture: (H, W) uint8, ink 255.
+    """
+    shape, (rows, columns) = _framed(picture.astype(np.float32) / np.float32(255))
+    height, width = (max(1, round(n * INK_BOX / SIDE)) for n in (rows, columns))
+    small = cv2.resize(shape[:rows, :columns], (width, height), interpolation=cv2.INTER_AREA)
+    frame = np.zeros((28, 28), np.uint8)
+    top, left = (28 - height) // 2, (28 - width) // 2
+    frame[top : top + height, left : left + width] = small
+    return frame
 
 
 def _written(

@@ -19,6 +19,9 @@ Part = tuple[int, int, int, int]  # left, top, right, bottom, pixels
 Layout = Callable[[Sheet, np.random.Generator], float]  # gives a digit's height
 
 
+_LONE_ONES = 0.08  # share of single digits that are plain strokes: hard to tell from lines
+
+
 def digits(random: np.random.Generator, least: int, most: int) -> str:
     """A number of that many digits."""
     n = int(random.integers(least, most + 1))
@@ -67,7 +70,9 @@ def sum_of(random: np.random.Generator) -> str:
 def single(sheet: Sheet, random: np.random.Generator) -> float:
     """One digit of any size, anywhere."""
     unit = float(np.exp(random.uniform(np.log(13), np.log(0.92 * sheet.height))))
-    patch, sort = sheet.digit(unit, Style.drawn(random))
+    style = Style.drawn(random)
+    sort = 1 if random.random() < _LONE_ONES else None
+    patch, sort = sheet.digit(unit, replace(style, sketch=1.0) if sort else style, sort)
     x = random.uniform(0, max(1, sheet.width - patch.shape[1]))
     y = random.uniform(0, max(1, sheet.height - patch.shape[0]))
     sheet.put(patch, x, y, sort, unit)
@@ -285,6 +290,6 @@ def _grid(
 
 
 LAYOUTS: dict[Layout, float] = {  # how often each is made
-    single: 0.2, string: 0.22, amount: 0.12, page: 0.15, boxes: 0.11, scattered: 0.05, sums: 0.09,
+    single: 0.2, string: 0.22, amount: 0.12, page: 0.14, boxes: 0.11, scattered: 0.05, sums: 0.1,
     nothing: 0.06,
 }  # fmt: skip

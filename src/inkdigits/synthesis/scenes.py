@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from inkdigits.synthesis.hands import Hands
 from inkdigits.synthesis.layouts import LAYOUTS, Part
 from inkdigits.synthesis.sheet import Item, Sheet
-from inkdigits.synthesis.surfaces import clutter, pictured
+from inkdigits.synthesis.surfaces import clutter, pictured, texture
 
 HEIGHT, WIDTH = 192, 256  # pixels
+_NO_SHEET = 0.25  # share of the pictures without digits that show no sheet either
 _CUT = 0.45  # share of the pictures that are cut close to their digits
 _BLEED = (0.0, 0.0, 0.02, 0.1, 0.3, 0.8)  # margins around the digits, as shares of their height
 
@@ -43,7 +44,12 @@ def scene(hands: Hands, seed: int, number: int) -> Scene:
     unit = layout(sheet, random)
     part = _part(sheet, random, unit)
     clutter(sheet, random, unit)
-    picture = pictured(sheet, part, random, unit)
+    if not sheet.items and random.random() < _NO_SHEET:
+        height, width = (int(n) for n in random.integers((24, 24), (HEIGHT + 1, WIDTH + 1)))
+        picture, part = texture(height, width, random), (0, 0, width, height)
+        sheet.others.clear()
+    else:
+        picture = pictured(sheet, part, random, unit)
     return _scene(picture, sheet, part)
 
 

@@ -21,6 +21,9 @@ Grey = NDArray[Any]  # float32; OpenCV does not say what it gives
 Patch = NDArray[Any]  # uint8
 
 _CRISP = 3.0  # how much steeper an enlarged shape's edges are made, which enlarging blurred
+_BENT = 0.5  # share of the shapes that are bent
+_MOVED = 0.045  # of the longer side: standard deviation of what a part moves by
+_ROOM = 6  # pixels of 64 around a bent shape
 # A sign of a font keeps its shape alone: height and middle in the line, as shares of a digit's.
 _IN_LINE = {"+": (0.6, 0.55), "-": (0.08, 0.52), "×": (0.55, 0.58), "÷": (0.6, 0.55),
             "/": (1.1, 0.5), "=": (0.3, 0.52), "(": (1.25, 0.52), ")": (1.25, 0.52)}  # fmt: skip
@@ -54,9 +57,11 @@ class Style:
         return cls(
             sketch=float(random.choice((0.08, 1.0), p=(0.88, 0.12))),
             pen=float(np.exp(random.uniform(np.log(0.02), np.log(0.22)))),
-            slant=float(random.normal(0, 0.12)),
+            slant=float(
+                random.normal(0, 0.12) if random.random() < 0.7 else random.normal(0.2, 0.2)
+            ),
             grow=int(random.choice((-3, -1, 0, 0, 0, 0, 3, 5))),
-            wide=float(random.uniform(0.82, 1.2)),
+            wide=float(random.uniform(0.7, 1.25)),
             neat=float(random.uniform(0.3, 1.3)),
         )
 
@@ -105,9 +110,9 @@ class Sheet:
         else:
             self.items.append(Item(sort, left, top, patch, unit))
 
-    def digit(self, height: float, style: Style) -> tuple[Patch, int]:
-        """Any digit, and which."""
-        sort = int(self.random.integers(N_CLASSES))
+    def digit(self, height: float, style: Style, sort: int | None = None) -> tuple[Patch, int]:
+        """A digit, any if none is named, and which."""
+        sort = int(self.random.integers(N_CLASSES)) if sort is None else sort
         return self._glyph(sort, height, style)[0], sort
 
     def other(self, height: float) -> Patch:
@@ -168,6 +173,8 @@ class Sheet:
             else:
                 thin = cv2.erode(shape, kernel)
                 shape = thin if thin.max() > 200 else shape  # it was as thin as that already
+        if sort != OTHER and random.random() < _BENT:
+            shape = _bent(shape, random)
         share = height / max(shape.shape[0], 0.5 * shape.shape[1])
         size = (
             max(2, round(shape.shape[1] * share * wide * random.uniform(0.92, 1.08))),
@@ -198,6 +205,18 @@ class Sheet:
             view = sheet[y0:y1, x0:x1]
             part = patch[y0 - top : y1 - top, x0 - left : x1 - left]
             np.maximum(view, part * np.float32(1 / 255), out=view)
+
+
+def _bent(shape: Patch, random: np.random.Generator) -> Patch:
+    """The shape with its parts moved a little, as another hand would have written it."""
+    h, w = shape.shape
+    around = np.pad(shape, _ROOM)
+    size = (w + 2 * _ROOM, h + 2 * _ROOM)
+    moves = random.normal(0, _MOVED * max(h, w), (2, 4, 4)).astype(np.float32)
+    x, y = (cv2.resize(move, size, interpolation=cv2.INTER_CUBIC) for move in moves)
+    x += np.arange(size[0], dtype=np.float32)
+    y += np.arange(size[1], dtype=np.float32)[:, None]
+    return np.asarray(cv2.remap(around, x, y, cv2.INTER_LINEAR))
 
 
 _STEEP = np.clip(127.5 + _CRISP * (np.arange(256) - 127.5), 0, 255).astype(np.uint8)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from inkdigits.synthesis.layouts import Part, word
 from inkdigits.synthesis.sheet import Grey, Sheet, Style
 
+_LEGIBLE = 0.25  # of the ink's contrast that paper and noise vary by at most, or nobody reads it
 _LETTERS = list("abcdefghikmnprstuvwxyzABCDEFGHKLMNPRTUVWXY:.,- ")
 
 
@@ -31,8 +32,10 @@ def clutter(sheet: Sheet, random: np.random.Generator, unit: float) -> None:
     if random.random() < 0.15:  # long strokes: underlines, frames, a fold
         for _ in range(int(random.integers(1, 4))):
             ends = random.integers(-20, sheet.width + 20, 4).tolist()
-            if random.random() < 0.5:
+            if random.random() < 0.6:
                 ends[3] = ends[1] + int(random.integers(-6, 7))
+            else:  # out of the picture, as a lone upright stroke is a 1
+                ends[3] = -10 if random.random() < 0.5 else sheet.height + 10
             shade, thick = int(255 * random.uniform(0.25, 1)), int(random.integers(1, 5))
             cv2.line(layer, tuple(ends[:2]), tuple(ends[2:]), shade, thick, cv2.LINE_AA)
     if random.random() < 0.12:  # specks
@@ -41,8 +44,8 @@ def clutter(sheet: Sheet, random: np.random.Generator, unit: float) -> None:
             if sheet.free(*at, *at, 0.3 * unit):
                 cv2.circle(layer, at, int(random.integers(0, 3)), int(random.integers(60, 256)), -1)
     np.maximum(sheet.marks, layer * np.float32(1 / 255), out=sheet.marks)
-    if random.random() < 0.04:  # writing shows through from the back
-        strength, style = random.uniform(0.1, 0.35), Style.drawn(random)
+    if random.random() < 0.06:  # writing shows through from the back
+        strength, style = random.uniform(0.1, 0.5), Style.drawn(random)
         for _ in range(int(random.integers(3, 15))):
             patch, _ = sheet.digit(unit, style)
             x, y = random.integers(sheet.width), random.integers(sheet.height)
@@ -79,6 +82,19 @@ def _rule(sheet: Sheet, random: np.random.Generator, unit: float) -> None:
     np.maximum(sheet.marks, layer * np.float32(1 / 255), out=sheet.marks)
 
 
+def texture(height: int, width: int, random: np.random.Generator) -> NDArray[np.uint8]:
+    """No sheet at all: static, cloth, a photo of anything; (height, width) uint8."""
+    size = int(random.choice((1, 1, 2, 4, 10)))
+    noise = _grain(height, width, size, random)
+    kind = random.random()
+    if kind < 0.3:
+        noise = np.where(noise > random.normal(0, 0.7), 1.0, -1.0).astype(np.float32)
+    elif kind < 0.6:  # as many of each grey
+        noise = random.uniform(-1.7, 1.7, (height, width)).astype(np.float32)
+    values = random.uniform(60, 190) + random.uniform(10, 90) * noise
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
 def pictured(
     sheet: Sheet, part: Part, random: np.random.Generator, unit: float
 ) -> NDArray[np.uint8]:
@@ -90,12 +106,13 @@ def pictured(
     if random.random() < 0.28:
         grey = _on_screen(ink, marks, random)
     else:
-        grey = _on_paper(ink, marks, random)
+        grey, contrast = _on_paper(ink, marks, random)
         if random.random() < 0.6 * min(1.0, unit / 18):
             grey = cv2.GaussianBlur(grey, (0, 0), max(0.1, random.uniform(0, 0.035) * unit))
         noise = (
             0.03 * random.random() ** 2 if random.random() < 0.92 else random.uniform(0.03, 0.07)
         )
+        noise = min(noise, _LEGIBLE * contrast)
         grey = grey + random.standard_normal((h, w), np.float32) * np.float32(noise)
     if random.random() < 0.12:
         grey = 1 - grey
@@ -124,7 +141,8 @@ def _on_screen(ink: Grey, marks: Grey, random: np.random.Generator) -> Grey:
     return np.asarray(paper + (pen - paper) * shown, np.float32)
 
 
-def _on_paper(ink: Grey, marks: Grey, random: np.random.Generator) -> Grey:
+def _on_paper(ink: Grey, marks: Grey, random: np.random.Generator) -> tuple[Grey, float]:
+    """The paper's picture, and how far full ink stands out from it."""
     h, w = ink.shape
     paper = random.uniform(0.4, 0.98)
     dark = paper * random.uniform(0.15, 0.95)
@@ -132,16 +150,19 @@ def _on_paper(ink: Grey, marks: Grey, random: np.random.Generator) -> Grey:
     if random.random() < 0.08:  # a board
         paper, dark, printed = random.uniform(0.05, 0.3), -random.uniform(0.3, 0.6), -0.3
     page = np.full((h, w), paper, np.float32)
+    contrast = abs(dark)
     for size, most in ((1, 0.02), (2, 0.05), (12, 0.05), (40, 0.06)):
         if random.random() < 0.6:
-            page += np.float32(most * random.random() ** 2) * _grain(h, w, size, random)
+            strength = min(most * random.random() ** 2, _LEGIBLE * contrast)
+            page += np.float32(strength) * _grain(h, w, size, random)
     if random.random() < 0.2:
-        page += _pattern(h, w, random)
+        strength = min(random.uniform(0.02, 0.15), 1.2 * _LEGIBLE * contrast)
+        page += np.float32(strength) * _pattern(h, w, random)
     cover = ink
     if random.random() < 0.35:  # a pen's pressure changes, or a pencil's grain
-        lightest = random.uniform(0.2, 1)
+        lightest = random.uniform(0.35, 1)
         field = lightest + 0.3 * _grain(h, w, int(random.choice((1, 6, 14))), random)
-        cover = ink * np.clip(field, 0.22, 1)
+        cover = ink * np.clip(field, 0.3, 1)
     page = page - np.float32(printed) * marks * (1 - ink) - np.float32(dark) * cover
     y, x = np.ogrid[0:h, 0:w]
     y, x = (
@@ -160,7 +181,7 @@ def _on_paper(ink: Grey, marks: Grey, random: np.random.Generator) -> Grey:
         ) * np.sin(angle)
         soft = random.uniform(0.003, 0.1)
         page = page * (1 - random.uniform(0.1, 0.55) / (1 + np.exp(np.clip(-side / soft, -40, 40))))
-    return np.asarray(page, np.float32)
+    return np.asarray(page, np.float32), contrast
 
 
 def _grain(h: int, w: int, size: int, random: np.random.Generator) -> Grey:
@@ -170,14 +191,14 @@ def _grain(h: int, w: int, size: int, random: np.random.Generator) -> Grey:
 
 
 def _pattern(h: int, w: int, random: np.random.Generator) -> Grey:
-    """A cheque's waves or a dotted ground."""
+    """A cheque's waves or a dotted ground, from -1 to 1."""
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
     a, b = random.uniform(0.1, 0.9, 2)
     phase = random.uniform(0, 6) * np.sin(x * np.float32(random.uniform(0.01, 0.1)))
     wave = np.sin(np.float32(a) * x + np.float32(b) * y + phase)
     if random.random() < 0.4:
         wave = np.maximum(wave * np.sin(np.float32(b) * x - np.float32(a) * y), 0)
-    return np.asarray(np.float32(random.uniform(0.02, 0.15)) * wave, np.float32)
+    return np.asarray(wave, np.float32)
 
 
 def _on_desk(page: Grey, random: np.random.Generator) -> Grey:

@@ -17,12 +17,14 @@ from inkdigits.finder import Finder, Found
 from inkdigits.spec import OTHER
 from inkdigits.synthesis.hands import Hands
 from inkdigits.synthesis.scenes import Scene, scene
+from inkdigits.training.finding.targets import overlaps
 
 Classify = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (n, 28, 28) to (n, 10)
 
 _SAME = 0.45  # overlap over union from which a place is a scene's digit
 _NOT_SAME = 0.25  # and under which it is none
-_WHOLE, _PART = 0.72, 0.35  # shares of the ink shown, as in `targets`
+_WHOLE = 0.72  # share of the ink shown, as in `targets`
+_CLUTTER = 0.5  # weight of what is no digit: made scenes hold more of it than most pictures
 
 
 def places_of(
@@ -50,11 +52,7 @@ def true_sorts(made: Scene, boxes: NDArray[np.float32]) -> NDArray[np.int64]:
     truth = np.full(len(boxes), OTHER, np.int64)
     if not len(made.boxes):
         return truth
-    low = np.maximum(made.boxes[None, :, :2], boxes[:, None, :2])
-    high = np.minimum(made.boxes[None, :, 2:], boxes[:, None, 2:])
-    common = np.prod(np.maximum(high - low, 0), 2)
-    own, theirs = (np.prod(b[:, 2:] - b[:, :2], 1) for b in (boxes, made.boxes))
-    overlap = common / np.maximum(own[:, None] + theirs - common, 1e-6)
+    overlap = overlaps(boxes, made.boxes)
     best = overlap.argmax(1)
     most = overlap.max(1)
     truth[most >= _NOT_SAME] = -1
@@ -66,10 +64,12 @@ def true_sorts(made: Scene, boxes: NDArray[np.float32]) -> NDArray[np.int64]:
 def fitted(found: Found, classified: NDArray[np.float32], truth: NDArray[np.int64]) -> Combination:
     """The Combination that makes the true sorts likeliest."""
 
+    weights = np.where(truth == OTHER, _CLUTTER, 1.0)
+
     def loss(numbers: NDArray[np.float64]) -> float:
         rows = Combination(*numbers.tolist()).combined(found, classified)
         likely = rows[np.arange(len(truth)), truth].astype(np.float64)
-        return float(-np.log(np.maximum(likely, 1e-9)).mean())
+        return float(-np.average(np.log(np.maximum(likely, 1e-9)), weights=weights))
 
     best = minimize(loss, astuple(Combination()), method="Nelder-Mead",
                     options={"maxiter": 1500, "xatol": 1e-3, "fatol": 1e-6})  # fmt: skip

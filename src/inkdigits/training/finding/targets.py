@@ -33,6 +33,9 @@ _TOO_SMALL, _TOO_LARGE = 7.0, 112.0
 _HALF_SHOWN, _SHOWN = 0.35, 0.72  # shares of the ink within the picture, likewise
 
 
+_NOT_SAME = 0.3  # overlap over union under which a box frames something else
+
+
 class Maps(NamedTuple):
     """The finder's target for one scene; (h, w) is the canvas over STRIDE."""
 
@@ -202,11 +205,23 @@ def _mistaken(scene: Scene, random: np.random.Generator, n: int) -> list[tuple[A
 
 def _apart(scene: Scene, box: Array) -> bool:
     """Whether the box frames none of the scene's digits or signs, not even badly."""
-    if not len(scene.boxes):
-        return True
-    low = np.maximum(scene.boxes[:, :2], box[:2])
-    high = np.minimum(scene.boxes[:, 2:], box[2:])
-    common = np.prod(np.maximum(high - low, 0), 1)
-    areas = np.prod(scene.boxes[:, 2:] - scene.boxes[:, :2], 1)
-    union = areas + np.prod(box[2:] - box[:2]) - common
-    return bool((common / np.maximum(union, 1e-6)).max() < 0.3)
+    return not len(scene.boxes) or bool(overlaps(box[None], scene.boxes).max() < _NOT_SAME)
+
+
+def overlaps(boxes: Array, others: Array) -> Array:
+    """Overlap over union of each box with each other: (n, m) of (n, 4) and (m, 4).
+
+    A stroke's box counts as half as wide as it is high at least, and the other way round: a pixel
+    beside a thin 1 is still that 1.
+    """
+    a, b = _broad(boxes)[:, None], _broad(others)[None]
+    low, high = np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])
+    common = np.prod(np.maximum(high - low, 0), 2)
+    areas = [np.prod(c[..., 2:] - c[..., :2], 2) for c in (a, b)]
+    return np.asarray(common / np.maximum(areas[0] + areas[1] - common, 1e-6), np.float32)
+
+
+def _broad(boxes: Array) -> Array:
+    middle, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    half = np.maximum(size, size[:, ::-1] / 2) / 2
+    return np.concatenate((middle - half, middle + half), 1)

@@ -8,10 +8,10 @@ import torch
 from inkdigits.data import load
 from inkdigits.data.tables import write_npz
 from inkdigits.errors import ConfigError, DataError, TrainingError
-from inkdigits.picture import digit_array
-from inkdigits.synthesis.made import REPEATS, made_from
+from inkdigits.finder import digit_array
 from inkdigits.training.judge import as_tensors, probabilities
 from inkdigits.training.loop import train
+from inkdigits.training.made import REPEATS, made_from
 from inkdigits.training.progress import Quiet
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import fresh_state

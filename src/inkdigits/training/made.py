@@ -21,7 +21,7 @@ from inkdigits import machine
 from inkdigits.data import Digits, DigitSets
 from inkdigits.data.tables import read_npz_pictures
 from inkdigits.errors import ConfigError, PictureError
-from inkdigits.picture import digit_array
+from inkdigits.finder import digit_array
 from inkdigits.picture.place import place
 from inkdigits.spec import N_CLASSES, SIDE
 from inkdigits.synthesis.fonts import font_files, glyph

@@ -1,0 +1,126 @@
+"""`inkdigits read`: every digit and number in each picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from inkdigits.cli.console import give, say
+from inkdigits.cli.predict import picture_files
+from inkdigits.errors import PictureError
+
+if TYPE_CHECKING:
+    from inkdigits.page import Page
+
+CSV_HEADER = (
+    "file", "line", "number", "confidence", "accepted", "left", "top", "right", "bottom",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("pictures", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
+@click.option("--model", help="A run folder or an .onnx file.  [default: the shipped model]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line a picture.")
+@click.option("--csv", "as_csv", is_flag=True, help="One row a number, with its place.")
+@click.option(
+    "--draw",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Write each picture as a PNG with a box and its reading on each digit.",
+)
+def read(
+    pictures: tuple[str, ...],
+    model: str | None,
+    as_json: bool,
+    as_csv: bool,
+    draw: Path | None,
+) -> None:
+    """Read all digits and numbers in each picture: photos, forms, pages, drawings.
+
+    Prints the text, a line for each line of writing. With several pictures each line begins with
+    the picture's name. A folder is read by name, with the folders in it.
+
+    \b
+    Example:
+      inkdigits read marks.jpg
+      inkdigits read --csv --draw boxes/ forms/ > numbers.csv
+      inkdigits read --json --model runs/mine photo.jpg
+    """
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other")
+
+    from inkdigits.machine import cores
+    from inkdigits.many import read_files
+    from inkdigits.reader import Reader
+
+    reader = Reader(model)
+    alone = len(pictures) == 1 and not Path(pictures[0]).is_dir()
+    names: deque[str] = deque()
+
+    def opened() -> Iterator[str]:
+        for name in picture_files(pictures, draw):
+            names.append(name)
+            yield name
+
+    if as_csv:
+        give(_row(CSV_HEADER))
+    failed = 0
+    drawn: set[str] = set()
+    for page in read_files(opened(), reader, cores(), "read"):
+        name = names.popleft()
+        if isinstance(page, PictureError):
+            say(f"error: {page}" if name in str(page) else f"error: {name}: {page}")
+            failed += 1
+            continue
+        if as_json:
+            give(json.dumps({"file": name, **page.to_dict()}, ensure_ascii=False))
+        elif as_csv:
+            for number in page.numbers:
+                place = (f"{v:.1f}" for v in number.box)
+                sure = f"{number.confidence:.4f}", "yes" if number.accepted else "no"
+                give(_row((name, str(number.line + 1), number.text, *sure, *place)))
+        else:
+            for line in page.lines or [""]:
+                give(line if alone else f"{name}: {line}")
+            _warn(name, page)
+        if draw:
+            _draw(page, name, draw, drawn)
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _warn(name: str, page: Page) -> None:
+    """Say on standard error what of a page is doubtful."""
+    if page.reason:
+        say(f"{name}: {page.reason}: no digit found")
+        return
+    doubtful = int((~page.digits.accepted).sum())
+    if doubtful:
+        numbers = ", ".join(n.text for n in page.numbers if not n.accepted)
+        say(f"{name}: {doubtful} of {len(page.digits)} digits are unsure, in {numbers}")
+
+
+def _row(values: tuple[str, ...]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(values)
+    return line.getvalue()
+
+
+def _draw(page: Page, name: str, folder: Path, drawn: set[str]) -> None:
+    """Write the picture with its boxes; a second picture of that name gets a number."""
+    from inkdigits.files import written_whole
+
+    stem, count = Path(name).stem, 1
+    while f"{stem}.png" in drawn:
+        count += 1
+        stem = f"{Path(name).stem}-{count}"
+    drawn.add(f"{stem}.png")
+    with written_whole(folder / f"{stem}.png") as part:
+        page.draw(name).save(part, "PNG")

@@ -1,0 +1,288 @@
+"""What stands in a picture: its digits, its numbers, its lines.
+
+In: what was found in one picture, in any order. Out: a Page, which is filtered, drawn and written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.lines import gaps_after, lines_of
+from inkdigits.spec import SORTS
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from inkdigits.picture import Picture
+
+_WITHIN = ".,"  # between two digits they are part of a number
+_FIRST = "+-"  # before the first digit, where no digit stands before them
+_OVER = 1 / 3  # share of the narrower of two numbers that lies over the other, in one column
+_SURE, _UNSURE, _SIGN = "#1d6fd8", "#d97706", "#7c3aed"
+
+
+@dataclass(frozen=True)
+class Digits:
+    """The digits of a page in reading order: one struct of arrays, n digits."""
+
+    boxes: NDArray[np.float32]  # (n, 4) left, top, right, bottom, pixels of the upright picture
+    digits: NDArray[np.int64]  # (n,) 0-9
+    confidence: NDArray[np.float32]  # (n,) probability that there is this digit, in [0, 1]
+    probabilities: NDArray[np.float32]  # (n, 10) of 0-9 if it is a digit, each row summing to 1
+    line: NDArray[np.int64]  # (n,) which of the page's lines
+    number: NDArray[np.int64]  # (n,) which of the page's numbers
+    accepted: NDArray[np.bool_]  # (n,) False: the digit is the best guess
+    reason: NDArray[np.str_]  # (n,) why not: "unsure" or "no digit"; "" if accepted
+    arrays: NDArray[np.float32]  # (n, 28, 28) what the classifier saw, ink 1
+
+    def __len__(self) -> int:
+        return len(self.digits)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number on a page."""
+
+    text: str  # its digits, with the points, commas and the sign that belong to it
+    box: tuple[float, float, float, float]  # left, top, right, bottom, pixels
+    confidence: float  # probability that all its digits are right: the product of theirs
+    accepted: bool  # all its digits are
+    line: int
+
+
+@dataclass(frozen=True)
+class Signs:
+    """The signs of a page in reading order: n of them."""
+
+    boxes: NDArray[np.float32]  # (n, 4)
+    signs: str  # n characters of + - × ÷ / = ( ) . ,
+    confidence: NDArray[np.float32]  # (n,)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What stands in one picture.
+
+    `text` has a line for each line of writing, a space at each clear gap, and the signs.
+    """
+
+    width: int  # pixels, upright
+    height: int
+    text: str
+    digits: Digits
+    numbers: tuple[Number, ...]
+    signs: Signs
+    turned: int = 0  # degrees clockwise that the picture was turned by to be upright, besides EXIF
+    reason: str = ""  # "blank" where there is no digit
+
+    @property
+    def lines(self) -> list[str]:
+        """The text's lines; none where nothing stands."""
+        return self.text.split("\n") if self.text else []
+
+    def __repr__(self) -> str:
+        what = "blank" if self.reason else repr(self.text)
+        return f"<Page {self.width}x{self.height}: {len(self.digits)} digits, {what}>"
+
+    def table(self) -> list[list[str]]:
+        """The numbers in rows and columns; "" for an empty cell. Rows are the page's lines.
+
+        Numbers that stand above one another are a column.
+        """
+        if not self.numbers:
+            return []
+        columns = self._columns()
+        rows = sorted({number.line for number in self.numbers})
+        cells = [["" for _ in range(max(columns) + 1)] for _ in rows]
+        for number, column in zip(self.numbers, columns, strict=True):
+            row = cells[rows.index(number.line)]
+            row[column] = f"{row[column]} {number.text}".strip()
+        return cells
+
+    def _columns(self) -> list[int]:
+        """Which column each number is in: those that lie over one another by a third share one."""
+        spans: list[list[float]] = []  # left and right of each column so far, from left to right
+        column = [0] * len(self.numbers)
+        for i in sorted(range(len(self.numbers)), key=lambda i: self.numbers[i].box[0]):
+            left, _, right, _ = self.numbers[i].box
+            shares = [
+                (min(right, b) - max(left, a)) / max(1e-6, min(right - left, b - a))
+                for a, b in spans
+            ]
+            k = int(np.argmax(shares)) if shares else 0
+            if shares and shares[k] > _OVER:
+                spans[k] = [min(spans[k][0], left), max(spans[k][1], right)]
+            else:
+                k = len(spans)
+                spans.append([left, right])
+            column[i] = k
+        return column
+
+    def draw(self, picture: Picture | None = None) -> Image.Image:
+        """The picture with a box and its reading on each digit; doubtful ones are orange.
+
+        picture: what was read; without it the page is white. Raises PictureError.
+        """
+        from PIL import Image, ImageDraw, ImageFont
+
+        if picture is None:
+            image = Image.new("RGB", (self.width, self.height), "white")
+        else:
+            from inkdigits.picture.decode import upright_image
+
+            image = upright_image(picture).rotate(-self.turned, expand=True).convert("RGB")
+        pen = ImageDraw.Draw(image)
+        heights = self.digits.boxes[:, 3] - self.digits.boxes[:, 1]
+        typical = float(np.median(heights)) if len(heights) else 20.0
+        line = max(1, round(typical / 22))
+        size = max(9, round(0.45 * typical))
+        font = ImageFont.load_default(size)
+        marks = [
+            (box, str(digit), _SURE if accepted else _UNSURE)
+            for box, digit, accepted in zip(
+                self.digits.boxes.tolist(), self.digits.digits.tolist(),
+                self.digits.accepted.tolist(), strict=True,
+            )
+        ]  # fmt: skip
+        marks += [
+            (box, sign, _SIGN)
+            for box, sign in zip(self.signs.boxes.tolist(), self.signs.signs, strict=True)
+        ]
+        for (left, top, right, bottom), text, colour in marks:
+            frame = (left - line, top - line, right + line, bottom + line)
+            pen.rectangle(frame, outline=colour, width=line)
+            above = top - line - 1.15 * size
+            at = (left, above if above >= 0 else bottom + line)
+            pen.text(at, text, colour, font, stroke_width=max(1, line), stroke_fill="white")
+        return image
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        d = self.digits
+        return {
+            "text": self.text,
+            "reason": self.reason,
+            "width": self.width,
+            "height": self.height,
+            "turned": self.turned,
+            "numbers": [
+                {
+                    "text": n.text,
+                    "box": [round(v, 1) for v in n.box],
+                    "confidence": round(n.confidence, 6),
+                    "accepted": n.accepted,
+                    "line": n.line,
+                }
+                for n in self.numbers
+            ],
+            "digits": [
+                {
+                    "digit": int(d.digits[i]),
+                    "confidence": round(float(d.confidence[i]), 6),
+                    "probabilities": [round(float(p), 6) for p in d.probabilities[i]],
+                    "accepted": bool(d.accepted[i]),
+                    "reason": str(d.reason[i]),
+                    "box": [round(float(v), 1) for v in d.boxes[i]],
+                    "line": int(d.line[i]),
+                    "number": int(d.number[i]),
+                }
+                for i in range(len(d))
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Places:
+    """Digits and signs of one picture before they are put in order; n of them."""
+
+    boxes: NDArray[np.float32]  # (n, 4) pixels of the upright picture
+    units: NDArray[np.float32]  # (n,) height of a digit of the same line
+    sorts: NDArray[np.int64]  # (n,) places in SORTS
+    confidence: NDArray[np.float32]  # (n,)
+    probabilities: NDArray[np.float32]  # (n, 10)
+    accepted: NDArray[np.bool_]  # (n,)
+    reason: NDArray[np.str_]  # (n,)
+    arrays: NDArray[np.float32]  # (n, 28, 28)
+
+    def only(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> Places:
+        """Those places alone, in that order."""
+        return Places(*(getattr(self, field.name)[which] for field in fields(self)))
+
+
+def page_of(places: Places, width: int, height: int, turned: int = 0) -> Page:
+    """The page of what stands in a picture of that size."""
+    signs = "".join(SORTS[sort] for sort in places.sorts.tolist())
+    lines = lines_of(places.boxes, places.units, signs)
+    # A line of signs alone is a stroke or a speck.
+    lines = [line for line in lines if any(signs[i].isdigit() for i in line)]
+    gaps = gaps_after(lines, places.boxes, places.units, signs)
+    texts, order, line_of, number_of = [], [], [], []
+    members: list[tuple[int, list[int]]] = []  # of each number its line and its places
+    for k, (line, gap) in enumerate(zip(lines, gaps, strict=True)):
+        text = ""
+        numbers = _numbers(line, gap, signs)
+        within = {i: len(members) + place for place, number in enumerate(numbers) for i in number}
+        members += [(k, number) for number in numbers]
+        for place, i in enumerate(line.tolist()):
+            text += signs[i] + (" " if place < len(gap) and gap[place] else "")
+            order.append(i)
+            line_of.append(k)
+            number_of.append(within.get(i, -1))
+        texts.append(text)
+    sequence = np.array(order, np.int64)
+    digit = np.array([signs[i].isdigit() for i in order], bool)
+    chosen = sequence[digit]
+    digits = Digits(
+        places.boxes[chosen], places.sorts[chosen], places.confidence[chosen],
+        places.probabilities[chosen], np.array(line_of, np.int64)[digit],
+        np.array(number_of, np.int64)[digit], places.accepted[chosen], places.reason[chosen],
+        places.arrays[chosen],
+    )  # fmt: skip
+    others = sequence[~digit]
+    return Page(
+        width, height, "\n".join(texts), digits,
+        tuple(_number(k, number, signs, places) for k, number in members),
+        Signs(places.boxes[others], "".join(signs[i] for i in others), places.confidence[others]),
+        turned, "" if len(chosen) else "blank",
+    )  # fmt: skip
+
+
+def _numbers(line: NDArray[np.int64], gap: NDArray[np.bool_], signs: str) -> list[list[int]]:
+    """A line's numbers, each the places of its digits and of the signs that belong to it."""
+    found: list[list[int]] = []
+    current: list[int] = []
+    for place, i in enumerate(line.tolist()):
+        sign = signs[i]
+        following = signs[line[place + 1]] if place + 1 < len(line) else " "
+        parted = place < len(gap) and bool(gap[place])
+        if sign.isdigit():
+            current.append(i)
+        else:
+            inside = sign in _WITHIN and current and following.isdigit()
+            if not inside and any(signs[j].isdigit() for j in current):
+                found.append(current)
+            before = signs[line[place - 1]] if place and not gap[place - 1] else " "
+            leads = sign in _FIRST and following.isdigit() and before in " (=+-×÷/"
+            current = [*current, i] if inside else [i] if leads else []
+        if parted and current:
+            found.append(current)
+            current = []
+    if any(signs[j].isdigit() for j in current):
+        found.append(current)
+    return found
+
+
+def _number(line: int, number: list[int], signs: str, places: Places) -> Number:
+    boxes = places.boxes[number]
+    digits = [i for i in number if signs[i].isdigit()]
+    return Number(
+        "".join(signs[i] for i in number),
+        (*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist()),
+        float(np.prod(places.confidence[digits], dtype=np.float64)),
+        bool(places.accepted[digits].all()),
+        line,
+    )

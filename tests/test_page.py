@@ -1,0 +1,109 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import inkdigits
+from inkdigits.errors import PictureError
+from inkdigits.page import Page, page_of
+from inkdigits.reader import Reader
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return Reader()
+
+
+@pytest.fixture(scope="module")
+def sheet(sample):
+    """Two lines of MNIST digits on light paper, 7 and 4 of them, and their labels."""
+    page = np.full((150, 330), 235, np.uint8)
+    random = np.random.default_rng(5)
+    chosen = random.integers(len(sample.test.images), size=11)
+    for k, i in enumerate(chosen):
+        row, column = divmod(k, 7)
+        y, x = 20 + 60 * row, 20 + 40 * column
+        page[y : y + 28, x : x + 28] -= (sample.test.images[i] * 0.7).astype(np.uint8)
+    labels = "".join(str(sample.test.labels[i]) for i in chosen)
+    return page, f"{labels[:7]}\n{labels[7:]}"
+
+
+def test_a_page_is_read_line_by_line(reader, sheet):
+    picture, text = sheet
+    page = reader.read(picture)
+    assert page.text == text
+    assert (page.width, page.height, page.turned, page.reason) == (330, 150, 0, "")
+    assert page.digits.boxes.shape == (11, 4)
+    assert page.digits.arrays.shape == (11, 28, 28)
+    assert np.allclose(page.digits.probabilities.sum(1), 1, atol=1e-4)
+    assert "11 digits" in repr(page)
+    assert inkdigits.read(picture).text == text
+
+
+def test_boxes_are_where_the_digits_are(reader, sheet):
+    boxes = reader.read(sheet[0]).digits.boxes
+    for k, (left, top, right, bottom) in enumerate(boxes):
+        row, column = divmod(k, 7)
+        assert 20 + 40 * column - 2 <= left < right <= 48 + 40 * column + 2
+        assert 20 + 60 * row - 2 <= top < bottom <= 48 + 60 * row + 2
+
+
+def test_a_page_on_its_side_is_turned(reader, sheet):
+    picture, text = sheet
+    page = reader.read(np.rot90(picture))  # stored turned to the left
+    assert page.text == text
+    assert (page.turned, page.width, page.height) == (90, 330, 150)
+
+
+def test_a_pages_values_are_plain_json(reader, sheet):
+    found = json.loads(json.dumps(reader.read(sheet[0]).to_dict()))
+    assert found["text"] == sheet[1]
+    assert len(found["digits"]) == 11
+    assert set(found["digits"][0]) == {
+        "digit", "confidence", "probabilities", "accepted", "reason", "box", "line", "number",
+    }  # fmt: skip
+    assert [number["line"] for number in found["numbers"]] == [0, 1]
+
+
+def test_the_drawing_has_the_pictures_size_and_marks(reader, sheet):
+    page = reader.read(sheet[0])
+    image = page.draw(sheet[0])
+    assert image.size == (330, 150)
+    before = np.asarray(Image.fromarray(sheet[0]).convert("RGB"))
+    changed = (np.asarray(image) != before).any(2).mean()
+    assert 0.02 < changed < 0.5
+    assert page.draw().size == (330, 150)
+
+
+def test_paper_without_ink_is_a_blank_page(reader):
+    paper = 200 + np.random.default_rng(0).normal(0, 3, (120, 160))
+    page = reader.read(paper.astype(np.uint8))
+    assert (page.text, page.reason, len(page.digits)) == ("", "blank", 0)
+
+
+def test_many_pictures_keep_their_order_and_errors_their_place(reader, sheet):
+    pages = list(reader.read_many([sheet[0], b"no picture", sheet[0][:75]], batch=2))
+    assert isinstance(pages[0], Page)
+    assert isinstance(pages[1], PictureError)
+    assert pages[2].text == sheet[1].split("\n")[0]
+
+
+def test_lists_tensors_and_file_objects_are_pictures(reader, sheet, tmp_path):
+    torch = pytest.importorskip("torch")
+    picture, text = sheet
+    Image.fromarray(picture).save(tmp_path / "sheet.png")
+    with (tmp_path / "sheet.png").open("rb") as file:
+        given = [picture.tolist(), torch.tensor(picture), file, picture.astype(np.int64)]
+        assert [page.text for page in reader.read_many(given)] == [text] * 4
+
+
+@pytest.mark.parametrize("thing", [None, 7, "a\0b", object(), ["a", "b"], np.zeros(5)])
+def test_what_is_no_picture_is_an_error_in_its_place(reader, thing):
+    (found,) = reader.read_many([thing])
+    assert isinstance(found, PictureError)
+
+
+def test_an_empty_page_is_made_of_no_places(reader):
+    places = reader._find(np.full((40, 40), 0.5, np.float32), 40, 40)
+    assert page_of(places, 40, 40).reason == "blank"
