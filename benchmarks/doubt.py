@@ -7,7 +7,8 @@ expected calibration error. Of non-digits: the share accepted, by kind, as the R
 the confidence that 97 % of those right digits (MNIST's left out) reach. --fonts names folders with
 handwriting fonts (Debian: fonts-breip, fonts-bwht, fonts-dkg-handwriting, fonts-femkeklaver,
 fonts-humor-sans, fonts-isabella, fonts-kristi, fonts-rufscript, in /usr/share/fonts); none of them
-is used in training, which takes Matplotlib's fonts.
+is used in training, which takes Matplotlib's fonts. Last, pairs and strings of digits: the share
+accepted as one digit, by their size and gap.
 """
 
 import argparse
@@ -29,6 +30,8 @@ from inkdigits.synthesis.photos import drawn, photographed
 
 N = 400  # pictures of each kind
 TAKEN = 0.97  # share of the right digits that is to be accepted
+SEVERAL = 50  # pictures of each size and gap of several digits
+GAPS = (0.05, 0.2, 0.5, 1.0, 2.0)  # of the digits' height
 LETTERS = "ABCDEFGHJKLMNPQRTUVWXYacdefhijkmnprstuvwxyz"  # without O o I l S Z q g b
 SYMBOLS = "+=?&@#%*<>$!"
 SEED = 20_261  # of this benchmark; training sets are made with others
@@ -60,6 +63,42 @@ def pair(images: np.ndarray, random: np.random.Generator) -> Image.Image:
     at = int(random.integers(36, 46))
     canvas[16:44, at : at + 28] = np.maximum(canvas[16:44, at : at + 28], right)
     return Image.fromarray(255 - canvas)
+
+
+def string(
+    images: np.ndarray, random: np.random.Generator, n: int, times: int, gap: float
+) -> Image.Image:
+    """`n` digits in a line, `times` as large as MNIST's, `gap` of their height apart."""
+    parts = []
+    for image in images[random.integers(len(images), size=n)]:
+        columns = np.flatnonzero(image.any(0))
+        parts.append(image[:, columns[0] : columns[-1] + 1])
+        parts.append(np.zeros((28, round(20 * gap)), np.uint8))
+    line = np.pad(np.hstack(parts[:-1]), 10)
+    picture = Image.fromarray(255 - line)
+    size = (picture.width * times, picture.height * times)
+    return picture.resize(size, Image.Resampling.BICUBIC)
+
+
+def several(reader: Reader, images: np.ndarray) -> None:
+    """How often pairs and strings are accepted as one digit, by their size and gap."""
+    random = np.random.default_rng(SEED + 1)
+    print(f"\n| digits in a line, {SEVERAL} each | {' | '.join(f'gap {g:.0%}' for g in GAPS)} |")
+    print(f"| --- |{' --- |' * len(GAPS)}")
+    shares = []
+    for n in (2, 5):
+        for times in (1, 2, 4, 10):
+            row = []
+            for gap in GAPS:
+                made = [string(images, random, n, times, gap) for _ in range(SEVERAL)]
+                row.append(np.mean([
+                    not isinstance(f, PictureError) and f.accepted
+                    for f in reader.predict_many(made)
+                ]))  # fmt: skip
+            shares += row
+            cells = " | ".join(f"{share:.1%}" for share in row)
+            print(f"| {n}, times {times} | {cells} |", flush=True)
+    print(f"\naccepted as one digit, over all: {np.mean(shares):.2%}")
 
 
 def written(sign: str, fonts: list[Path], random: np.random.Generator) -> Image.Image:
@@ -110,6 +149,7 @@ def main() -> None:
         n, totals = n + len(found), totals + both
         print(row(name, len(found), both, counts), flush=True)
     print(row("all", n, totals, ""))
+    several(reader, load("mnist").train.images[50_000:])
 
 
 def row(name: str, n: int, counts: np.ndarray, reasons: str) -> str:

@@ -45,6 +45,7 @@ _SEEN = 0.3  # heat from which a place is looked at
 _FAINTEST = 0.15  # ink that is none: the close-up's doubt along edges
 _EDGE_OF_INK = 0.5
 _INKED = 0.3  # ink that a place has somewhere, or it is shown to no classifier
+_BROAD = 0.2  # of a digit's height: no place counts as smaller
 _SAME, _WITHIN = 0.4, 0.65  # of two places: overlap over union, or over the smaller, to be one
 
 Grey = NDArray[np.float32]
@@ -180,7 +181,7 @@ class _Places:
         """Of places that overlap the surest one."""
         order = np.argsort(-self.heat, kind="stable")
         ordered = self.only(order)
-        boxes = ordered.boxes.astype(np.float64)
+        boxes = _broad(ordered.boxes, ordered.units)
         areas = np.prod(boxes[:, 2:] - boxes[:, :2], 1)
         kept: list[int] = []
         for i in range(len(boxes)):
@@ -196,6 +197,14 @@ class _Places:
                     continue
             kept.append(i)
         return ordered.only(np.array(kept, np.int64))
+
+
+def _broad(boxes: NDArray[np.float32], units: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Thin boxes made broader: two places a pixel apart across a 1, or on a point, are one."""
+    middle, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    least = np.maximum(size[:, ::-1] / 2, _BROAD * units[:, None])
+    half = np.maximum(size, least) / 2
+    return np.concatenate((middle - half, middle + half), 1).astype(np.float64)
 
 
 def _around_ink(

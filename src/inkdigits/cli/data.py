@@ -61,8 +61,13 @@ def info(source: str) -> None:
 
 
 @data.command("make")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path), metavar="FILE.npz|FOLDER")
 @click.option("--data", "source", default="mnist", show_default=True, help="As for train.")
+@click.option(
+    "--scenes",
+    type=click.IntRange(1, 1_000_000),
+    help="Make that many pictures of numbers, pages and forms instead, in FOLDER.",
+)
 @click.option("--digits", default=60_000, show_default=True, help="How many to make.")
 @click.option("--nondigits", default=15_000, show_default=True, help="Letters, scribbles, ...")
 @click.option("--seed", default=0, show_default=True, help="One seed, one set, bit for bit.")
@@ -79,8 +84,9 @@ def info(source: str) -> None:
     help="Folder of handwriting fonts: more hands, and letters as people write them.",
 )
 def make(
-    file: Path,
+    out: Path,
     source: str,
+    scenes: int | None,
     digits: int,
     nondigits: int,
     seed: int,
@@ -89,15 +95,22 @@ def make(
 ) -> None:
     """Make digits as pictures show them: other hands and pens, photos, drawings; and non-digits.
 
-    FILE.npz then holds the source's digits, the made ones and the source's test set.
+    FILE.npz then holds the source's digits, the made ones and the source's test set. With --scenes,
+    FOLDER holds made pictures of many digits, what stands in each (scenes.jsonl), the ink of each
+    digit, and contact.png to look at.
 
     \b
     Example:
       inkdigits data make made.npz
       inkdigits train --recipe pictures --data made.npz
+      inkdigits data make --scenes 100 scenes/
     """
+    if scenes is not None:
+        _make_scenes(out, source, scenes, seed, fonts)
+        return
+    file = out
     if file.suffix != ".npz":
-        raise click.UsageError(f"{file}: wanted a name that ends in .npz")
+        raise click.UsageError(f"{file}: expected a name that ends in .npz, or --scenes N")
 
     from inkdigits.data import load
     from inkdigits.data.tables import write_npz
@@ -118,6 +131,22 @@ def make(
         f"{file}: {len(made.train):,} training digits, {len(made.train) - len(sets.train):,} of "
         f"them made, {len(made.nondigits):,} non-digits, {len(made.test):,} test digits"
     )
+
+
+def _make_scenes(folder: Path, source: str, count: int, seed: int, fonts: Path | None) -> None:
+    from inkdigits.data import load
+    from inkdigits.synthesis.folder import hands_of, write_scenes
+    from inkdigits.synthesis.fonts import font_files
+
+    digits = load(source, advance).train
+    hands = hands_of(
+        digits.images, digits.labels, font_files(fonts) if fonts else (), seed,
+        lambda done, total: advance("collecting hands", done, total),
+    )  # fmt: skip
+    write_scenes(
+        hands, seed, count, folder, lambda done, total: advance("making scenes", done, total)
+    )
+    click.echo(f"{count:,} scenes in {folder}; look at {folder / 'contact.png'}")
 
 
 @data.command("corrections")

@@ -7,7 +7,7 @@ scene's item k), scenes.jsonl with a line for each picture, and contact.png.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -17,13 +17,29 @@ from PIL import Image, ImageDraw, ImageFont
 
 from inkdigits.files import folder_written_whole
 from inkdigits.spec import SORTS
-from inkdigits.synthesis.hands import Hands
+from inkdigits.synthesis.hands import Hands, collected, joined
 from inkdigits.synthesis.scenes import HEIGHT, WIDTH, Scene, scene
 
 Advance = Callable[[int, int], None]  # (done, total)
 
+_HANDS, _CHUNK = 3_000, 100  # shapes: half a minute's work
 _COLUMNS, _ON_CONTACT = 6, 48
 _DIGIT, _SIGN, _PAPER = "#e11d48", "#9333ea", "#41597a"
+
+
+def hands_of(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    fonts: Sequence[Path],
+    seed: int,
+    advance: Advance = lambda *_: None,
+) -> Hands:
+    """Enough hands for scenes to look at. images: (N, 28, 28) uint8, ink 255. labels: (N,) 0-9."""
+    parts = []
+    for start in range(0, _HANDS, _CHUNK):
+        parts.append(collected(images, labels, fonts, range(start, start + _CHUNK), seed))
+        advance(start + _CHUNK, _HANDS)
+    return joined(parts)
 
 
 def write_scenes(

@@ -19,7 +19,7 @@ Part = tuple[int, int, int, int]  # left, top, right, bottom, pixels
 Layout = Callable[[Sheet, np.random.Generator], float]  # gives a digit's height
 
 
-_LONE_ONES = 0.08  # share of single digits that are plain strokes: hard to tell from lines
+_LONE_ONES = 0.15  # share of single digits that are plain strokes: hard to tell from lines
 
 
 def digits(random: np.random.Generator, least: int, most: int) -> str:

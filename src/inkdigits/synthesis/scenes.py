@@ -18,7 +18,7 @@ from inkdigits.synthesis.surfaces import clutter, pictured, texture
 
 HEIGHT, WIDTH = 192, 256  # pixels
 _NO_SHEET = 0.25  # share of the pictures without digits that show no sheet either
-_CUT = 0.45  # share of the pictures that are cut close to their digits
+_CUT, _CUT_ALONE = 0.45, 0.6  # shares of the pictures that are cut close to their digits
 _BLEED = (0.0, 0.0, 0.02, 0.1, 0.3, 0.8)  # margins around the digits, as shares of their height
 
 
@@ -55,10 +55,13 @@ def scene(hands: Hands, seed: int, number: int) -> Scene:
 
 def _part(sheet: Sheet, random: np.random.Generator, unit: float) -> Part:
     """What of the sheet the picture shows: all, or the part where the digits are."""
-    if not sheet.items or random.random() >= _CUT:
+    alone = len(sheet.items) == 1
+    if not sheet.items or random.random() >= (_CUT_ALONE if alone else _CUT):
         return 0, 0, sheet.width, sheet.height
     margins = random.choice(_BLEED, 4) * unit
-    if random.random() < 0.4:
+    if alone and random.random() < 0.5:  # cut out along its outline
+        margins[:] = random.choice((0, 0.02)) * unit
+    elif random.random() < 0.4:
         margins[:] = margins[0]
     left = min(item.left for item in sheet.items) - margins[0]
     top = min(item.top for item in sheet.items) - margins[1]

@@ -55,7 +55,7 @@ class Style:
     def drawn(cls, random: np.random.Generator) -> Style:
         """Somebody's style."""
         return cls(
-            sketch=float(random.choice((0.08, 1.0), p=(0.88, 0.12))),
+            sketch=float(random.choice((0.15, 1.0), p=(0.84, 0.16))),
             pen=float(np.exp(random.uniform(np.log(0.02), np.log(0.22)))),
             slant=float(
                 random.normal(0, 0.12) if random.random() < 0.7 else random.normal(0.2, 0.2)
