@@ -44,17 +44,22 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("fonts", type=Path)
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    make_hands(args.out, args.fonts)
+    train_both(args.out, args.fonts)
+    finish(args.out, SHIPPED_MODEL)
+
+
+def train_both(out: Path, fonts: Path) -> None:
+    """Train the two networks in `out`, from where an earlier call was stopped."""
+    out.mkdir(parents=True, exist_ok=True)
+    make_hands(out, fonts)
     spawn = get_context("spawn")
-    runs = [spawn.Process(target=run, args=(kind, args.out)) for kind in SCENES]
+    runs = [spawn.Process(target=run, args=(kind, out)) for kind in SCENES]
     for process in runs:
         process.start()
     for process in runs:
         process.join()
         if process.exitcode:
             raise SystemExit(f"a training ended with {process.exitcode}; start it again to go on")
-    finish(args.out)
 
 
 def make_hands(out: Path, folder: Path) -> None:
@@ -92,7 +97,7 @@ def run(kind: Kind, out: Path) -> None:
     train(FindingRecipe(kind=kind, scenes=SCENES[kind]), hands, others, out / kind)
 
 
-def finish(out: Path) -> None:
+def finish(out: Path, classifier: Path) -> None:
     """Export what was trained, fit how answers are combined, and from when they are accepted."""
     about = {}
     for kind, save in (("closeup", save_close_up), ("finder", save_finder)):
@@ -103,7 +108,7 @@ def finish(out: Path) -> None:
         save(network, out / f"{kind}.onnx", about[kind][1])
     cv2.setNumThreads(1)
     finder = Finder(out / "finder.onnx", out / "closeup.onnx")
-    classify = Reader(SHIPPED_MODEL, threads=1).probabilities
+    classify = Reader(classifier, threads=1).probabilities
     others = Hands.load(out / "others.npz")
     found, classified, truth = places_of(finder, classify, others, FIT_SEED, range(FIT_SCENES))
     combination = fitted(found, classified, truth)

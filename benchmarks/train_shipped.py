@@ -1,15 +1,19 @@
-"""Make the models that the package ships, from the data to the .onnx files.
+"""Make all models that the package ships, from the data to the .onnx files.
 
     python benchmarks/fetch_fonts.py FONTS
     python benchmarks/train_shipped.py OUT FONTS
 
 Needs $INKDIGITS_DATA and, of $INKDIGITS_FIELD, the two sets whose licences allow training: hwd1000
 (MIT) and optdigits32 (CC BY 4.0). Every second picture of them is trained on, the others are kept
-for field.py. OUT gets the made data, the run folders, and says where the models are.
+for field.py. OUT gets the made data and the run folders; the last line says where the models are.
+The networks that find digits come first (train_finder.py, some two hours) and are put into the
+package, since the classifier learns from digits that they cut out. After an interruption the same
+command continues with them; what follows them starts anew.
 """
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,11 +21,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from train_finder import finish, train_both
 
 from inkdigits.data import load
 from inkdigits.data.split import split_validation
 from inkdigits.export import export
-from inkdigits.model_file import ModelFile
+from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL
+from inkdigits.model_file import SHIPPED_MODEL, ModelFile
 from inkdigits.spec import CLEAR, accept_from
 
 ADDED = ("hwd1000", "optdigits32")
@@ -37,7 +43,10 @@ def main() -> None:
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     out, fonts = Path(sys.argv[1]), sys.argv[2]
-    out.mkdir(parents=True)
+    finding = out / "finding"
+    train_both(finding, Path(fonts))
+    finish(finding, SHIPPED_MODEL)
+    put_into_package(finding)
     field = Path(os.environ["INKDIGITS_FIELD"])
     add = []
     for name in ADDED:
@@ -57,7 +66,14 @@ def main() -> None:
     subprocess.run([*inkdigits, "train", "--data", made, "--out", run, *teach], check=True)
     finish_first(Path(run) / "model.onnx", model, made, out / "first.onnx")
     finish_second(model, out / "second.onnx")
+    finish(finding, model)
+    put_into_package(finding)
     print(f"the models: {model}, {out / 'first.onnx'} and {out / 'second.onnx'}")
+
+
+def put_into_package(finding: Path) -> None:
+    for path in (FINDER_MODEL, CLOSE_UP_MODEL):
+        shutil.copyfile(finding / path.name, path)
 
 
 def finish_first(first: Path, second: Path, data: str, out: Path) -> None:

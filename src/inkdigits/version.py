@@ -1,3 +1,3 @@
 """The package's version, alone in a file that imports nothing so that a build can read it."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

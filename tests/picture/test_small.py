@@ -46,6 +46,13 @@ def test_two_digits_and_blank_paper_are_left_to_the_finder(sample):
     assert cuts_of([two, np.full((28, 28), 0.8, np.float32)]) == [None, None]
 
 
+def test_a_small_photo_with_a_shadow_is_left_to_the_finder(seven):
+    photo = np.full((28, 28), 0.8, np.float32) * (1 - 0.7 * seven / np.float32(255))
+    assert cuts_of([photo])[0] is not None
+    photo[:, :9] *= np.float32(0.65)  # 9 of 28 columns: 74 of the border's 112 pixels are lit
+    assert cuts_of([photo]) == [None]
+
+
 def test_groups_beside_each_other_are_several_and_a_fives_bar_is_not():
     strokes = np.zeros((20, 30), bool)
     strokes[2:18, 4:7] = strokes[2:18, 20:23] = True

@@ -32,6 +32,7 @@ Stack = NDArray[np.float32]  # (N, H, W)
 Each = NDArray[np.float32]  # (N,)
 Flags = NDArray[np.bool_]  # (N,)
 
+_NEAR, _MOST = 0.06, 0.7  # of black to white, and share of the border: ground of one value
 _SOFT = 0.02  # level from which a soft edge is ink
 _GRAIN = 4  # standard deviations of the paper that are its grain
 _SD_OF_QUARTILE = 0.6745  # a normal spread's upper quartile, in standard deviations
@@ -49,7 +50,9 @@ class Cut(NamedTuple):
 
 
 def cuts_of(greys: Sequence[NDArray[np.float32]]) -> list[Cut | None]:
-    """Each picture's digit; None where no ink stands out, or several groups as good as a digit do.
+    """Each picture's digit; None where that is not plain.
+
+    It is not where the ground is uneven, no ink stands out, or several groups as good as a digit do.
 
     greys: (H, W) float32 in [0, 1], sides of at most SMALL pixels.
     """
@@ -61,7 +64,7 @@ def cuts_of(greys: Sequence[NDArray[np.float32]]) -> list[Cut | None]:
         stack = np.stack([greys[i] for i in numbers])
         grounds = grounds_of(stack)
         inks = inks_of(stack, grounds.dark, grounds.value)
-        (plain,) = np.nonzero(inks.found & ~inks.several)
+        (plain,) = np.nonzero(inks.found & ~inks.several & grounds.even)
         if not len(plain):
             continue
         levels = inks.level[plain]
@@ -94,6 +97,7 @@ class Grounds(NamedTuple):
 
     dark: Flags  # whether the ink is darker than the paper
     value: Each  # the paper's
+    even: Flags  # whether most of the border is of that value, as in no photo with a shadow
 
 
 class Inks(NamedTuple):
@@ -110,7 +114,8 @@ def grounds_of(greys: Stack) -> Grounds:
     value = at_share(np.sort(border, 1), 50)
     ordered = np.sort(greys.reshape(len(greys), -1), 1)
     dark = value - at_share(ordered, 0.5) > at_share(ordered, 99.5) - value
-    return Grounds(dark, value)
+    even = np.count_nonzero(np.abs(border - value[:, None]) < _NEAR, 1) >= _MOST * border.shape[1]
+    return Grounds(dark, value, even)
 
 
 def inks_of(greys: Stack, dark: Flags, ground: Each) -> Inks:
