@@ -49,7 +49,7 @@ def test_two_digits_and_blank_paper_are_left_to_the_finder(sample):
 def test_a_small_photo_with_a_shadow_is_left_to_the_finder(seven):
     photo = np.full((28, 28), 0.8, np.float32) * (1 - 0.7 * seven / np.float32(255))
     assert cuts_of([photo])[0] is not None
-    photo[:, :9] *= np.float32(0.65)  # 9 of 28 columns: 74 of the border's 112 pixels are lit
+    photo[:, :9] *= np.float32(0.65)  # 9 of 28 columns: 66 of the border's 112 pixels are lit
     assert cuts_of([photo]) == [None]
 
 

@@ -52,7 +52,8 @@ class Cut(NamedTuple):
 def cuts_of(greys: Sequence[NDArray[np.float32]]) -> list[Cut | None]:
     """Each picture's digit; None where that is not plain.
 
-    It is not where the ground is uneven, no ink stands out, or several groups as good as a digit do.
+    It is not where the ground is uneven, no ink stands out, or several groups each as good as a
+    digit do.
 
     greys: (H, W) float32 in [0, 1], sides of at most SMALL pixels.
     """
