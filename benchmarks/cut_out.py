@@ -1,62 +1,67 @@
-"""Digits cut out along their outline, at many sizes, dark on light and light on dark.
+"""Digits cut out along their outline, as a program that finds contours hands them on.
 
-    python benchmarks/cut_out.py [--model RUN_OR_ONNX]
+    python benchmarks/cut_out.py [--model RUN_OR_ONNX] [--errors FOLDER]
 
-MNIST training digits from 50,000 on ($INKDIGITS_DATA), which no finding network was trained on,
-cut to their ink and enlarged so that the longer side has that many pixels.
+MNIST's training digits that are held out, 400 of them, the same in every row. Each is cut to the
+box around its ink, without a margin, and enlarged (bicubic) so that the longer side has 28 to 300
+pixels; as dark ink on white, and as light ink on black. Read as PNG files by `predict`.
 """
 
 import argparse
-import io
+from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from field import as_png, write_errors
+from pictures import cut_out, enlarged, held_out
 
 from inkdigits import PictureError, Reader
-from inkdigits.data import load
 
-N, FIRST = 400, 50_000
-SIDES = (28, 40, 60, 100, 200, 300)  # pixels
+N = 400
+SIZES = (28, 40, 60, 100, 200, 300)  # pixels of the longer side
+SEED = 20_263
 
 
-def cut(image: np.ndarray, side: int, *, dark: bool) -> bytes:
-    """A PNG file of the ink alone."""
-    rows, columns = np.flatnonzero(image.any(1)), np.flatnonzero(image.any(0))
-    part = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    share = side / max(part.shape)
-    size = tuple(max(1, round(n * share)) for n in part.shape[::-1])
-    picture = Image.fromarray(255 - part if dark else part)
-    file = io.BytesIO()
-    picture.resize(size, Image.Resampling.BICUBIC).save(file, "PNG")
-    return file.getvalue()
+def pictures(images: np.ndarray, size: int, dark: bool) -> list[bytes]:
+    made = []
+    for image in images:
+        ink = cut_out(image)
+        ink = enlarged(ink, size / max(ink.shape))
+        made.append(as_png(255 - ink if dark else ink))
+    return made
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model")
+    parser.add_argument("--errors", type=Path, help="folder for a page of each row's errors")
     args = parser.parse_args()
     reader = Reader(args.model)
-    digits = load("mnist").train
-    images, labels = digits.images[FIRST : FIRST + N], digits.labels[FIRST : FIRST + N].astype(int)
-    print(f"| longer side | ink | right, % of {N} | right and accepted, % |")
-    print("| --- | --- | --- | --- |")
+    images, labels = held_out()
+    chosen = np.random.default_rng(SEED).choice(len(images), N, replace=False)
+    images, labels = images[chosen], labels[chosen]
+    print(
+        "| pixels | ink | n | right, % | right and accepted, % |\n| --- | --- | --- | --- | --- |"
+    )
     totals = []
-    for side in SIDES:
+    for size in SIZES:
         for dark in (True, False):
-            found = list(reader.predict_many([cut(image, side, dark=dark) for image in images]))
-            right = np.array([
-                not isinstance(f, PictureError) and f.digit == label
-                for f, label in zip(found, labels, strict=True)
-            ])  # fmt: skip
+            made = pictures(images, size, dark)
+            found = list(reader.predict_many(made))
+            digits = np.array([-1 if isinstance(f, PictureError) else f.digit for f in found])
             taken = np.array([not isinstance(f, PictureError) and f.accepted for f in found])
+            right = digits == labels
             totals.append((right.mean(), (right & taken).mean()))
-            print(
-                f"| {side} | {'dark' if dark else 'light'} | {right.mean():.2%} | "
-                f"{(right & taken).mean():.2%} |",
-                flush=True,
-            )
-    right, taken = np.mean(totals, 0)
-    print(f"| all | | {right:.2%} | {taken:.2%} |")
+            print(row(f"{size}", "dark" if dark else "light", N, *totals[-1]), flush=True)
+            if args.errors:
+                args.errors.mkdir(parents=True, exist_ok=True)
+                wrong = [(made[i], int(labels[i]), f"{digits[i]}") for i in np.flatnonzero(~right)]
+                name = f"{size}_{'dark' if dark else 'light'}.png"
+                write_errors(args.errors / name, wrong)
+    print(row("all", "both", N * len(totals), *np.mean(totals, 0)))
+
+
+def row(size: str, ink: str, n: int, right: float, taken: float) -> str:
+    return f"| {size} | {ink} | {n:,} | {100 * right:.2f} | {100 * taken:.2f} |"
 
 
 if __name__ == "__main__":

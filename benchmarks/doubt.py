@@ -1,14 +1,17 @@
 """What the Reader accepts: digits and what is none, through the picture path.
 
     python benchmarks/doubt.py [--model RUN_OR_ONNX] [--fonts FOLDER ...]
+    python benchmarks/doubt.py --several  # the last table alone
 
 Of the field sets ($INKDIGITS_FIELD): the share of the digits read right that is accepted, and the
 expected calibration error. Of non-digits: the share accepted, by kind, as the Reader decides and at
 the confidence that 97 % of those right digits (MNIST's left out) reach. --fonts names folders with
 handwriting fonts (Debian: fonts-breip, fonts-bwht, fonts-dkg-handwriting, fonts-femkeklaver,
 fonts-humor-sans, fonts-isabella, fonts-kristi, fonts-rufscript, in /usr/share/fonts); none of them
-is used in training, which takes Matplotlib's fonts. Last, pairs and strings of digits: the share
-accepted as one digit, by their size and gap.
+is used in training, which takes Matplotlib's fonts.
+Of several digits: the share that `predict` accepts as one digit. The pairs of the table above at 1,
+2, 4 and 10 times their size; then pairs and strings of three to six digits at the same sizes, their
+digits 5 to 200 % of a digit's height apart, from ink to ink. At size 1 a digit is 20 pixels high.
 """
 
 import argparse
@@ -18,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from field import sets
+from pictures import Random, enlarged, held_out, in_a_row
 from PIL import Image, ImageDraw, ImageFont
 
 from inkdigits import Reader
@@ -34,6 +38,10 @@ SEVERAL = 50  # pictures of each size and gap of several digits
 GAPS = (0.05, 0.2, 0.5, 1.0, 2.0)  # of the digits' height
 LETTERS = "ABCDEFGHJKLMNPQRTUVWXYacdefhijkmnprstuvwxyz"  # without O o I l S Z q g b
 SYMBOLS = "+=?&@#%*<>$!"
+TIMES = (1, 2, 4, 10)  # sizes of pairs and strings
+GAPS = (5, 10, 25, 50, 100, 200)  # % of a digit's height
+N_GAPS = 100  # pictures of each size and gap
+HEIGHT = 20  # pixels of MNIST's digits
 SEED = 20_261  # of this benchmark; training sets are made with others
 
 
@@ -65,40 +73,24 @@ def pair(images: np.ndarray, random: np.random.Generator) -> Image.Image:
     return Image.fromarray(255 - canvas)
 
 
-def string(
-    images: np.ndarray, random: np.random.Generator, n: int, times: int, gap: float
-) -> Image.Image:
-    """`n` digits in a line, `times` as large as MNIST's, `gap` of their height apart."""
-    parts = []
-    for image in images[random.integers(len(images), size=n)]:
-        columns = np.flatnonzero(image.any(0))
-        parts.append(image[:, columns[0] : columns[-1] + 1])
-        parts.append(np.zeros((28, round(20 * gap)), np.uint8))
-    line = np.pad(np.hstack(parts[:-1]), 10)
-    picture = Image.fromarray(255 - line)
-    size = (picture.width * times, picture.height * times)
-    return picture.resize(size, Image.Resampling.BICUBIC)
-
-
-def several(reader: Reader, images: np.ndarray) -> None:
-    """How often pairs and strings are accepted as one digit, by their size and gap."""
+def several() -> Iterator[tuple[str, list[Image.Image]]]:
+    """The name of each kind of pictures of more than one digit, and its pictures."""
+    images, _ = held_out()
     random = np.random.default_rng(SEED + 1)
-    print(f"\n| digits in a line, {SEVERAL} each | {' | '.join(f'gap {g:.0%}' for g in GAPS)} |")
-    print(f"| --- |{' --- |' * len(GAPS)}")
-    shares = []
-    for n in (2, 5):
-        for times in (1, 2, 4, 10):
-            row = []
-            for gap in GAPS:
-                made = [string(images, random, n, times, gap) for _ in range(SEVERAL)]
-                row.append(np.mean([
-                    not isinstance(f, PictureError) and f.accepted
-                    for f in reader.predict_many(made)
-                ]))  # fmt: skip
-            shares += row
-            cells = " | ".join(f"{share:.1%}" for share in row)
-            print(f"| {n}, times {times} | {cells} |", flush=True)
-    print(f"\naccepted as one digit, over all: {np.mean(shares):.2%}")
+    pairs = [np.asarray(pair(images, random)) for _ in range(N)]
+    for times in TIMES:
+        yield f"the pairs above, {times} x", [Image.fromarray(enlarged(p, times)) for p in pairs]
+    for name, least, most in (("pairs", 2, 2), ("strings", 3, 6)):
+        for gap in GAPS:
+            numbers = [number(images, least, most, gap, random) for _ in range(N_GAPS)]
+            for times in TIMES:
+                made = [Image.fromarray(enlarged(one, times)) for one in numbers]
+                yield f"{name}, gaps of {gap} %, {times} x", made
+
+
+def number(images: np.ndarray, least: int, most: int, gap: int, random: Random) -> np.ndarray:
+    chosen = images[random.integers(len(images), size=random.integers(least, most + 1))]
+    return in_a_row(chosen, round(gap / 100 * HEIGHT), int(random.integers(4, HEIGHT)))
 
 
 def written(sign: str, fonts: list[Path], random: np.random.Generator) -> Image.Image:
@@ -112,8 +104,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model")
     parser.add_argument("--fonts", type=Path, nargs="*", default=[])
+    parser.add_argument("--several", action="store_true")
     args = parser.parse_args()
     reader = Reader(args.model)
+    if not args.several:
+        digits_and_nondigits(reader, args.fonts)
+    print("\n| several digits | n | accepted as one, % |\n| --- | --- | --- |")
+    totals: dict[str, list[bool]] = {}  # by kind: the pairs above, pairs, strings
+    for name, images in several():
+        taken = [
+            not isinstance(found, PictureError) and found.accepted
+            for found in reader.predict_many(images)
+        ]
+        print(f"| {name} | {len(taken)} | {100 * np.mean(taken):.1f} |", flush=True)
+        totals.setdefault(name.split(",")[0], []).extend(taken)
+    totals["several digits"] = [taken for its in totals.values() for taken in its]
+    for name, taken in totals.items():
+        print(f"| all {name} | {len(taken):,} | {100 * np.mean(taken):.1f} |")
+
+
+def digits_and_nondigits(reader: Reader, fonts: list[Path]) -> None:
+    """The tables of the digits read right and of what is no digit."""
     print("| field set | of those read right, accepted, % | calibration error, % |")
     print("| --- | --- | --- |")
     sure: list[float] = []  # of each right digit; 0 where it was not accepted
@@ -134,7 +145,7 @@ def main() -> None:
     level = float(np.quantile(sure, 1 - TAKEN))
     print(f"| all but MNIST | {100 * np.mean(np.array(sure) > 0):.2f} | |\n")
     print(f"{TAKEN:.0%} of these reach a confidence of {level:.4f}\n")
-    files = sorted(f for folder in args.fonts for f in folder.rglob("*.[to]tf"))
+    files = sorted(f for folder in fonts for f in folder.rglob("*.[to]tf"))
     print(f"| no digit | n | accepted, % | at {TAKEN:.0%}, % | reasons given |")
     print("| --- | --- | --- | --- | --- |")
     n, totals = 0, np.zeros(2, int)

@@ -1,17 +1,25 @@
 """How well numbers are read: strings on cheques, pages of numbers, small cases.
 
     python benchmarks/read_numbers.py [strings pages cases] [--every K] [--errors FOLDER]
-    python benchmarks/read_numbers.py strings --lines FILE   # of another reader, JSON lines
+    python benchmarks/read_numbers.py strings --files  # the pictures' paths, for another reader
+    python benchmarks/read_numbers.py strings --lines FILE  # score its answers, JSON lines
 
-Needs $INKDIGITS_FIELD (orand_car_a for strings, numbers for pages) and, for cases, --cases with the
-path of a cases.json. A reader's answers are JSON lines with `file` and `text`; ours are read here.
-Only digits count: signs and spaces are dropped on both sides.
+Needs $INKDIGITS_FIELD (orand_car_a for strings, numbers for pages) and, for cases, the path of a
+cases.json (--cases or $INKDIGITS_CASES). An answer is a JSON object with `file` and `text`. Without
+--lines the pictures are read by inkdigits. Only digits count: signs and spaces are dropped on both
+sides.
 
-exact: share of the pictures whose digits are all right, in order.
-error rate: edits (insert, delete, replace) over the number of true digits, all pictures together.
-edit accuracy: 1 - edits / true digits, at least 0, of each page; the mean over pages, and the mean
-over sources of their means. F1: of the digits as a bag, whatever their order. lines exact: share
-of the true lines that are among the lines read.
+Strings:
+- exact: share of the pictures whose digits are all right, in order.
+- error rate: edits (insertions, deletions, replacements) over true digits, all pictures together.
+
+Pages. Each score is given as a mean over pages, and as the mean over sources of each one's mean:
+- edit accuracy: 1 - edits / true digits, at least 0; digits in reading order, lines joined.
+- F1: harmonic mean of precision and recall of the digits as a bag, whatever their order.
+- lines exact: share of the true lines that are among the lines read.
+
+Cases: right if every line's digits and signs are right; where no digit is expected, none is read.
+A picture that cannot be read is wrong in a case, and elsewhere read as having no digits.
 """
 
 from __future__ import annotations
@@ -20,8 +28,9 @@ import argparse
 import csv
 import json
 import os
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +44,9 @@ class Truth(NamedTuple):
     path: Path
     lines: list[str]
     source: str
+
+
+Texts = list[str | None]  # for each picture the text read; None where it could not be read
 
 
 def digits_of(text: str) -> str:
@@ -77,100 +89,130 @@ def pages(every: int) -> list[Truth]:
     return [Truth(folder / "img" / row["file"], row["lines"], row["repo"]) for row in rows]
 
 
+SETS = {"strings": strings, "pages": pages}
+
+
 def cases(path: Path) -> list[Truth]:
     rows = json.loads(path.read_text())
     return [Truth(path.parent / row["file"], row["text"].split("\n"), row["kind"]) for row in rows]
 
 
-def ours(truths: Iterable[Truth], model: str | None) -> dict[str, str]:
-    """What the package reads in each picture: its text by the file's name."""
+def ours(truths: list[Truth], model: str | None) -> Texts:
+    """The text that inkdigits reads in each picture."""
     from inkdigits import PictureError, Reader
 
-    paths = [truth.path for truth in truths]
-    found = Reader(model).read_many(paths)
-    return {
-        path.name: "" if isinstance(page, PictureError) else page.text
-        for path, page in zip(paths, found, strict=True)
-    }
+    pages = Reader(model).read_many(truth.path for truth in truths)
+    return [None if isinstance(page, PictureError) else page.text for page in pages]
 
 
-def stored(path: Path) -> dict[str, str]:
+def stored(path: Path, truths: list[Truth]) -> Texts:
+    """Another reader's text for each picture, found by the file's name."""
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return {Path(row["file"]).name: row["text"] for row in rows}
+    texts = {Path(row["file"]).name: row["text"] for row in rows}
+    return [texts.get(truth.path.name) for truth in truths]
 
 
-def score_strings(truths: list[Truth], texts: dict[str, str]) -> None:
-    pairs = [(digits_of(texts.get(t.path.name, "")), digits_of("".join(t.lines))) for t in truths]
-    exact = np.mean([a == b for a, b in pairs])
-    rate = sum(edits(a, b) for a, b in pairs) / sum(len(b) for _, b in pairs)
-    print(f"strings: {len(pairs):,}; exact {exact:.2%}; error rate {rate:.2%}")
+def string_scores(truths: list[Truth], texts: Texts) -> tuple[float, float]:
+    """Exact match and error rate of strings."""
+    pairs = [
+        (digits_of(text or ""), digits_of("".join(truth.lines)))
+        for truth, text in zip(truths, texts, strict=True)
+    ]
+    exact = float(np.mean([a == b for a, b in pairs]))
+    return exact, sum(edits(a, b) for a, b in pairs) / sum(len(b) for _, b in pairs)
 
 
-def score_pages(truths: list[Truth], texts: dict[str, str]) -> None:
+def page_scores(truths: list[Truth], texts: Texts) -> tuple[np.ndarray, np.ndarray]:
+    """Edit accuracy, F1 and lines exact: means over sources, and over pages."""
     rows: defaultdict[str, list[tuple[float, float, float]]] = defaultdict(list)
-    for truth in truths:
-        text = texts.get(truth.path.name, "")
-        found, true = digits_of(text), digits_of("".join(truth.lines))
+    for truth, text in zip(truths, texts, strict=True):
+        found, true = digits_of(text or ""), digits_of("".join(truth.lines))
         accuracy = max(0.0, 1 - edits(found, true) / len(true))
-        rows[truth.source].append((accuracy, f1(found, true), lines_exact(text, truth.lines)))
+        lines = lines_exact(text or "", truth.lines)
+        rows[truth.source].append((accuracy, f1(found, true), lines))
     by_source = np.mean([np.mean(its, 0) for its in rows.values()], 0)
-    by_page = np.mean([row for its in rows.values() for row in its], 0)
+    return by_source, np.mean([row for its in rows.values() for row in its], 0)
+
+
+def case_is_right(truth: Truth, text: str | None) -> bool:
+    return text is not None and [line.replace(" ", "") for line in text.split("\n")] == truth.lines
+
+
+def print_strings(truths: list[Truth], texts: Texts) -> None:
+    exact, rate = string_scores(truths, texts)
+    print(f"strings: {len(truths):,}; exact {exact:.2%}; error rate {rate:.2%}")
+
+
+def print_pages(truths: list[Truth], texts: Texts) -> None:
+    by_source, by_page = page_scores(truths, texts)
+    sources = len({truth.source for truth in truths})
     for name, (accuracy, bag, lines) in (
-        (f"mean over {len(rows)} sources", by_source), (f"over {len(truths)} pages", by_page),
+        (f"mean over {sources} sources", by_source), (f"over {len(truths)} pages", by_page),
     ):  # fmt: skip
         print(f"pages, {name}: edit accuracy {accuracy:.2%}; F1 {bag:.2%}; lines exact {lines:.2%}")
 
 
-def score_cases(truths: list[Truth], texts: dict[str, str]) -> None:
-    def plain(text: str) -> list[str]:
-        return [line.replace(" ", "") for line in text.split("\n")]
-
-    wrong = [t for t in truths if plain(texts.get(t.path.name, "")) != t.lines]
-    print(f"cases: {len(truths) - len(wrong)} of {len(truths)}")
-    for truth in wrong:
-        print(f"  {truth.path.name}: {truth.lines}, read {texts.get(truth.path.name, '')!r}")
-
-
-def write_errors(path: Path, truths: list[Truth], texts: dict[str, str]) -> None:
-    """A page of the pictures that were read wrongly: the truth above what was read."""
+def print_cases(truths: list[Truth], texts: Texts) -> None:
     wrong = [
-        t for t in truths
-        if digits_of(texts.get(t.path.name, "")) != digits_of("".join(t.lines))
-    ][:60]  # fmt: skip
+        f"  {truth.path.name}: {truth.lines}, read {text!r}"
+        for truth, text in zip(truths, texts, strict=True)
+        if not case_is_right(truth, text)
+    ]
+    print(f"cases: {len(truths) - len(wrong)} of {len(truths)} right", *wrong, sep="\n")
+
+
+def write_errors(path: Path, truths: list[Truth], texts: Texts) -> None:
+    """A page of the first 60 pictures that were read wrongly: the truth, the text read below it."""
+    wrong = [
+        (truth, text or "")
+        for truth, text in zip(truths, texts, strict=True)
+        if digits_of(text or "") != digits_of("".join(truth.lines))
+    ][:60]
     page = Image.new("RGB", (4 * 320, 170 * max(1, -(-len(wrong) // 4))), "#777")
     pen = ImageDraw.Draw(page)
-    for i, truth in enumerate(wrong):
+    for i, (truth, text) in enumerate(wrong):
         x, y = i % 4 * 320, i // 4 * 170
         picture = ImageOps.exif_transpose(Image.open(truth.path)).convert("RGB")
         picture.thumbnail((310, 132))
         page.paste(picture, (x + 2, y + 34))
-        read = texts.get(truth.path.name, "").replace("\n", "|")
+        read = text.replace("\n", "|")
         pen.text((x + 2, y + 2), f"{'|'.join(truth.lines)}\n{read}"[:110], fill="white")
     path.parent.mkdir(parents=True, exist_ok=True)
     page.save(path)
 
 
+SCORES: dict[str, Callable[[list[Truth], Texts], None]] = {
+    "strings": print_strings,
+    "pages": print_pages,
+    "cases": print_cases,
+}
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sets", nargs="*", default=["strings", "pages"])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sets", nargs="*", help=f"of {', '.join(SCORES)}; the first two if none")
     parser.add_argument("--model")
-    parser.add_argument("--every", type=int, default=1, help="score each K-th picture alone")
+    parser.add_argument("--every", type=int, default=1, metavar="K", help="each K-th picture alone")
+    parser.add_argument("--files", action="store_true", help="print the pictures' paths, no more")
     parser.add_argument("--lines", type=Path, help="answers of another reader, JSON lines")
-    parser.add_argument("--cases", type=Path, help="a cases.json")
+    parser.add_argument("--cases", type=Path, default=os.environ.get("INKDIGITS_CASES"))
     parser.add_argument("--errors", type=Path, help="folder for a page of each set's errors")
     args = parser.parse_args()
-    scores: dict[str, Callable[[list[Truth], dict[str, str]], None]] = {
-        "strings": score_strings, "pages": score_pages, "cases": score_cases,
-    }  # fmt: skip
-    for name in args.sets:
-        if name == "cases":
-            if args.cases is None:
-                parser.error("cases needs --cases FILE")
-            truths = cases(args.cases)
-        else:
-            truths = {"strings": strings, "pages": pages}[name](args.every)
-        texts = stored(args.lines) if args.lines else ours(truths, args.model)
-        scores[name](truths, texts)
+    for name in args.sets or ("strings", "pages"):
+        if name not in SCORES:
+            parser.error(f"{name} is no set; the sets are {', '.join(SCORES)}")
+        if name == "cases" and args.cases is None:
+            parser.error("cases needs --cases FILE or $INKDIGITS_CASES")
+        truths = cases(Path(args.cases)) if name == "cases" else SETS[name](args.every)
+        if args.files:
+            print(*(truth.path for truth in truths), sep="\n")
+            continue
+        texts = stored(args.lines, truths) if args.lines else ours(truths, args.model)
+        SCORES[name](truths, texts)
+        if None in texts:
+            print(f"{name}: {texts.count(None)} of {len(texts)} not read", file=sys.stderr)
         if args.errors:
             write_errors(args.errors / f"{name}.png", truths, texts)
 

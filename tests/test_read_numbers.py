@@ -1,7 +1,24 @@
 import json
+from pathlib import Path
 
 import pytest
-from read_numbers import digits_of, edits, f1, lines_exact, stored
+from read_numbers import (
+    Truth,
+    case_is_right,
+    digits_of,
+    edits,
+    f1,
+    lines_exact,
+    page_scores,
+    print_cases,
+    stored,
+    string_scores,
+    write_errors,
+)
+
+
+def truth(*lines, source="a", path="x.png"):
+    return Truth(Path(path), list(lines), source)
 
 
 def test_edits_are_counted_as_by_hand():
@@ -30,6 +47,42 @@ def test_a_line_counts_once():
     assert lines_exact("1 2\n3-4", ["12", "34"]) == 1
 
 
+def test_strings_are_scored_by_their_digits_alone():
+    truths = [truth("123"), truth("1.234"), truth("56"), truth("7")]
+    # Right; right, without the point; one of two wrong; not read: 2 edits in 10 digits.
+    assert string_scores(truths, ["12 3", "1234", "50", None]) == (0.5, pytest.approx(0.2))
+
+
+def test_pages_are_averaged_over_sources_and_over_pages():
+    truths = [truth("12", "34"), truth("1"), truth("99", source="b")]
+    # 3 of 4 digits and one of two lines; all; four digits too many, which is 0 and not below.
+    by_source, by_page = page_scores(truths, ["12\n3", "1", "771177"])
+    assert by_source == pytest.approx(((0.75 + 1) / 4, (6 / 7 + 1) / 4, (0.5 + 1) / 4))
+    assert by_page == pytest.approx((1.75 / 3, (6 / 7 + 1) / 3, 1.5 / 3))
+
+
+def test_a_case_is_right_if_its_lines_are():
+    assert case_is_right(truth("12", "3"), "1 2\n3")
+    assert not case_is_right(truth("12", "3"), "123")
+    assert not case_is_right(truth("12"), "12.")
+    assert case_is_right(truth(""), "")
+    assert not case_is_right(truth(""), None)
+
+
+def test_wrong_cases_are_named(capsys):
+    print_cases([truth("1"), truth("2", path="two.png")], ["1", "3"])
+    assert capsys.readouterr().out == "cases: 1 of 2 right\n  two.png: ['2'], read '3'\n"
+
+
 def test_answers_are_found_by_the_files_name(tmp_path):
     (tmp_path / "a.jsonl").write_text(json.dumps({"file": "x/y.png", "text": "42"}) + "\n")
-    assert stored(tmp_path / "a.jsonl") == {"y.png": "42"}
+    truths = [truth("1", path="z/none.png"), truth("2", path="z/y.png")]
+    assert stored(tmp_path / "a.jsonl", truths) == [None, "42"]
+
+
+def test_a_page_of_errors_is_written(tmp_path):
+    from PIL import Image
+
+    Image.new("L", (30, 20)).save(tmp_path / "one.png")
+    write_errors(tmp_path / "page.png", [truth("1", path=tmp_path / "one.png")], ["2"])
+    assert Image.open(tmp_path / "page.png").size == (1280, 170)
