@@ -34,8 +34,6 @@ from inkdigits.synthesis.photos import drawn, photographed
 
 N = 400  # pictures of each kind
 TAKEN = 0.97  # share of the right digits that is to be accepted
-SEVERAL = 50  # pictures of each size and gap of several digits
-GAPS = (0.05, 0.2, 0.5, 1.0, 2.0)  # of the digits' height
 LETTERS = "ABCDEFGHJKLMNPQRTUVWXYacdefhijkmnprstuvwxyz"  # without O o I l S Z q g b
 SYMBOLS = "+=?&@#%*<>$!"
 TIMES = (1, 2, 4, 10)  # sizes of pairs and strings
@@ -160,7 +158,6 @@ def digits_and_nondigits(reader: Reader, fonts: list[Path]) -> None:
         n, totals = n + len(found), totals + both
         print(row(name, len(found), both, counts), flush=True)
     print(row("all", n, totals, ""))
-    several(reader, load("mnist").train.images[50_000:])
 
 
 def row(name: str, n: int, counts: np.ndarray, reasons: str) -> str:
