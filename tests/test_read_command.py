@@ -1,0 +1,96 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def inkdigits(*args):
+    return subprocess.run(
+        [sys.executable, "-m", "inkdigits", *map(str, args)],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(sample, tmp_path_factory):
+    """Two pages: a number of three digits, and two lines; and a file that is no picture."""
+    place = tmp_path_factory.mktemp("pages")
+    images, labels = sample.test.images, sample.test.labels
+    texts = {}
+    for name, rows in (("one", [(7, 60, 110)]), ("two", [(30, 200), (90, 150)])):
+        page = np.full((60 * len(rows) + 20, 240), 235, np.uint8)
+        for r, row in enumerate(rows):
+            for k, i in enumerate(row):
+                y, x = 20 + 60 * r, 20 + 45 * k
+                page[y : y + 28, x : x + 28] -= (images[i] * 0.75).astype(np.uint8)
+        Image.fromarray(page).save(place / f"{name}.png")
+        texts[name] = ["".join(str(labels[i]) for i in row) for row in rows]
+    (place / "zno.png").write_bytes(b"no picture")
+    return place, texts
+
+
+def test_one_picture_gives_its_text_alone(folder):
+    place, texts = folder
+    done = inkdigits("read", place / "two.png")
+    assert (done.returncode, done.stdout.splitlines()) == (0, texts["two"])
+
+
+def test_a_folder_gives_names_and_a_bad_file_stops_nothing(folder):
+    place, texts = folder
+    done = inkdigits("read", place)
+    lines = [f"{place / name}.png: {line}" for name in ("one", "two") for line in texts[name]]
+    assert done.stdout.splitlines() == lines
+    assert done.returncode == 1
+    assert "zno.png: not a picture" in done.stderr
+
+
+def test_json_is_a_line_a_picture(folder):
+    place, texts = folder
+    done = inkdigits("read", "--json", place / "one.png", place / "two.png")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["text"].split("\n") for row in rows] == [texts["one"], texts["two"]]
+    assert [len(row["digits"]) for row in rows] == [3, 4]
+    assert rows[0]["file"] == str(place / "one.png")
+
+
+def test_csv_is_a_row_a_number(folder):
+    place, texts = folder
+    done = inkdigits("read", "--csv", place / "two.png")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [(row["line"], row["number"]) for row in rows] == [
+        (str(i + 1), text) for i, text in enumerate(texts["two"])
+    ]
+    assert {row["accepted"] for row in rows} <= {"yes", "no"}
+    assert float(rows[0]["left"]) == pytest.approx(24, abs=8)
+
+
+def test_drawings_are_written_one_a_picture(folder, tmp_path):
+    place, _ = folder
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "one.png").write_bytes((place / "one.png").read_bytes())
+    done = inkdigits(
+        "read", "--draw", tmp_path / "drawn", place / "one.png", tmp_path / "other" / "one.png"
+    )
+    assert done.returncode == 0
+    names = sorted(path.name for path in (tmp_path / "drawn").iterdir())
+    assert names == ["one-2.png", "one.png"]
+    assert Image.open(tmp_path / "drawn" / "one.png").size == (240, 80)
+
+
+def test_a_blank_page_is_said_on_standard_error(tmp_path):
+    paper = 210 + np.random.default_rng(0).normal(0, 3, (100, 140))
+    Image.fromarray(paper.astype(np.uint8)).save(tmp_path / "paper.png")
+    done = inkdigits("read", tmp_path / "paper.png")
+    assert (done.returncode, done.stdout) == (0, "\n")
+    assert "blank: no digit found" in done.stderr
+
+
+def test_two_formats_exclude_each_other(folder):
+    done = inkdigits("read", "--json", "--csv", folder[0])
+    assert done.returncode == 2
+    assert "--json and --csv exclude each other" in done.stderr
