@@ -64,7 +64,7 @@ def test_a_reading_is_a_distribution_with_its_peak(reader, seven):
     assert reading.digit == 7
     assert sum(reading.probabilities) == pytest.approx(1, abs=1e-5)
     assert reading.confidence == max(reading.probabilities)
-    assert reading.top(3)[0] == (7, reading.confidence)
+    assert reading.top(3)[0] == (7, pytest.approx(reading.confidence))
     assert set(reading.to_dict()) == {
         "digit", "confidence", "probabilities", "accepted", "reason", "box",
     }  # fmt: skip

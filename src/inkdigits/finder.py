@@ -34,6 +34,7 @@ from inkdigits.spec import N_CLASSES, OTHER, SIDE
 
 FINDER_MODEL = Path(__file__).parent / "models" / "finder.onnx"
 CLOSE_UP_MODEL = FINDER_MODEL.with_name("closeup.onnx")
+MOST_PLACES = 3_000  # in one picture: their close-ups are 80 MB
 _EDGE = 8  # pixels of nothing around a picture, at least
 _MULTIPLE = 32  # of which the finder takes sides
 _SIZES = (64, 128, 256, 512, 1024, 1536)  # longer sides that a picture is looked at in
@@ -194,8 +195,8 @@ class _Places:
         return not sure.any() or float(np.median(self.units[sure])) * share < _FINE
 
     def apart(self) -> _Places:
-        """Of places that overlap the surest one."""
-        order = np.argsort(-self.heat, kind="stable")
+        """Of places that overlap the surest one; of all the surest MOST_PLACES."""
+        order = np.argsort(-self.heat, kind="stable")[: 2 * MOST_PLACES]
         ordered = self.only(order)
         boxes = _broad(ordered.boxes, ordered.units)
         areas = np.prod(boxes[:, 2:] - boxes[:, :2], 1)
@@ -212,6 +213,8 @@ class _Places:
                 ).any():
                     continue
             kept.append(i)
+            if len(kept) == MOST_PLACES:
+                break
         return ordered.only(np.array(kept, np.int64))
 
 

@@ -57,9 +57,10 @@ class Reading:
         }
 
     def top(self, k: int) -> list[tuple[int, float]]:
-        """The k most probable digits with their probabilities, most probable first."""
+        """The k most probable digits, each with the probability that the picture shows it."""
         order = sorted(range(N_CLASSES), key=self.probabilities.__getitem__, reverse=True)
-        return [(d, self.probabilities[d]) for d in order[:k]]
+        share = self.confidence / max(self.probabilities[order[0]], 1e-9)
+        return [(d, self.probabilities[d] * share) for d in order[:k]]
 
 
 class Seen(NamedTuple):
