@@ -107,7 +107,11 @@ class Finder:
                 break
             places = places.with_(self._places(grey, size / longer))
             last = size
-        return self._looked_at(grey, places.apart())
+        found = self._looked_at(grey, places.apart())
+        # Two places beside one digit may have turned out to frame the same ink. A point may lie
+        # within the box of a digit that leans over it.
+        sureness = found.heat * (1 - found.close[:, OTHER])
+        return found.only(_apart(found.boxes, found.units, sureness, within=False))
 
     def _places(self, grey: Grey, share: float) -> _Places:
         """What the finder sees in the picture made that much larger."""
@@ -196,26 +200,37 @@ class _Places:
 
     def apart(self) -> _Places:
         """Of places that overlap the surest one; of all the surest MOST_PLACES."""
-        order = np.argsort(-self.heat, kind="stable")[: 2 * MOST_PLACES]
-        ordered = self.only(order)
-        boxes = _broad(ordered.boxes, ordered.units)
-        areas = np.prod(boxes[:, 2:] - boxes[:, :2], 1)
-        kept: list[int] = []
-        for i in range(len(boxes)):
-            if kept:
-                low = np.maximum(boxes[kept, :2], boxes[i, :2])
-                high = np.minimum(boxes[kept, 2:], boxes[i, 2:])
-                common = np.prod(np.maximum(high - low, 0), 1)
-                least = np.minimum(areas[kept], areas[i])
-                if (
-                    (common > _SAME * (areas[kept] + areas[i] - common))
-                    | (common > _WITHIN * least)
-                ).any():
-                    continue
-            kept.append(i)
-            if len(kept) == MOST_PLACES:
-                break
-        return ordered.only(np.array(kept, np.int64))
+        return self.only(_apart(self.boxes, self.units, self.heat))
+
+
+def _apart(
+    boxes: NDArray[np.float32],
+    units: NDArray[np.float32],
+    sureness: NDArray[np.float32],
+    *,
+    within: bool = True,
+) -> NDArray[np.int64]:
+    """The numbers of the boxes that are kept where of those that overlap only the surest is.
+
+    within: whether a box that lies within a surer one goes too.
+    """
+    order = np.argsort(-sureness, kind="stable")[: 2 * MOST_PLACES]
+    broad = _broad(boxes[order], units[order])
+    areas = np.prod(broad[:, 2:] - broad[:, :2], 1)
+    kept: list[int] = []
+    for i in range(len(order)):
+        if kept:
+            low = np.maximum(broad[kept, :2], broad[i, :2])
+            high = np.minimum(broad[kept, 2:], broad[i, 2:])
+            common = np.prod(np.maximum(high - low, 0), 1)
+            least = np.minimum(areas[kept], areas[i])
+            same = common > _SAME * (areas[kept] + areas[i] - common)
+            if (same | (within & (common > _WITHIN * least))).any():
+                continue
+        kept.append(i)
+        if len(kept) == MOST_PLACES:
+            break
+    return np.asarray(order[kept], np.int64)
 
 
 def _broad(boxes: NDArray[np.float32], units: NDArray[np.float32]) -> NDArray[np.float64]:
