@@ -28,7 +28,7 @@ from inkdigits.spec import ACCEPT, N_CLASSES, OTHER
 from inkdigits.synthesis.fonts import font_files
 from inkdigits.synthesis.hands import Hands, collected, joined, reframed
 from inkdigits.training.finding.fit import fitted, places_of
-from inkdigits.training.finding.loop import FindingRecipe, Kind, network_of, train
+from inkdigits.training.finding.loop import FindingRecipe, Kind, mean_network, train
 
 ADDED = ("hwd1000", "optdigits32")
 REPEATS = 5  # of the added digits among MNIST's 50,000
@@ -101,10 +101,8 @@ def finish(out: Path, classifier: Path) -> None:
     """Export what was trained, fit how answers are combined, and from when they are accepted."""
     about = {}
     for kind, save in (("closeup", save_close_up), ("finder", save_finder)):
-        state = torch.load(out / kind / "state.pt", weights_only=True)
-        network = network_of(kind)
-        network.load_state_dict(state["mean"])
-        about[kind] = network, {"inkdigits.scenes": str(state["scenes"])}
+        network, scenes = mean_network(kind, out / kind)
+        about[kind] = network, {"inkdigits.scenes": str(scenes)}
         save(network, out / f"{kind}.onnx", about[kind][1])
     cv2.setNumThreads(1)
     finder = Finder(out / "finder.onnx", out / "closeup.onnx")

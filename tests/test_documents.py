@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from inkdigits import cli
+from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL
 from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, SHIPPED_MODEL
 from inkdigits.reader import Reader
 from inkdigits.training.recipes import RECIPES
@@ -86,7 +87,7 @@ def test_the_model_card_names_the_shipped_models():
     import hashlib
 
     card = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
-    for model in (SHIPPED_MODEL, FIRST_MODEL, SECOND_MODEL):
+    for model in (SHIPPED_MODEL, FIRST_MODEL, SECOND_MODEL, FINDER_MODEL, CLOSE_UP_MODEL):
         assert hashlib.sha256(model.read_bytes()).hexdigest() in card
     assert Reader().metadata["inkdigits.commit"] in card
 

@@ -21,7 +21,7 @@ def places(rows):
     return Places(
         boxes, units, np.array([SORTS.index(s) for s, *_ in rows], np.int64),
         np.full(n, 0.9, np.float32), np.full((n, 10), 0.1, np.float32), np.ones(n, bool),
-        np.full(n, ""), np.zeros((n, 28, 28), np.float32),
+        np.full(n, ""), np.zeros((n, 28, 28), np.float32), np.zeros(n, np.float32),
     )  # fmt: skip
 
 

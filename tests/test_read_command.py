@@ -22,7 +22,7 @@ def folder(sample, tmp_path_factory):
     place = tmp_path_factory.mktemp("pages")
     images, labels = sample.test.images, sample.test.labels
     texts = {}
-    for name, rows in (("one", [(7, 60, 110)]), ("two", [(30, 200), (90, 150)])):
+    for name, rows in (("one", [(7, 60, 111)]), ("two", [(30, 200), (90, 150)])):
         page = np.full((60 * len(rows) + 20, 240), 235, np.uint8)
         for r, row in enumerate(rows):
             for k, i in enumerate(row):

@@ -207,14 +207,20 @@ class Places:
     accepted: NDArray[np.bool_]  # (n,)
     reason: NDArray[np.str_]  # (n,)
     arrays: NDArray[np.float32]  # (n, 28, 28)
+    other: NDArray[np.float32]  # (n,) probability that there is no digit or sign
 
-    def only(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> Places:
+    def only(self, which: NDArray[np.int64]) -> Places:
         """Those places alone, in that order."""
         return Places(*(getattr(self, field.name)[which] for field in fields(self)))
 
+    def likely(self) -> Places:
+        """Those where there is likelier something than nothing."""
+        return self.only(np.flatnonzero(self.other < 0.5))
+
 
 def page_of(places: Places, width: int, height: int, turned: int = 0) -> Page:
-    """The page of what stands in a picture of that size."""
+    """The page of what likely stands in a picture of that size."""
+    places = places.likely()
     signs = "".join(SORTS[sort] for sort in places.sorts.tolist())
     lines = lines_of(places.boxes, places.units, signs)
     # A line of signs alone is a stroke or a speck.

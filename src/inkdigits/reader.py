@@ -26,9 +26,10 @@ from inkdigits.spec import N_CLASSES, OTHER, SIDE, accept_from, clear_from
 
 _CLEAR = 0.98  # confidence from which a small picture needs no finder, if its model states none
 _NO_DIGIT = 0.4  # confidence under which nothing speaks for any digit; 0.1 is the least there is
-_LYING = 0.75  # mean confidence under which a page may lie on its side
-_UPRIGHT = 1.1  # times as sure a turned page must be read to be taken for upright
-_FEW = 4  # digits under which a page is not turned
+_NOTHING = 0.97  # probability of nothing from which a place is paper's grain
+_LYING = 0.7  # share of a page's places, as sure as each is, under which it may lie on its side
+_UPRIGHT = 1.15  # times as much a turned page must hold to be taken for upright
+_FEW = 4  # places under which a page is not turned
 BATCH = 64  # pictures that are gathered; their crops and activations stay under 60 MB
 
 _T = TypeVar("_T")
@@ -240,13 +241,12 @@ class Reader:
         ]
         ratio = np.array((width / grey.shape[1], height / grey.shape[0]) * 2, np.float32)
         edges = np.array((width, height) * 2, np.float32)
-        places = Places(
+        return Places(
             np.clip(found.boxes * ratio, 0, edges), found.units * ratio[1], sorts, likely,
             ten / np.maximum(ten.sum(1, keepdims=True), np.float32(1e-9)),
             np.array([not reason for reason in reasons], bool),
-            np.array(reasons, np.str_), arrays,
+            np.array(reasons, np.str_), arrays, rows[:, OTHER],
         )  # fmt: skip
-        return places.only(np.flatnonzero(rows[:, OTHER] < 0.5))
 
     def _upright(self, placed: _Placed) -> tuple[int, _Placed]:
         """The picture as its writing stands, and by how many degrees clockwise it was turned.
@@ -254,14 +254,15 @@ class Reader:
         Only where it is read badly as it lies: a page on its side, without EXIF to say so.
         """
         (grey, width, height), places = placed
-        if len(places.sorts) < _FEW or _sureness(places) >= _LYING:
+        seen = len(places.sorts)
+        if seen < _FEW or _evidence(places) >= _LYING * seen:
             return 0, placed
-        best, most = (0, placed), _UPRIGHT * _sureness(places)
+        best, most = (0, placed), _UPRIGHT * _evidence(places)
         for quarters, size in ((1, (height, width)), (2, (width, height)), (3, (height, width))):
             turned = Opened(np.ascontiguousarray(np.rot90(grey, -quarters)), *size)
             found = self._find(*turned)
-            if len(found.sorts) >= len(places.sorts) // 2 and _sureness(found) > most:
-                best, most = (90 * quarters, _Placed(turned, found)), _sureness(found)
+            if _evidence(found) > most:
+                best, most = (90 * quarters, _Placed(turned, found)), _evidence(found)
         return best
 
 
@@ -285,16 +286,19 @@ class _FoundBy:
 def _only(placed: _Placed) -> tuple[Seen, Reading]:
     """The Reading of a picture that should show one digit."""
     opened, places = placed
-    digits = np.flatnonzero(places.sorts < N_CLASSES)
-    if not len(digits):
+    places = places.only(np.flatnonzero(places.other < _NOTHING))
+    guesses = np.flatnonzero(places.sorts < N_CLASSES)
+    digits = guesses[places.other[guesses] < 0.5]
+    if not len(guesses):
         seen = Seen(np.zeros((SIDE, SIDE), np.float32), (0, 0, opened.width, opened.height))
-        reason = "no digit" if len(places.sorts) else "blank"
         even = (1 / N_CLASSES,) * N_CLASSES
-        return seen, Reading(0, 0.0, even, False, reason, seen.box)
-    surest = int(digits[places.confidence[digits].argmax()])
+        return seen, Reading(0, 0.0, even, False, "blank", seen.box)
+    surest = int(guesses[places.confidence[guesses].argmax()])
     left, top, right, bottom = (round(v) for v in places.boxes[surest].tolist())
     seen = Seen(places.arrays[surest], (left, top, max(right, left + 1), max(bottom, top + 1)))
     reason = "several digits" if len(digits) > 1 else str(places.reason[surest])
+    if not len(digits):
+        reason = "no digit"
     return seen, Reading(
         int(places.sorts[surest]), float(places.confidence[surest]),
         tuple(places.probabilities[surest].tolist()), not reason, reason, seen.box,
@@ -305,14 +309,13 @@ def _one_place(cut: Cut, row: NDArray[np.float32]) -> Places:
     box = np.array([cut.box], np.float32)
     return Places(
         box, box[:, 3] - box[:, 1], np.array([row.argmax()]), np.array([row.max()], np.float32),
-        row[None], np.array([True]), np.array([""]), cut.array[None],
+        row[None], np.array([True]), np.array([""]), cut.array[None], np.zeros(1, np.float32),
     )  # fmt: skip
 
 
-def _sureness(places: Places) -> float:
-    """How sure the digits of a page are, on average."""
-    digits = places.sorts < N_CLASSES
-    return float(places.confidence[digits].mean()) if digits.any() else 0.0
+def _evidence(places: Places) -> float:
+    """How many digits and signs a page holds, each counted as it is sure."""
+    return float(places.likely().confidence.sum())
 
 
 def _reason(confidence: float, accept: float) -> str:

@@ -1,7 +1,8 @@
 """Training of a finding network on made scenes, which goes on after any interruption.
 
-In: hands to write with, hands to validate with, a folder. Out: the folder's `state.pt`, `log.jsonl`
-and, at the end, `weights.pt`: the mean of the last steps' weights, which are what is exported.
+In: hands to write with, hands to validate with, a folder. Out: the folder's `state.safetensors`,
+`log.jsonl` and, at the end, `weights.safetensors`: the mean of the last steps' weights, which are
+what is exported.
 Scene k is a function of the seed and k, so a run that was stopped shows the scenes that follow.
 """
 
@@ -18,6 +19,8 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -28,7 +31,7 @@ from inkdigits.synthesis.scenes import scene
 from inkdigits.training.finding.networks import HEATS, N_SORTS, CloseUpNetwork, FinderNetwork
 from inkdigits.training.finding.targets import close_ups_of, maps_of, on_canvas
 
-STATE, WEIGHTS, LOG = "state.pt", "weights.pt", "log.jsonl"
+STATE, WEIGHTS, LOG = "state.safetensors", "weights.safetensors", "log.jsonl"
 Kind = Literal["finder", "closeup"]
 
 _SMOOTHING = 0.02  # of the sorts' labels
@@ -70,11 +73,7 @@ def train(
     done = 0
     state = folder / STATE
     if state.exists():
-        known = torch.load(state, weights_only=True)
-        network.load_state_dict(known["network"])
-        mean.load_state_dict(known["mean"])
-        optimizer.load_state_dict(known["optimizer"])
-        done = int(known["scenes"])
+        done = _restored(state, network, mean, optimizer)
     saved = time.monotonic()
     sums: list[list[float]] = []
     for batch in _batches(recipe, hands, done, workers):
@@ -91,18 +90,62 @@ def train(
         finished = done >= recipe.scenes
         if finished or time.monotonic() - saved > _SAVE_EVERY:
             saved = time.monotonic()
-            whole = {"network": network.state_dict(), "mean": mean.state_dict(),
-                     "optimizer": optimizer.state_dict(), "scenes": done}  # fmt: skip
-            with written_whole(state) as part:
-                torch.save(whole, part)
+            _save(state, network, mean, optimizer, done)
             line = {"scenes": done, "losses": np.round(np.mean(sums, 0), 4).tolist()}
             line |= validated(recipe, mean, others)
             sums = []
             with (folder / LOG).open("a") as log:
                 log.write(json.dumps(line) + "\n")
     with written_whole(folder / WEIGHTS) as part:
-        torch.save(mean.state_dict(), part)
+        save_file(_contiguous(mean.state_dict()), part)
     return mean
+
+
+def _save(
+    path: Path, network: nn.Module, mean: nn.Module, optimizer: torch.optim.Optimizer, done: int
+) -> None:
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"mean.{name}": value for name, value in mean.state_dict().items()}
+    for number, values in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": value for name, value in values.items()}
+    with written_whole(path) as part:
+        save_file(_contiguous(tensors), part, {"scenes": str(done)})
+
+
+def _restored(
+    path: Path, network: nn.Module, mean: nn.Module, optimizer: torch.optim.Optimizer
+) -> int:
+    """Bring all three to where `_save` left them; gives the number of scenes shown."""
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        done = int(file.metadata()["scenes"])
+    for part, its in (("network.", network), ("mean.", mean)):
+        its.load_state_dict({
+            name.removeprefix(part): value
+            for name, value in tensors.items() if name.startswith(part)
+        })  # fmt: skip
+    known = optimizer.state_dict()
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, number, what = name.split(".")
+            known["state"].setdefault(int(number), {})[what] = value
+    optimizer.load_state_dict(known)
+    return done
+
+
+def mean_network(kind: Kind, folder: Path) -> tuple[nn.Module, int]:
+    """The network that a folder's training has come to, and the number of scenes it was shown."""
+    with safe_open(folder / STATE, "pt") as file:
+        names = [name for name in file.keys() if name.startswith("mean.")]  # noqa: SIM118
+        weights = {name.removeprefix("mean."): file.get_tensor(name) for name in names}
+        done = int(file.metadata()["scenes"])
+    network = network_of(kind)
+    network.load_state_dict(weights)
+    return network.eval(), done
+
+
+def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.contiguous() for name, value in tensors.items()}
 
 
 def network_of(kind: Kind) -> nn.Module:
