@@ -22,7 +22,7 @@ from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, ModelFile, model_pat
 from inkdigits.page import Page, Places, page_of
 from inkdigits.picture import MAX_PIXELS, Opened, Picture, check_contrast, open_picture
 from inkdigits.picture.small import SMALL, Cut, cuts_of
-from inkdigits.spec import N_CLASSES, OTHER, SIDE, accept_from, clear_from
+from inkdigits.spec import N_CLASSES, OTHER, SIDE, SORTS, accept_from, clear_from
 
 _CLEAR = 0.98  # confidence from which a small picture needs no finder, if its model states none
 _NO_DIGIT = 0.4  # confidence under which nothing speaks for any digit; 0.1 is the least there is
@@ -292,7 +292,9 @@ def _only(placed: _Placed) -> tuple[Seen, Reading]:
     if not len(guesses):
         seen = Seen(np.zeros((SIDE, SIDE), np.float32), (0, 0, opened.width, opened.height))
         even = (1 / N_CLASSES,) * N_CLASSES
-        return seen, Reading(0, 0.0, even, False, "blank", seen.box)
+        specks = np.isin(places.sorts, (SORTS.index("."), SORTS.index(",")))
+        reason = "blank" if specks.all() else "no digit"
+        return seen, Reading(0, 0.0, even, False, reason, seen.box)
     surest = int(guesses[places.confidence[guesses].argmax()])
     left, top, right, bottom = (round(v) for v in places.boxes[surest].tolist())
     seen = Seen(places.arrays[surest], (left, top, max(right, left + 1), max(bottom, top + 1)))
