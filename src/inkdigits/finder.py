@@ -25,6 +25,7 @@ from inkdigits.picture.views import (
     BOX_UNIT,
     CLOSE,
     STRIDE,
+    broad,
     close_up,
     frame_of,
     side_of,
@@ -215,13 +216,13 @@ def _apart(
     within: whether a box that lies within a surer one goes too.
     """
     order = np.argsort(-sureness, kind="stable")[: 2 * MOST_PLACES]
-    broad = _broad(boxes[order], units[order])
-    areas = np.prod(broad[:, 2:] - broad[:, :2], 1)
+    framed = broad(boxes[order], _BROAD * units[order, None]).astype(np.float64)
+    areas = np.prod(framed[:, 2:] - framed[:, :2], 1)
     kept: list[int] = []
     for i in range(len(order)):
         if kept:
-            low = np.maximum(broad[kept, :2], broad[i, :2])
-            high = np.minimum(broad[kept, 2:], broad[i, 2:])
+            low = np.maximum(framed[kept, :2], framed[i, :2])
+            high = np.minimum(framed[kept, 2:], framed[i, 2:])
             common = np.prod(np.maximum(high - low, 0), 1)
             least = np.minimum(areas[kept], areas[i])
             same = common > _SAME * (areas[kept] + areas[i] - common)
@@ -231,14 +232,6 @@ def _apart(
         if len(kept) == MOST_PLACES:
             break
     return np.asarray(order[kept], np.int64)
-
-
-def _broad(boxes: NDArray[np.float32], units: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Thin boxes made broader: two places a pixel apart across a 1, or on a point, are one."""
-    middle, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-    least = np.maximum(size[:, ::-1] / 2, _BROAD * units[:, None])
-    half = np.maximum(size, least) / 2
-    return np.concatenate((middle - half, middle + half), 1).astype(np.float64)
 
 
 def _around_ink(

@@ -6,6 +6,8 @@ Training, Python's reader and the browser's make them in the same way.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +71,16 @@ def close_up(grey: Grey, box: NDArray[np.float32], side: float) -> Grey:
     seen = found[inside]
     levelled = (found - seen.mean()) / (seen.std() + np.float32(_FLAT))
     return np.where(inside, levelled, np.float32(0))
+
+
+def broad(boxes: NDArray[np.float32], least: NDArray[np.float32] | float = 0.0) -> NDArray[Any]:
+    """Thin boxes made at least half as broad as they are long: a pixel beside a 1 is still it.
+
+    boxes: (n, 4) left, top, right, bottom. least: no side is shorter, pixels, of each (n, 1).
+    """
+    middle, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    half = np.maximum(size, np.maximum(size[:, ::-1] / 2, least)) / 2
+    return np.concatenate((middle - half, middle + half), 1)
 
 
 def frame_of(box: NDArray[np.float32], side: float) -> Grey:

@@ -125,7 +125,7 @@ def stroke(
     pen = max(1, round(unit * min(max(style.pen, 0.05), 0.15)))
     ends = (round(a[0]), round(a[1])), (round(b[0]), round(b[1]))
     cv2.line(layer, *ends, 255, pen, cv2.LINE_AA)
-    np.maximum(sheet.ink, layer * np.float32(1 / 255), out=sheet.ink)
+    sheet.stroke(layer)
 
 
 def page(sheet: Sheet, random: np.random.Generator) -> float:
@@ -286,7 +286,7 @@ def _grid(
             if random.random() >= missing:
                 x = int(left + column * wide)
                 cv2.line(layer, (x, int(top) - overshoot), (x, bottom + overshoot), shade, thick)
-    np.maximum(sheet.marks, layer * np.float32(1 / 255), out=sheet.marks)
+    sheet.mark(layer)
 
 
 LAYOUTS: dict[Layout, float] = {  # how often each is made

@@ -119,6 +119,14 @@ class Sheet:
         """A letter, a mark or a scribble."""
         return self._shape(OTHER, height, 1.0, 0.0, 0)
 
+    def mark(self, layer: Patch) -> None:
+        """Print what was drawn on a layer of the sheet's size, (H, W) uint8."""
+        self._lay(self.marks, layer, 0, 0)
+
+    def stroke(self, layer: Patch) -> None:
+        """Ink what was drawn on such a layer, as no Item."""
+        self._lay(self.ink, layer, 0, 0)
+
     def ghost(self, patch: Patch, x: float, y: float, strength: float) -> None:
         """Ink that is no digit of this sheet: writing that shows through from its back."""
         self._lay(self.marks, (patch[:, ::-1] * strength).astype(np.uint8), round(x), round(y))

@@ -43,7 +43,7 @@ def clutter(sheet: Sheet, random: np.random.Generator, unit: float) -> None:
             at = (int(random.integers(sheet.width)), int(random.integers(sheet.height)))
             if sheet.free(*at, *at, 0.3 * unit):
                 cv2.circle(layer, at, int(random.integers(0, 3)), int(random.integers(60, 256)), -1)
-    np.maximum(sheet.marks, layer * np.float32(1 / 255), out=sheet.marks)
+    sheet.mark(layer)
     if random.random() < 0.06:  # writing shows through from the back
         strength, style = random.uniform(0.1, 0.5), Style.drawn(random)
         for _ in range(int(random.integers(3, 15))):
@@ -62,7 +62,7 @@ def _print(sheet: Sheet, random: np.random.Generator) -> None:
         layer = np.zeros(sheet.marks.shape, np.uint8)
         shade = int(255 * random.uniform(0.4, 1))
         cv2.putText(layer, text, (x, y), font, scale, shade, 1, cv2.LINE_AA)
-        np.maximum(sheet.marks, layer * np.float32(1 / 255), out=sheet.marks)
+        sheet.mark(layer)
 
 
 def _rule(sheet: Sheet, random: np.random.Generator, unit: float) -> None:
@@ -79,7 +79,7 @@ def _rule(sheet: Sheet, random: np.random.Generator, unit: float) -> None:
     if random.random() < 0.4:
         for x in np.arange(random.uniform(0, gap), sheet.width, gap):
             cv2.line(layer, (int(x), 0), (int(x - tilt), sheet.height), shade, thick, cv2.LINE_AA)
-    np.maximum(sheet.marks, layer * np.float32(1 / 255), out=sheet.marks)
+    sheet.mark(layer)
 
 
 def texture(height: int, width: int, random: np.random.Generator) -> NDArray[np.uint8]:

@@ -17,13 +17,12 @@ from inkdigits.finder import Finder, Found
 from inkdigits.spec import OTHER
 from inkdigits.synthesis.hands import Hands
 from inkdigits.synthesis.scenes import Scene, scene
-from inkdigits.training.finding.targets import overlaps
+from inkdigits.training.finding.targets import SHOWN, overlaps
 
 Classify = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (n, 28, 28) to (n, 10)
 
 _SAME = 0.45  # overlap over union from which a place is a scene's digit
 _NOT_SAME = 0.25  # and under which it is none
-_WHOLE = 0.72  # share of the ink shown, as in `targets`
 _CLUTTER = 0.35  # weight of what is no digit: made scenes hold more of it than most pictures
 
 
@@ -57,7 +56,7 @@ def true_sorts(made: Scene, boxes: NDArray[np.float32]) -> NDArray[np.int64]:
     most = overlap.max(1)
     truth[most >= _NOT_SAME] = -1
     same = most >= _SAME
-    truth[same] = np.where(made.shown[best] >= _WHOLE, made.sorts[best], -1)[same]
+    truth[same] = np.where(made.shown[best] >= SHOWN, made.sorts[best], -1)[same]
     return truth
 
 

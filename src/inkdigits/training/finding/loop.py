@@ -1,8 +1,7 @@
 """Training of a finding network on made scenes, which goes on after any interruption.
 
-In: hands to write with, hands to validate with, a folder. Out: the folder's `state.safetensors`,
-`log.jsonl` and, at the end, `weights.safetensors`: the mean of the last steps' weights, which are
-what is exported.
+In: hands to write with, hands to validate with, a folder. Out: the folder's `log.jsonl` and
+`state.safetensors`, which holds the mean of the last steps' weights, too: they are exported.
 Scene k is a function of the seed and k, so a run that was stopped shows the scenes that follow.
 """
 
@@ -31,7 +30,7 @@ from inkdigits.synthesis.scenes import scene
 from inkdigits.training.finding.networks import HEATS, N_SORTS, CloseUpNetwork, FinderNetwork
 from inkdigits.training.finding.targets import close_ups_of, maps_of, on_canvas
 
-STATE, WEIGHTS, LOG = "state.safetensors", "weights.safetensors", "log.jsonl"
+STATE, LOG = "state.safetensors", "log.jsonl"
 Kind = Literal["finder", "closeup"]
 
 _SMOOTHING = 0.02  # of the sorts' labels
@@ -44,7 +43,7 @@ _SAVE_EVERY = 150.0  # seconds
 
 @dataclass(frozen=True, kw_only=True)
 class FindingRecipe:
-    """How a finding network is trained. One table row each in RECIPES."""
+    """How a finding network is trained."""
 
     kind: Kind
     scenes: int  # that it is shown in all, each once
@@ -96,8 +95,6 @@ def train(
             sums = []
             with (folder / LOG).open("a") as log:
                 log.write(json.dumps(line) + "\n")
-    with written_whole(folder / WEIGHTS) as part:
-        save_file(_contiguous(mean.state_dict()), part)
     return mean
 
 
@@ -116,29 +113,28 @@ def _restored(
     path: Path, network: nn.Module, mean: nn.Module, optimizer: torch.optim.Optimizer
 ) -> int:
     """Bring all three to where `_save` left them; gives the number of scenes shown."""
-    with safe_open(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        done = int(file.metadata()["scenes"])
-    for part, its in (("network.", network), ("mean.", mean)):
-        its.load_state_dict({
-            name.removeprefix(part): value
-            for name, value in tensors.items() if name.startswith(part)
-        })  # fmt: skip
+    network.load_state_dict(_stored(path, "network.")[0])
+    mean.load_state_dict(_stored(path, "mean.")[0])
+    tensors, done = _stored(path, "optimizer.")
     known = optimizer.state_dict()
     for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, number, what = name.split(".")
-            known["state"].setdefault(int(number), {})[what] = value
+        number, what = name.split(".")
+        known["state"].setdefault(int(number), {})[what] = value
     optimizer.load_state_dict(known)
     return done
 
 
+def _stored(path: Path, part: str) -> tuple[dict[str, Tensor], int]:
+    """The tensors whose names begin with `part`, without it, and the number of scenes shown."""
+    with safe_open(path, "pt") as file:
+        names = [name for name in file.keys() if name.startswith(part)]  # noqa: SIM118
+        tensors = {name.removeprefix(part): file.get_tensor(name) for name in names}
+        return tensors, int(file.metadata()["scenes"])
+
+
 def mean_network(kind: Kind, folder: Path) -> tuple[nn.Module, int]:
     """The network that a folder's training has come to, and the number of scenes it was shown."""
-    with safe_open(folder / STATE, "pt") as file:
-        names = [name for name in file.keys() if name.startswith("mean.")]  # noqa: SIM118
-        weights = {name.removeprefix("mean."): file.get_tensor(name) for name in names}
-        done = int(file.metadata()["scenes"])
+    weights, done = _stored(folder / STATE, "mean.")
     network = network_of(kind)
     network.load_state_dict(weights)
     return network.eval(), done

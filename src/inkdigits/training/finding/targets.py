@@ -15,6 +15,7 @@ from inkdigits.picture.views import (
     BOX_UNIT,
     CLOSE,
     STRIDE,
+    broad,
     close_up,
     frame_of,
     side_of,
@@ -30,9 +31,7 @@ Array = NDArray[np.float32]
 # scales, and what lies between the pairs is neither taught nor punished.
 _SMALLEST, _LARGEST = 9.0, 88.0
 _TOO_SMALL, _TOO_LARGE = 7.0, 112.0
-_HALF_SHOWN, _SHOWN = 0.35, 0.72  # shares of the ink within the picture, likewise
-
-
+_HALF_SHOWN, SHOWN = 0.35, 0.72  # shares of the ink within the picture, likewise
 _NOT_SAME = 0.3  # overlap over union under which a box frames something else
 
 
@@ -69,7 +68,7 @@ def maps_of(scene: Scene, left: int, top: int) -> Maps:
         x0, y0, x1, y1 = box.tolist()
         if unit < _TOO_SMALL or unit > _TOO_LARGE or shown < _HALF_SHOWN:
             continue
-        if unit < _SMALLEST or unit > _LARGEST or shown < _SHOWN:
+        if unit < _SMALLEST or unit > _LARGEST or shown < SHOWN:
             judged[int(y0) : int(y1) + 1, int(x0) : int(x1) + 1] = 0
             continue
         wide, high = x1 - x0, y1 - y0
@@ -111,7 +110,7 @@ class CloseUps(NamedTuple):
 def close_ups_of(scene: Scene, random: np.random.Generator, most: int = 8) -> CloseUps:
     """Digits and signs as a finder frames them, some worse than others, and what is none."""
     grey = _grey(scene)
-    whole = np.flatnonzero((scene.shown > _SHOWN) & (scene.units > _TOO_SMALL))
+    whole = np.flatnonzero((scene.shown > SHOWN) & (scene.units > _TOO_SMALL))
     chosen = random.permutation(whole)[:most].tolist()
     views, sorts, inks = [], [], []
     for i in chosen:
@@ -211,17 +210,10 @@ def _apart(scene: Scene, box: Array) -> bool:
 def overlaps(boxes: Array, others: Array) -> Array:
     """Overlap over union of each box with each other: (n, m) of (n, 4) and (m, 4).
 
-    A stroke's box counts as half as wide as it is high at least, and the other way round: a pixel
-    beside a thin 1 is still that 1.
+    Thin boxes count as broader: `views.broad`.
     """
-    a, b = _broad(boxes)[:, None], _broad(others)[None]
+    a, b = broad(boxes)[:, None], broad(others)[None]
     low, high = np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])
     common = np.prod(np.maximum(high - low, 0), 2)
     areas = [np.prod(c[..., 2:] - c[..., :2], 2) for c in (a, b)]
     return np.asarray(common / np.maximum(areas[0] + areas[1] - common, 1e-6), np.float32)
-
-
-def _broad(boxes: Array) -> Array:
-    middle, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-    half = np.maximum(size, size[:, ::-1] / 2) / 2
-    return np.concatenate((middle - half, middle + half), 1)
