@@ -6,8 +6,8 @@ from PIL import Image
 
 import inkdigits
 from inkdigits.errors import PictureError
-from inkdigits.page import Page, page_of
-from inkdigits.reader import Reader
+from inkdigits.page import Page, Places, page_of
+from inkdigits.reader import Reader, stands
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,29 @@ def test_a_page_on_its_side_is_turned(reader, sheet):
     page = reader.read(np.rot90(picture))  # stored turned to the left
     assert page.text == text
     assert (page.turned, page.width, page.height) == (90, 330, 150)
+
+
+def read_at(n, confidence):
+    """n places, each a 6 of that confidence."""
+    return Places(
+        np.zeros((n, 4), np.float32), np.ones(n, np.float32), np.full(n, 6),
+        np.full(n, confidence, np.float32), np.zeros((n, 10), np.float32), np.ones(n, bool),
+        np.full(n, ""), np.zeros((n, 28, 28), np.float32), np.zeros(n, np.float32),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lying", "turned", "expected"),
+    [
+        ((54, 0.31), (31, 0.95), True),  # 16.7 against 29.5
+        ((5, 0.60), (5, 0.95), False),  # 6 and 9, 1 and 0 read both ways: the first is right
+        ((5, 0.45), (5, 0.70), False),  # neither is read well
+        ((10, 0.45), (6, 0.95), False),  # 4.5 against 5.7: fewer digits, though surer
+        ((3, 0.10), (3, 0.99), False),  # too few to tell
+    ],
+)
+def test_a_page_is_turned_on_clear_evidence_alone(lying, turned, expected):
+    assert stands(read_at(*turned), read_at(*lying)) is expected
 
 
 def test_a_pages_values_are_plain_json(reader, sheet):

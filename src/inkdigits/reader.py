@@ -27,8 +27,10 @@ from inkdigits.spec import N_CLASSES, OTHER, SIDE, SORTS, accept_from, clear_fro
 _CLEAR = 0.98  # confidence from which a small picture needs no finder, if its model states none
 _NO_DIGIT = 0.4  # confidence under which nothing speaks for any digit; 0.1 is the least there is
 _NOTHING = 0.97  # probability of nothing from which a place is paper's grain
-_LYING = 0.7  # share of a page's places, as sure as each is, under which it may lie on its side
-_UPRIGHT = 1.15  # times as much a turned page must hold to be taken for upright
+# A page is turned only on clear evidence: many digits read as digits upside down.
+_LYING = 0.5  # share of a page's places, as sure as each is, under which it may lie on its side
+_UPRIGHT = 0.8  # share that the turned page must have
+_GAIN = 1.5  # and times as much evidence as it had lying
 _FEW = 4  # places under which a page is not turned
 BATCH = 64  # pictures that are gathered; their crops and activations stay under 60 MB
 
@@ -254,16 +256,24 @@ class Reader:
         Only where it is read badly as it lies: a page on its side, without EXIF to say so.
         """
         (grey, width, height), places = placed
-        seen = len(places.sorts)
-        if seen < _FEW or _evidence(places) >= _LYING * seen:
-            return 0, placed
-        best, most = (0, placed), _UPRIGHT * _evidence(places)
+        best = 0, placed
+        if not _may_lie(places):
+            return best
         for quarters, size in ((1, (height, width)), (2, (width, height)), (3, (height, width))):
             turned = Opened(np.ascontiguousarray(np.rot90(grey, -quarters)), *size)
             found = self._find(*turned)
-            if _evidence(found) > most:
-                best, most = (90 * quarters, _Placed(turned, found)), _evidence(found)
+            if stands(found, places) and _evidence(found) > _evidence(best[1].places):
+                best = 90 * quarters, _Placed(turned, found)
         return best
+
+
+def stands(turned: Places, lying: Places) -> bool:
+    """Whether a page turned so is clearly upright, against the same page as it lies."""
+    return (
+        _may_lie(lying)
+        and _share(turned) >= _UPRIGHT
+        and _evidence(turned) >= _GAIN * _evidence(lying)
+    )
 
 
 class _Placed(NamedTuple):
@@ -318,6 +328,15 @@ def _one_place(cut: Cut, row: NDArray[np.float32]) -> Places:
 def _evidence(places: Places) -> float:
     """How many digits and signs a page holds, each counted as it is sure."""
     return float(places.likely().confidence.sum())
+
+
+def _may_lie(places: Places) -> bool:
+    return len(places.sorts) >= _FEW and _share(places) < _LYING
+
+
+def _share(places: Places) -> float:
+    """The evidence for each place."""
+    return _evidence(places) / max(1, len(places.sorts))
 
 
 def _reason(confidence: float, accept: float) -> str:

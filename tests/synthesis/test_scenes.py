@@ -9,6 +9,7 @@ from inkdigits.spec import OTHER, SORTS
 from inkdigits.synthesis.folder import contact_sheet, ink_map, write_scenes
 from inkdigits.synthesis.hands import Hands, collected, joined
 from inkdigits.synthesis.scenes import HEIGHT, WIDTH, scene
+from inkdigits.synthesis.sheet import _crossed, _lighter
 from inkdigits.synthesis.strokes import FORMS, inked, sketched
 
 
@@ -31,6 +32,34 @@ def test_a_form_is_as_high_as_asked():
     rows = np.flatnonzero(ink.max(1) > 127)
     assert rows[0] + top == 0
     assert rows[-1] + top == 100
+
+
+def ring(height=60, pen=5):
+    """The ink of a 0 as high as asked, and half as wide."""
+    ink = np.zeros((height, height // 2), np.uint8)
+    cv2.ellipse(ink, (height // 4, height // 2), (height // 4 - 4, height // 2 - 4), 0, 0, 360,
+                255, pen)  # fmt: skip
+    return ink
+
+
+def test_a_zeros_slash_crosses_its_middle_and_a_sevens_bar_does():
+    for seed in range(5):
+        slashed = _crossed(ring(), 0, np.random.default_rng(seed))
+        height, width = slashed.shape
+        assert (
+            slashed[height // 2 - 5 : height // 2 + 5, width // 2 - 5 : width // 2 + 5].max() > 200
+        )
+        assert height >= 60 - 8
+        barred = _crossed(np.full((40, 4), 255, np.uint8), 7, np.random.default_rng(seed))
+        assert barred.shape[0] == 40
+
+
+def test_lighter_strokes_keep_the_darkest_ones():
+    for seed in range(5):
+        lighter = _lighter(ring(), np.random.default_rng(seed))
+        assert (lighter <= ring()).all()
+        assert (lighter[ring() > 200] > 240).mean() >= 0.1  # a tenth is the darkest by definition
+        assert lighter[ring() > 200].min() < 200
 
 
 def test_hands_are_a_function_of_the_seed_and_the_number(sample, hands):

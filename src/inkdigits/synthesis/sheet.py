@@ -21,6 +21,10 @@ Grey = NDArray[Any]  # float32; OpenCV does not say what it gives
 Patch = NDArray[Any]  # uint8
 
 _CRISP = 3.0  # how much steeper an enlarged shape's edges are made, which enlarging blurred
+_SMALL_ZEROS = 0.15  # share of the lines whose zeros are lower than their other digits
+_LIGATURES = 0.07  # share of the lines whose digits are joined by strokes that are no part of them
+_LIGHTER = 0.08  # share of the digits whose strokes in one direction are lighter
+_CROSSED = {0: 0.08, 7: 0.12}  # shares of zeros that get a slash, of sevens that get a bar
 _BENT = 0.5  # share of the shapes that are bent
 _MOVED = 0.045  # of the longer side: standard deviation of what a part moves by
 _ROOM = 6  # pixels of 64 around a bent shape
@@ -86,16 +90,22 @@ class Sheet:
         0 where they overlap. slope: pixels down per pixel right. Stops at the sheet's right edge.
         """
         random, start = self.random, x
+        small = random.uniform(0.5, 0.85) if random.random() < _SMALL_ZEROS else 1.0
+        joined = random.random() < _LIGATURES
         for sign in text:
             if sign == " ":
                 x += unit * random.uniform(0.45, 1.1)
                 continue
-            patch, left, top = self._glyph(SORTS.index(sign), unit, style)
+            high = unit * small if sign == "0" else unit
+            patch, left, top = self._glyph(SORTS.index(sign), high, style)
+            top += (unit - high) * random.uniform(0.3, 1)
             if x + patch.shape[1] > self.width:
                 break
             at = y + slope * (x - start) + top
             if sign.isdigit():
                 at += unit * style.neat * random.normal(0, 0.05)
+            if joined and x > start and random.random() < 0.6:
+                self._join(self.items[-1], x + max(left, 0), at, patch.shape[0], unit * style.pen)
             self.put(patch, x + max(left, 0), at, SORTS.index(sign), unit)
             space = gap * unit * random.uniform(0.4, 1.6) if gap > 0 else gap * unit
             x += max(left, 0) + max(patch.shape[1] + space, 0.35 * patch.shape[1], 1)
@@ -104,11 +114,28 @@ class Sheet:
     def put(self, patch: Patch, x: float, y: float, sort: int, unit: float) -> None:
         """Lay ink on the sheet; what is OTHER is laid, but no Item."""
         left, top = round(x), round(y)
-        self._lay(self.ink, patch, left, top)
+        light = sort != OTHER and patch.shape[0] >= 12 and self.random.random() < _LIGHTER
+        self._lay(self.ink, _lighter(patch, self.random) if light else patch, left, top)
         if sort == OTHER:
             self.others.append((left, top, left + patch.shape[1], top + patch.shape[0]))
         else:
             self.items.append(Item(sort, left, top, patch, unit))
+
+    def _join(self, item: Item, x: float, y: float, high: float, pen: float) -> None:
+        """A stroke from an Item's right edge to the left edge of a patch of that height there."""
+        random = self.random
+        bottom, right = item.ink.shape
+        ends = np.array(
+            (
+                (
+                    item.left + random.uniform(0.6, 1) * right,
+                    item.top + random.uniform(0, 1) * bottom,
+                ),
+                (x + random.uniform(0, 3), y + random.uniform(0, 1) * high),
+            )
+        )
+        line, left, top = inked([ends], 1, max(1.0, pen * random.uniform(0.4, 1)))
+        self._lay(self.ink, line, round(left), round(top))
 
     def digit(self, height: float, style: Style, sort: int | None = None) -> tuple[Patch, int]:
         """A digit, any if none is named, and which."""
@@ -157,6 +184,8 @@ class Sheet:
             return _cut(patch, left, top + (unit - height) * random.uniform(0, 1))
         if sign.isdigit():
             patch = self._shape(sort, height, style.wide, style.slant, style.grow)
+            if height >= 12 and random.random() < _CROSSED.get(sort, 0):
+                patch = _crossed(patch, sort, random)
             return patch, 0.0, (unit - patch.shape[0]) * random.uniform(0.3, 0.9)
         share, middle = _IN_LINE[sign]
         if sign == "-":  # its shape is a block of 64 pixels' width
@@ -225,6 +254,37 @@ def _bent(shape: Patch, random: np.random.Generator) -> Patch:
     x += np.arange(size[0], dtype=np.float32)
     y += np.arange(size[1], dtype=np.float32)[:, None]
     return np.asarray(cv2.remap(around, x, y, cv2.INTER_LINEAR))
+
+
+def _crossed(patch: Patch, sort: int, random: np.random.Generator) -> Patch:
+    """A zero with a slash, a seven with a bar, of the pen that wrote it."""
+    h, w = patch.shape
+    edge = int(0.3 * h)
+    crossed = np.pad(patch, edge)
+    deepest = cv2.distanceTransform((crossed > 127).astype(np.uint8), cv2.DIST_L2, 3).max()
+    pen = max(1, round(float(deepest) * random.uniform(1, 2)))
+    if sort == 0:
+        over = random.uniform(-0.15, 0.2, 2)
+        a, b = (w * (1 + 0.5 * over[0]), -h * over[0]), (-w * 0.5 * over[1], h * (1 + over[1]))
+    else:
+        middle, lean = random.uniform(0.42, 0.65) * h, random.normal(0, 0.06) * h
+        a, b = (random.uniform(0, 0.35) * w, middle), (random.uniform(0.75, 1.2) * w, middle - lean)
+    a, b = ((round(x) + edge, round(y) + edge) for x, y in (a, b))
+    cv2.line(crossed, a, b, 255, pen, cv2.LINE_AA)
+    return _cut(crossed, 0, 0)[0]
+
+
+def _lighter(patch: Patch, random: np.random.Generator) -> Patch:
+    """The ink with the strokes of one direction lighter, as a pen's are on the way up."""
+    ink = patch.astype(np.float32)
+    soft = max(1.0, patch.shape[0] / 12)
+    x, y = cv2.Sobel(ink, cv2.CV_32F, 1, 0), cv2.Sobel(ink, cv2.CV_32F, 0, 1)
+    across, down, both = (cv2.GaussianBlur(a, (0, 0), soft) for a in (x * x, y * y, x * y))
+    direction = np.arctan2(2 * both, across - down) - random.uniform(0, 2 * np.pi)
+    lightest = random.uniform(0.12, 0.7)
+    share = lightest + (1 - lightest) * np.clip(0.6 + 0.9 * np.cos(direction), 0, 1)
+    darkest = float(np.quantile(share[patch > 127], 0.9)) if (patch > 127).any() else 1.0
+    return np.asarray(ink * np.minimum(share / darkest, 1), np.uint8)
 
 
 _STEEP = np.clip(127.5 + _CRISP * (np.arange(256) - 127.5), 0, 255).astype(np.uint8)
