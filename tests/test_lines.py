@@ -135,6 +135,19 @@ def test_a_table_has_rows_columns_and_empty_cells():
     assert page.table() == [["10", "7", "123"], ["4", "", "56"]]
 
 
+def test_a_wide_number_over_two_columns_joins_them_not():
+    """Columns from 0 to 29 and 90 to 119; the number below lies from 0 to 182, over both."""
+    rows = [*written("12"), *written("34", x=90), *written("56", y=40), *written("78", x=90, y=40)]
+    rows += written("12345678901", y=80)
+    page = page_of(places(rows), 300, 120)
+    assert page.table() == [["12", "34"], ["56", "78"], ["12345678901", ""]]
+
+
+def test_numbers_below_each_end_of_a_wide_one_are_one_column():
+    rows = [*written("123456"), *written("7", y=40), *written("8", x=85, y=80)]
+    assert page_of(places(rows), 300, 120).table() == [["123456"], ["7"], ["8"]]
+
+
 def test_a_digits_line_and_number_are_numbered():
     digits = page_of(places(written("12 3") + written("4", y=50)), 200, 100).digits
     assert digits.digits.tolist() == [1, 2, 3, 4]

@@ -104,23 +104,32 @@ class Page:
         return cells
 
     def _columns(self) -> list[int]:
-        """Which column each number is in: those that lie over one another by a third share one."""
-        spans: list[list[float]] = []  # left and right of each column so far, from left to right
-        column = [0] * len(self.numbers)
-        for i in sorted(range(len(self.numbers)), key=lambda i: self.numbers[i].box[0]):
-            left, _, right, _ = self.numbers[i].box
-            shares = [
-                (min(right, b) - max(left, a)) / max(1e-6, min(right - left, b - a))
-                for a, b in spans
-            ]
-            k = int(np.argmax(shares)) if shares else 0
-            if shares and shares[k] > _OVER:
-                spans[k] = [min(spans[k][0], left), max(spans[k][1], right)]
-            else:
-                k = len(spans)
-                spans.append([left, right])
-            column[i] = k
-        return column
+        """Which column each number is in: those that lie over one another by a third share one.
+
+        A wide number over two columns is in the one it covers more of, if some line has both.
+        """
+        columns: list[_Column] = []
+        narrow_first = sorted(
+            range(len(self.numbers)),
+            key=lambda i: self.numbers[i].box[2] - self.numbers[i].box[0],
+        )
+        for i in narrow_first:
+            number = self.numbers[i]
+            left, _, right, _ = number.box
+            over = [column for column in columns if column.share(left, right) > _OVER]
+            lines = [line for column in over for line in column.lines]
+            if len(lines) > len(set(lines)):
+                widest = max(over, key=lambda column: column.common(left, right))
+                widest.members.append(i)
+                continue
+            joined = _Column(left, right, {number.line}, [i])
+            for column in over:
+                joined = joined.with_(column)
+                columns.remove(column)
+            columns.append(joined)
+        columns.sort(key=lambda column: column.left)
+        place = {i: k for k, column in enumerate(columns) for i in column.members}
+        return [place[i] for i in range(len(self.numbers))]
 
     def draw(self, picture: Picture | None = None) -> Image.Image:
         """The picture with a box and its reading on each digit; doubtful ones are orange.
@@ -193,6 +202,30 @@ class Page:
                 for i in range(len(d))
             ],
         }
+
+
+@dataclass(frozen=True)
+class _Column:
+    """Numbers that stand above one another."""
+
+    left: float
+    right: float
+    lines: set[int]  # that have a number in it
+    members: list[int]
+
+    def common(self, left: float, right: float) -> float:
+        """How much of it that span covers, pixels."""
+        return min(right, self.right) - max(left, self.left)
+
+    def share(self, left: float, right: float) -> float:
+        """The same as a share of the narrower of the two."""
+        return self.common(left, right) / max(1e-6, min(right - left, self.right - self.left))
+
+    def with_(self, other: _Column) -> _Column:
+        return _Column(
+            min(self.left, other.left), max(self.right, other.right),
+            self.lines | other.lines, self.members + other.members,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

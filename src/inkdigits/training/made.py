@@ -1,9 +1,9 @@
 """A training set made of digits that are known, as pictures of them come out of the picture path.
 
 In: DigitSets. Out: DigitSets with the source's own training digits, made ones behind them, its test
-set unchanged, and non-digits. Made digits are written in another hand; half of them then become a
-photo or a drawing, in which the picture path finds them again: what it leaves behind, networks
-have seen. A picture in which it finds nothing is left out.
+set unchanged, and non-digits. Made digits are written in another hand; most of them then become a
+photo, a drawing or a part of a scene, in which the picture path finds them again: networks learn
+from what it leaves behind. A picture in which it finds nothing is left out.
 """
 
 from __future__ import annotations
@@ -21,21 +21,26 @@ from inkdigits import machine
 from inkdigits.data import Digits, DigitSets
 from inkdigits.data.tables import read_npz_pictures
 from inkdigits.errors import ConfigError, PictureError
-from inkdigits.finder import digit_array
+from inkdigits.finder import digit_array, shipped_finder
 from inkdigits.picture.place import place
-from inkdigits.spec import N_CLASSES, SIDE
+from inkdigits.spec import N_CLASSES, OTHER, SIDE
 from inkdigits.synthesis.fonts import font_files, glyph
+from inkdigits.synthesis.hands import Hands, collected
 from inkdigits.synthesis.handwriting import Strokes, rewritten, rewritten_shape, warped
 from inkdigits.synthesis.nondigits import nondigit
 from inkdigits.synthesis.photos import drawn, photographed
+from inkdigits.synthesis.scenes import scene
+from inkdigits.training.finding.fit import true_sorts
 
 Advance = Callable[[int, int], None]  # (done, total)
 
-_PHOTO, _DRAWING = 0.25, 0.25  # shares of what is made; the rest is framed as it was written
+# Shares of what is made; the rest is framed as it was written.
+_PHOTO, _DRAWING, _SCENE = 0.2, 0.2, 0.35
 _OF_FONTS = 0.3  # share of the made digits that are a font's, where there are some
 _HAIRLINE = 0.3  # pixels of 28: the thinnest line of a drawing
 REPEATS = 4  # of added pictures, so that a thousand count among ten thousands
 _CHUNK = 250  # digits a worker makes at a time, a few seconds
+_HANDS = 150  # shapes that the scenes of each such chunk are written with
 
 
 def made_from(
@@ -130,7 +135,29 @@ def _strokes(random: np.random.Generator, thinnest: float = 1.0) -> tuple[Stroke
     return rewritten(images[chosen], label, random, thinnest), label
 
 
+def _hands(seed: int, numbers: range) -> Hands:
+    """Those of the chunk that the numbers are of."""
+    first = numbers.start // _CHUNK * _HANDS
+    return collected(*_source, range(first, first + _HANDS), seed)
+
+
+def _of_a_scene(
+    hands: Hands, seed: int, number: int, random: np.random.Generator, *, digit: bool
+) -> tuple[NDArray[np.float32], int] | None:
+    """A digit that is found in a scene, or what is found and is none; and its sort."""
+    made = scene(hands, seed, number)
+    found = shipped_finder().find(made.picture.astype(np.float32) / np.float32(255))
+    sorts = true_sorts(made, found.boxes)
+    wanted = (sorts >= 0) & (sorts < N_CLASSES) if digit else sorts == OTHER
+    if not wanted.any():
+        return None
+    chosen = int(random.choice(np.flatnonzero(wanted)))
+    (array,) = found.only(np.array([chosen])).arrays()
+    return (array, int(sorts[chosen])) if array.any() else None
+
+
 def _digits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    hands = _hands(seed, numbers)
     arrays, made = [], []
     for number in numbers:
         random = np.random.default_rng([seed, 0, number])
@@ -142,6 +169,10 @@ def _digits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.ui
             elif kind < _PHOTO + _DRAWING:
                 strokes, label = _strokes(random, _HAIRLINE)
                 array = digit_array(drawn(strokes, random))
+            elif kind < _PHOTO + _DRAWING + _SCENE and (
+                found := _of_a_scene(hands, seed, number, random, digit=True)
+            ):
+                array, label = found
             else:
                 strokes, label = _strokes(random)
                 array = place(strokes)
@@ -154,14 +185,18 @@ def _digits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.ui
 
 def _nondigits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     images, labels, fonts = _source
+    hands = _hands(seed, numbers)
     arrays = []
     for number in numbers:
         random = np.random.default_rng([seed, 1, number])
+        kind = random.random()
+        if kind >= 1 - _SCENE and (found := _of_a_scene(hands, seed, number, random, digit=False)):
+            arrays.append(found[0])
+            continue
         strokes = nondigit(images, labels, random, fonts)
         try:
             # A blank page has its grain and shades, and something is found in them; of a sign in
             # two parts a picture shows the one that looks more like a digit.
-            kind = random.random()
             if kind < _PHOTO or not strokes.any():
                 arrays.append(digit_array(photographed(strokes, random)))
             elif kind < _PHOTO + _DRAWING:
