@@ -90,6 +90,17 @@ def test_numbers_have_their_points_and_their_minus():
     assert page.signs.signs == ".-+"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"), [("(0", [False]), ("1.5", [False]), ("0 5(", [True, False])]
+)
+def test_a_number_beside_an_unsure_sign_is_not_accepted(text, expected):
+    """The sign may be a digit of it; but not one that stands apart."""
+    found = places(written(text, gap=3))
+    for i, sort in enumerate(found.sorts):
+        found.accepted[i] = SORTS[sort].isdigit()
+    assert [number.accepted for number in page_of(found, 100, 100).numbers] == expected
+
+
 def test_a_numbers_box_is_around_its_digits_and_its_confidence_is_their_product():
     (number,) = page_of(places([("1", 10, 20, 5, 20), ("7", 18, 18, 10, 21)]), 100, 100).numbers
     assert number.box == (10, 18, 28, 40)

@@ -8,6 +8,7 @@ import inkdigits
 from inkdigits.errors import PictureError
 from inkdigits.page import Page, Places, page_of
 from inkdigits.reader import Reader, stands
+from inkdigits.spec import SORTS
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,30 @@ def test_a_pages_values_are_plain_json(reader, sheet):
         "digit", "confidence", "probabilities", "accepted", "reason", "box", "line", "number",
     }  # fmt: skip
     assert [number["line"] for number in found["numbers"]] == [0, 1]
+
+
+def test_signs_are_values_too():
+    page = page_of(
+        Places(
+            np.array([(0, 0, 10, 20), (12, 8, 20, 10)], np.float32), np.full(2, 20, np.float32),
+            np.array([7, SORTS.index("-")]), np.array([0.9, 0.8], np.float32),
+            np.zeros((2, 10), np.float32), np.ones(2, bool), np.full(2, ""),
+            np.zeros((2, 28, 28), np.float32), np.zeros(2, np.float32),
+        ), 30, 20,
+    )  # fmt: skip
+    assert page.to_dict()["signs"] == [
+        {"sign": "-", "confidence": 0.8, "box": [12.0, 8.0, 20.0, 10.0]}
+    ]
+
+
+def test_a_label_is_within_the_picture(reader, seven):
+    """A digit from edge to edge: there is room neither above nor below it."""
+    large = np.kron(seven, np.ones((6, 6), np.uint8))
+    rows, columns = np.nonzero(large > 127)
+    cut = 255 - large[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    image = np.asarray(reader.read(cut).draw(cut)).astype(int)
+    blue = (image[..., 2] > 150) & (image[..., 0] < 90)
+    assert blue[10:-10, 10:-10].sum() > 100
 
 
 def test_the_drawing_has_the_pictures_size_and_marks(reader, sheet):

@@ -82,12 +82,29 @@ def test_drawings_are_written_one_a_picture(folder, tmp_path):
     assert Image.open(tmp_path / "drawn" / "one.png").size == (240, 80)
 
 
-def test_a_blank_page_is_said_on_standard_error(tmp_path):
-    paper = 210 + np.random.default_rng(0).normal(0, 3, (100, 140))
+def test_a_drawing_never_takes_the_place_of_a_picture(folder, tmp_path):
+    """Not of the one that is read, not of another; a drawing of before is written anew."""
+    place, texts = folder
+    for name in ("one.png", "two.png"):
+        (tmp_path / name).write_bytes((place / name).read_bytes())
+    done = inkdigits("read", "--draw", tmp_path, tmp_path / "one.png", place / "two.png")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[0].endswith(texts["one"][0])
+    assert done.stderr.count("exists and was not drawn by this command; name another folder") == 2
+    for name in ("one.png", "two.png"):
+        assert (tmp_path / name).read_bytes() == (place / name).read_bytes()
+    for _ in range(2):
+        assert inkdigits("read", "--draw", tmp_path / "new", place / "one.png").returncode == 0
+
+
+@pytest.mark.parametrize("grain", [0, 3])
+def test_a_blank_page_is_said_on_standard_error(tmp_path, grain):
+    paper = 210 + np.random.default_rng(0).normal(0, grain, (100, 140))
     Image.fromarray(paper.astype(np.uint8)).save(tmp_path / "paper.png")
     done = inkdigits("read", tmp_path / "paper.png")
     assert (done.returncode, done.stdout) == (0, "\n")
     assert "blank: no digit found" in done.stderr
+    assert "blank: no digit found" in inkdigits("read", "--csv", tmp_path / "paper.png").stderr
 
 
 def test_two_formats_exclude_each_other(folder):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _WITHIN = ".,"  # between two digits they are part of a number
 _FIRST = "+-"  # before the first digit, where no digit stands before them
 _OVER = 1 / 3  # share of the narrower of two numbers that lies over the other, in one column
+_THICKEST = 4  # pixels of a drawn frame's line
 _SURE, _UNSURE, _SIGN = "#1d6fd8", "#d97706", "#7c3aed"
 
 
@@ -50,7 +51,7 @@ class Number:
     text: str  # its digits, with the points, commas and the sign that belong to it
     box: tuple[float, float, float, float]  # left, top, right, bottom, pixels
     confidence: float  # probability that all its digits are right: the product of theirs
-    accepted: bool  # all its digits are
+    accepted: bool  # all its digits are, and the signs in it and beside it
     line: int
 
 
@@ -145,9 +146,10 @@ class Page:
 
             image = upright_image(picture).rotate(-self.turned, expand=True).convert("RGB")
         pen = ImageDraw.Draw(image)
+        width, height = image.size
         heights = self.digits.boxes[:, 3] - self.digits.boxes[:, 1]
         typical = float(np.median(heights)) if len(heights) else 20.0
-        line = max(1, round(typical / 22))
+        line = min(_THICKEST, max(1, round(typical / 22)))
         size = max(9, round(0.45 * typical))
         font = ImageFont.load_default(size)
         marks = [
@@ -164,8 +166,17 @@ class Page:
         for (left, top, right, bottom), text, colour in marks:
             frame = (left - line, top - line, right + line, bottom + line)
             pen.rectangle(frame, outline=colour, width=line)
-            above = top - line - 1.15 * size
-            at = (left, above if above >= 0 else bottom + line)
+            if text in _WITHIN:
+                continue  # its label would look like a second one
+            # Above the box; where the picture ends, below it; where it ends there too, within.
+            y = next(
+                (
+                    y for y in (top - line - 1.15 * size, bottom + line)
+                    if y >= 0 and y + 1.15 * size <= height
+                ),
+                max(0.0, top + line),
+            )  # fmt: skip
+            at = (min(max(0.0, left), max(0.0, width - 0.6 * size)), y)
             pen.text(at, text, colour, font, stroke_width=max(1, line), stroke_fill="white")
         return image
 
@@ -200,6 +211,16 @@ class Page:
                     "number": int(d.number[i]),
                 }
                 for i in range(len(d))
+            ],
+            "signs": [
+                {
+                    "sign": sign,
+                    "confidence": round(float(confidence), 6),
+                    "box": [round(float(v), 1) for v in box],
+                }
+                for sign, confidence, box in zip(
+                    self.signs.signs, self.signs.confidence, self.signs.boxes, strict=True
+                )
             ],
         }
 
@@ -260,12 +281,12 @@ def page_of(places: Places, width: int, height: int, turned: int = 0) -> Page:
     lines = [line for line in lines if any(signs[i].isdigit() for i in line)]
     gaps = gaps_after(lines, places.boxes, places.units, signs)
     texts, order, line_of, number_of = [], [], [], []
-    members: list[tuple[int, list[int]]] = []  # of each number its line and its places
+    members: list[tuple[int, list[int], list[int]]] = []  # a number's line, places, neighbours
     for k, (line, gap) in enumerate(zip(lines, gaps, strict=True)):
         text = ""
         numbers = _numbers(line, gap, signs)
         within = {i: len(members) + place for place, number in enumerate(numbers) for i in number}
-        members += [(k, number) for number in numbers]
+        members += [(k, number, _beside(number, line, gap)) for number in numbers]
         for place, i in enumerate(line.tolist()):
             text += signs[i] + (" " if place < len(gap) and gap[place] else "")
             order.append(i)
@@ -284,7 +305,7 @@ def page_of(places: Places, width: int, height: int, turned: int = 0) -> Page:
     others = sequence[~digit]
     return Page(
         width, height, "\n".join(texts), digits,
-        tuple(_number(k, number, signs, places) for k, number in members),
+        tuple(_number(*number, signs, places) for number in members),
         Signs(places.boxes[others], "".join(signs[i] for i in others), places.confidence[others]),
         turned, "" if len(chosen) else "blank",
     )  # fmt: skip
@@ -315,13 +336,23 @@ def _numbers(line: NDArray[np.int64], gap: NDArray[np.bool_], signs: str) -> lis
     return found
 
 
-def _number(line: int, number: list[int], signs: str, places: Places) -> Number:
+def _beside(number: list[int], line: NDArray[np.int64], gap: NDArray[np.bool_]) -> list[int]:
+    """What stands before and after a number without a clear gap: part of it may be misread."""
+    order = line.tolist()
+    first, last = order.index(number[0]), order.index(number[-1])
+    before = [order[first - 1]] if first and not gap[first - 1] else []
+    after = [order[last + 1]] if last < len(gap) and not gap[last] else []
+    return before + after
+
+
+def _number(line: int, number: list[int], beside: list[int], signs: str, places: Places) -> Number:
     boxes = places.boxes[number]
     digits = [i for i in number if signs[i].isdigit()]
+    around = [i for i in beside if not signs[i].isdigit()]
     return Number(
         "".join(signs[i] for i in number),
         (*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist()),
         float(np.prod(places.confidence[digits], dtype=np.float64)),
-        bool(places.accepted[digits].all()),
+        bool(places.accepted[number + around].all()),
         line,
     )

@@ -120,7 +120,7 @@ class Reader:
         """
         remaining = iter(pictures)
         while chunk := list(islice(remaining, batch)):
-            for placed in self._placed(chunk):
+            for placed in self._placed(chunk, blank_too=True):
                 if isinstance(placed, PictureError):
                     yield placed
                     continue
@@ -185,13 +185,19 @@ class Reader:
             found[unclear] = self._model.run(values[unclear])
         return found
 
-    def _placed(self, pictures: Sequence[Picture]) -> Iterator[_Placed | PictureError]:
-        """Each picture opened, and what stands in it."""
+    def _placed(
+        self, pictures: Sequence[Picture], *, blank_too: bool = False
+    ) -> Iterator[_Placed | PictureError]:
+        """Each picture opened, and what stands in it.
+
+        blank_too: a picture of one colour is no error, it holds nothing.
+        """
         opened: list[Opened | PictureError] = []
         for picture in pictures:
             try:
                 one = open_picture(picture, self._max_pixels)
-                check_contrast(one.grey)
+                if not blank_too:
+                    check_contrast(one.grey)
                 opened.append(one)
             except PictureError as error:
                 opened.append(error.with_traceback(None))  # it would keep the decoded pixels
