@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from inkdigits import explain
+from inkdigits.picture.decode import upright_image
 from inkdigits.reader import Reader, Seen
 
 
@@ -34,7 +35,7 @@ def test_the_page_has_a_row_for_each_picture(tmp_path, seven):
     picture = Image.fromarray(seven)
     seen, reading = reader.look(picture)
     assert isinstance(seen, Seen)
-    row = explain.Row("seven.png", picture, seen, reading)
+    row = explain.Row("seven.png", upright_image(picture), seen, reading)
     explain.draw([row, row], reader, tmp_path / "why.png")
     page = np.asarray(Image.open(tmp_path / "why.png"))
     half = page.shape[0] // 2

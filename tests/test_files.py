@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+from inkdigits.errors import ConfigError
 from inkdigits.files import folder_written_whole, write_text, written_whole
 
 
@@ -31,7 +34,7 @@ def test_a_failed_folder_leaves_the_old_one_and_no_other(tmp_path):
     (tmp_path / "a" / "old.txt").touch()
 
     def fail():
-        with folder_written_whole(tmp_path / "a") as part:
+        with folder_written_whole(tmp_path / "a", "old.txt") as part:
             (part / "half.txt").touch()
             raise RuntimeError
 
@@ -43,6 +46,38 @@ def test_a_failed_folder_leaves_the_old_one_and_no_other(tmp_path):
 def test_a_whole_folder_takes_the_old_ones_place(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "old.txt").touch()
-    with folder_written_whole(tmp_path / "a") as part:
+    with folder_written_whole(tmp_path / "a", "old.txt") as part:
         (part / "new.txt").touch()
     assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")] == ["a", "a/new.txt"]
+
+
+def written(folder):
+    with folder_written_whole(folder, "list.txt") as part:
+        (part / "list.txt").touch()
+
+
+def test_another_folder_a_file_and_a_link_are_left_alone(tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "thesis.txt").touch()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "theirs")
+    for name, message in (
+        ("theirs", "holds no list.txt"), ("file", "is no folder"), ("link", "is no folder"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=message):
+            written(tmp_path / name)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "link", "theirs"]
+    assert (tmp_path / "theirs" / "thesis.txt").exists()
+
+
+def test_a_name_of_255_bytes_is_written(tmp_path):
+    path = tmp_path / ("ä" * 125 + "a.txt")
+    write_text(path, "x")
+    assert path.read_text() == "x"
+
+
+def test_the_folder_one_stands_in_can_be_written(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    written(Path("."))
+    assert (tmp_path / "here" / "list.txt").exists()

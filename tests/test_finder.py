@@ -6,6 +6,7 @@ import pytest
 
 from inkdigits.errors import ModelError, PictureError
 from inkdigits.finder import (
+    FINDER_MODEL,
     MOST_PLACES,
     Finder,
     _around_ink,
@@ -85,5 +86,12 @@ def test_the_array_of_a_digit_is_its_ink(sample):
 
 def test_a_broken_network_is_named(tmp_path):
     (tmp_path / "finder.onnx").write_bytes(b"no model")
-    with pytest.raises(ModelError, match=r"finder\.onnx: not a model ONNX Runtime can load"):
+    with pytest.raises(ModelError, match=r"finder\.onnx: not a model that ONNX Runtime can load"):
         Finder(tmp_path / "finder.onnx")
+
+
+def test_another_network_in_place_of_the_finder_is_refused():
+    with pytest.raises(ModelError, match="expected views and sorts, ink; install inkdigits anew"):
+        Finder(close_up=FINDER_MODEL)
+    with pytest.raises(ModelError, match="install inkdigits anew"):
+        Finder(finder=FINDER_MODEL.with_name("missing.onnx"))

@@ -74,6 +74,7 @@ def read_at(n, confidence):
         ((5, 0.45), (5, 0.70), False),  # neither is read well
         ((10, 0.45), (6, 0.95), False),  # 4.5 against 5.7: fewer digits, though surer
         ((3, 0.10), (3, 0.99), False),  # too few to tell
+        ((900, 0.10), (900, 0.99), False),  # a dense page of letters would take four times as long
     ],
 )
 def test_a_page_is_turned_on_clear_evidence_alone(lying, turned, expected):

@@ -1,8 +1,12 @@
+import contextlib
 import csv
 import io
 import json
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,7 +94,7 @@ def test_a_drawing_never_takes_the_place_of_a_picture(folder, tmp_path):
     done = inkdigits("read", "--draw", tmp_path, tmp_path / "one.png", place / "two.png")
     assert done.returncode == 1
     assert done.stdout.splitlines()[0].endswith(texts["one"][0])
-    assert done.stderr.count("exists and was not drawn by this command; name another folder") == 2
+    assert done.stderr.count("exists and is no earlier drawing; name another place to draw") == 2
     for name in ("one.png", "two.png"):
         assert (tmp_path / name).read_bytes() == (place / name).read_bytes()
     for _ in range(2):
@@ -111,3 +115,62 @@ def test_two_formats_exclude_each_other(folder):
     done = inkdigits("read", "--json", "--csv", folder[0])
     assert done.returncode == 2
     assert "--json and --csv exclude each other" in done.stderr
+
+
+def test_a_picture_that_cannot_be_drawn_on_stops_nothing(folder, tmp_path):
+    place, _ = folder
+    (tmp_path / "one.png").mkdir()
+    done = inkdigits("read", "--draw", tmp_path, place / "one.png", place / "two.png")
+    assert done.returncode == 1
+    assert "one.png: not drawn: " in done.stderr
+    assert len(done.stdout.splitlines()) == 3
+    assert (tmp_path / "two.png").is_file()
+
+
+def test_pictures_are_not_drawn_into_the_folder_that_is_read(folder):
+    done = inkdigits("read", "--draw", folder[0] / ".." / folder[0].name, folder[0])
+    assert done.returncode == 2
+    assert "is read and cannot be drawn into; name another folder" in done.stderr
+
+
+def test_explaining_never_takes_the_place_of_a_picture(folder):
+    picture = folder[0] / "one.png"
+    before = picture.read_bytes()
+    done = inkdigits("predict", "--explain", picture, picture)
+    assert done.returncode == 2
+    assert "exists and is no earlier drawing" in done.stderr
+    assert picture.read_bytes() == before
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stopped_command_leaves_no_process(folder, tmp_path, sent, code):
+    """Hundreds of files, so that they are read in processes of their own."""
+    data = (folder[0] / "two.png").read_bytes()
+    for k in range(1500):
+        (tmp_path / f"{k}.png").write_bytes(data)
+    command = [sys.executable, "-m", "inkdigits", "read", str(tmp_path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        until = time.monotonic() + 60
+        while time.monotonic() < until and len(group(process.pid)) < 4:
+            time.sleep(0.05)
+        assert len(group(process.pid)) >= 4
+        time.sleep(0.3)
+        process.send_signal(sent)
+        assert process.wait(20) == code
+        until = time.monotonic() + 20
+        while time.monotonic() < until and group(process.pid):
+            time.sleep(0.05)
+        assert group(process.pid) == []
+
+
+def group(number):
+    """The processes of a session."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+            if int(fields[3]) == number and fields[0] != "Z":
+                found.append(stat.parent.name)
+    return found

@@ -10,7 +10,7 @@ from onnx import numpy_helper
 from PIL import Image
 
 import inkdigits
-from inkdigits.errors import ModelError, PictureError
+from inkdigits.errors import ConfigError, ModelError, PictureError
 from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, SHIPPED_MODEL, ModelFile
 from inkdigits.reader import Reader
 
@@ -299,3 +299,10 @@ def test_reading_imports_no_training_framework():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_batch_of_none_and_what_is_no_array_are_refused(reader):
+    with pytest.raises(ConfigError, match="batch is 0, expected 1 or more"):
+        list(reader.read_many([], batch=0))
+    with pytest.raises(PictureError, match="str is no array"):
+        reader.probabilities("x")

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
-from inkdigits.files import written_whole
+from inkdigits.drawings import save_drawing
+from inkdigits.picture.decode import Shown
 from inkdigits.reader import Reader, Reading, Seen
 from inkdigits.spec import SIDE
 
@@ -29,7 +30,7 @@ class Row(NamedTuple):
     """One picture, what was seen in it and what was read."""
 
     name: str
-    picture: Image.Image
+    picture: Shown
     seen: Seen
     reading: Reading
 
@@ -66,8 +67,7 @@ def draw(rows: Sequence[Row], reader: Reader, path: Path) -> None:
     page = Image.new("RGB", (width, height * len(rows) + _GAP), _PAPER)
     for number, row in enumerate(rows):
         _draw_row(page, row, reader, number * height)
-    with written_whole(path) as part:
-        page.save(part, "PNG")
+    save_drawing(page, path)
 
 
 def _draw_row(page: Image.Image, row: Row, reader: Reader, top: int) -> None:
@@ -97,32 +97,19 @@ def _draw_row(page: Image.Image, row: Row, reader: Reader, top: int) -> None:
         pen.text((end + 6, middle), f"{share:.1%}", fill=_SOFT, font=small, anchor="lm")
 
 
-def _with_box(picture: Image.Image, seen: Seen) -> Image.Image:
+def _with_box(picture: Shown, seen: Seen) -> Image.Image:
     """The picture with the found ink's box, scaled into a panel."""
-    upright = ImageOps.exif_transpose(_shown(picture)).convert("RGBA")
-    share = _PANEL / max(upright.size)
-    size = (max(1, round(upright.width * share)), max(1, round(upright.height * share)))
+    share = _PANEL / max(picture.width, picture.height)
+    size = (max(1, round(picture.width * share)), max(1, round(picture.height * share)))
     how = Image.Resampling.NEAREST if share > 1 else Image.Resampling.BOX
-    upright = upright.resize(size, how)
-    # Grey under transparency: ink may be white or black.
-    panel = Image.new("RGBA", (_PANEL, _PANEL), "#f1f3f5")
+    panel = Image.new("RGB", (_PANEL, _PANEL), "#f1f3f5")
     at = ((_PANEL - size[0]) // 2, (_PANEL - size[1]) // 2)
-    panel.paste(Image.new("RGB", size, "#9aa3ad"), at)
-    panel.alpha_composite(upright, at)
+    panel.paste(picture.image.resize(size, how), at)
     x, y = at
     left, top, right, bottom = (round(edge * share) for edge in seen.box)
     box = (x + left - 2, y + top - 2, x + right + 1, y + bottom + 1)
     ImageDraw.Draw(panel).rectangle(box, outline=_BOX, width=2)
-    return panel.convert("RGB")
-
-
-def _shown(picture: Image.Image) -> Image.Image:
-    """The picture in a mode that is shown: 16-bit and float greys by their own range."""
-    if picture.mode[0] not in "IF":
-        return picture
-    values = np.asarray(picture, np.float32)
-    low, high = float(values.min()), float(values.max())
-    return Image.fromarray(np.rint((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8))
+    return panel
 
 
 def _enlarged(array: NDArray[np.float32]) -> Image.Image:

@@ -12,6 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from inkdigits.errors import ConfigError
+
+_LONGEST = 100  # bytes of a name that its temporary name keeps: a name has at most 255
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
@@ -21,7 +25,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     their format by it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    stem = path.stem.encode(errors="surrogateescape")[:_LONGEST].decode(errors="ignore")
+    part = path.with_name(f".{stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield part
         os.replace(part, path)
@@ -35,9 +40,30 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+def check_replaceable(folder: Path, marker: str) -> None:
+    """Raise ConfigError where something else than a folder that holds `marker` is in the way.
+
+    An empty folder may be replaced too, but no link to one.
+    """
+    if not os.path.lexists(folder):
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        raise ConfigError(f"{folder}: exists and is no folder; remove it or name another")
+    if not (folder / marker).is_file() and any(folder.iterdir()):
+        raise ConfigError(
+            f"{folder}: exists and holds no {marker}, so this program did not write it; remove it "
+            "or name another"
+        )
+
+
 @contextmanager
-def folder_written_whole(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder to write to; on success it takes `folder`'s place, else it goes."""
+def folder_written_whole(folder: Path, marker: str) -> Iterator[Path]:
+    """Yield a temporary folder to write to; on success it takes `folder`'s place, else it goes.
+
+    Raises what `check_replaceable` does.
+    """
+    folder = folder.absolute()
+    check_replaceable(folder, marker)
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
@@ -47,7 +73,12 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
         # A folder cannot be renamed over one that is not empty.
         if folder.exists():
             folder.rename(old)
-        part.rename(folder)
+        try:
+            part.rename(folder)
+        except BaseException:
+            if old.exists():
+                old.rename(folder)
+            raise
     finally:
         for rest in (part, old):
             if rest.exists():

@@ -94,7 +94,8 @@ class Finder:
     def __init__(
         self, finder: Path = FINDER_MODEL, close_up: Path = CLOSE_UP_MODEL, threads: int = 1
     ) -> None:
-        self._finder, self._close_up = (_session(path, threads) for path in (finder, close_up))
+        self._finder = _session(finder, threads, "picture", ("peaks", "sorts", "boxes"))
+        self._close_up = _session(close_up, threads, "views", ("sorts", "ink"))
         self.metadata: dict[str, str] = self._finder.get_modelmeta().custom_metadata_map
 
     def find(self, grey: Grey) -> Found:
@@ -258,14 +259,29 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
 
 
-def _session(path: Path, threads: int) -> ort.InferenceSession:
+def _session(
+    path: Path, threads: int, input_name: str, outputs: tuple[str, ...]
+) -> ort.InferenceSession:
+    """The file, loaded. Raises ModelError if it is missing, broken or another network."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # its errors come as exceptions, once
     try:
-        return ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
-        raise ModelError(f"{path}: not a model ONNX Runtime can load: {error}") from error
+        raise ModelError(
+            f"{path}: not a model that ONNX Runtime can load ({error}); install inkdigits anew"
+        ) from error
+    found = [value.name for value in session.get_inputs()]
+    given = tuple(value.name for value in session.get_outputs())
+    if found != [input_name] or given != outputs:
+        raise ModelError(
+            f"{path}: takes {', '.join(found)} and gives {', '.join(given)}, expected {input_name} "
+            f"and {', '.join(outputs)}; install inkdigits anew"
+        )
+    return session
 
 
 def digit_array(picture: Picture) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -71,7 +71,7 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
 
 def read_files(
     names: Iterable[str], reader: Reader, processes: int, what: What = "predict"
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """A Reading, or a Page, for each file in order; a PictureError where one cannot be read.
 
     names: taken as they are needed, some hundreds ahead. A picture that ends the process that reads
@@ -99,12 +99,14 @@ def _in_processes(
     while True:
         given: deque[Future[list[Result]]] = deque()
         pool = _pool(model, processes, what)
+        ended = False
         try:
             while True:
                 while len(waiting) < _AHEAD * processes and (chunk := list(islice(names, CHUNK))):
                     waiting.append(chunk)
                     given.append(pool.submit(_read, chunk))
                 if not waiting:
+                    ended = True
                     return
                 results = given[0].result()
                 waiting.popleft()
@@ -115,8 +117,17 @@ def _in_processes(
             while waiting:
                 yield from _apart(waiting[0], model, what)
                 waiting.popleft()
+            ended = True
         finally:
+            if not ended:  # stopped: nobody waits for what the processes are at
+                _end(pool)
             pool.shutdown(cancel_futures=True)
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    # Python 3.14 has terminate_workers for this.
+    for process in list((pool._processes or {}).values()):
+        process.terminate()
 
 
 def _apart(names: Sequence[str], model: str | Path | None, what: What) -> Iterator[Result]:
@@ -179,4 +190,4 @@ def _read(names: list[str]) -> list[Result]:
 
 def _results(reader: Reader, names: list[str], what: What) -> Iterator[Result]:
     many = reader.read_many if what == "read" else reader.predict_many
-    return many(names, len(names) or 1)
+    return many(names)

@@ -135,19 +135,23 @@ class Page:
     def draw(self, picture: Picture | None = None) -> Image.Image:
         """The picture with a box and its reading on each digit; doubtful ones are orange.
 
-        picture: what was read; without it the page is white. Raises PictureError.
+        picture: what was read; without it the page is white. A large one is made smaller, its
+        longer side under 4,000 pixels. Raises PictureError.
         """
         from PIL import Image, ImageDraw, ImageFont
 
         if picture is None:
             image = Image.new("RGB", (self.width, self.height), "white")
+            share = 1.0
         else:
             from inkdigits.picture.decode import upright_image
 
-            image = upright_image(picture).rotate(-self.turned, expand=True).convert("RGB")
+            shown = upright_image(picture)
+            share = shown.image.width / shown.width
+            image = shown.image.rotate(-self.turned, expand=True)
         pen = ImageDraw.Draw(image)
         width, height = image.size
-        heights = self.digits.boxes[:, 3] - self.digits.boxes[:, 1]
+        heights = share * (self.digits.boxes[:, 3] - self.digits.boxes[:, 1])
         typical = float(np.median(heights)) if len(heights) else 20.0
         line = min(_THICKEST, max(1, round(typical / 22)))
         size = max(9, round(0.45 * typical))
@@ -163,7 +167,8 @@ class Page:
             (box, sign, _SIGN)
             for box, sign in zip(self.signs.boxes.tolist(), self.signs.signs, strict=True)
         ]
-        for (left, top, right, bottom), text, colour in marks:
+        for box, text, colour in marks:
+            left, top, right, bottom = (share * v for v in box)
             frame = (left - line, top - line, right + line, bottom + line)
             pen.rectangle(frame, outline=colour, width=line)
             if text in _WITHIN:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.combine import Combination
-from inkdigits.errors import PictureError
+from inkdigits.errors import ConfigError, PictureError
 from inkdigits.finder import FINDER_MODEL, shipped_finder
 from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, ModelFile, model_path
 from inkdigits.page import Page, Places, page_of
@@ -32,6 +32,8 @@ _LYING = 0.5  # share of a page's places, as sure as each is, under which it may
 _UPRIGHT = 0.8  # share that the turned page must have
 _GAIN = 1.5  # and times as much evidence as it had lying
 _FEW = 4  # places under which a page is not turned
+_MANY = 800  # places over which it is not: a dense page of letters would be read four times
+_PIXELS_AT_ONCE = 4_000_000  # of opened pictures, in 32-bit floats
 BATCH = 64  # pictures that are gathered; their crops and activations stay under 60 MB
 
 _T = TypeVar("_T")
@@ -118,8 +120,7 @@ class Reader:
 
         Streams: holds at most `batch` pictures at a time.
         """
-        remaining = iter(pictures)
-        while chunk := list(islice(remaining, batch)):
+        for chunk in _chunks(pictures, batch):
             for placed in self._placed(chunk, blank_too=True):
                 if isinstance(placed, PictureError):
                     yield placed
@@ -147,8 +148,7 @@ class Reader:
         self, pictures: Iterable[Picture], batch: int = BATCH
     ) -> Iterator[tuple[Seen, Reading] | PictureError]:
         """As predict_many, and the digit's array in each picture."""
-        remaining = iter(pictures)
-        while chunk := list(islice(remaining, batch)):
+        for chunk in _chunks(pictures, batch):
             for placed in self._placed(chunk):
                 yield placed if isinstance(placed, PictureError) else _only(placed)
 
@@ -169,7 +169,12 @@ class Reader:
         Raises PictureError if the arrays are of another shape or range, ModelError if the model
         cannot be run on them: memory is short, say.
         """
-        values = np.asarray(arrays, np.float32)
+        try:
+            values = np.asarray(arrays, np.float32)
+        except (TypeError, ValueError) as error:
+            raise PictureError(
+                f"{type(arrays).__name__} is no array, expected (N, {SIDE}, {SIDE}) ({error})"
+            ) from error
         if values.ndim != 3 or values.shape[1:] != (SIDE, SIDE):
             raise PictureError(f"arrays are {values.shape}, wanted (N, {SIDE}, {SIDE})")
         if values.size and not (values.min() >= 0 and values.max() <= 1):
@@ -193,14 +198,23 @@ class Reader:
         blank_too: a picture of one colour is no error, it holds nothing.
         """
         opened: list[Opened | PictureError] = []
+        held = 0
         for picture in pictures:
             try:
                 one = open_picture(picture, self._max_pixels)
                 if not blank_too:
                     check_contrast(one.grey)
                 opened.append(one)
+                held += one.grey.size
             except PictureError as error:
                 opened.append(error.with_traceback(None))  # it would keep the decoded pixels
+            if held > _PIXELS_AT_ONCE:
+                yield from self._known(opened)
+                opened, held = [], 0
+        yield from self._known(opened)
+
+    def _known(self, opened: Sequence[Opened | PictureError]) -> Iterator[_Placed | PictureError]:
+        """What stands in opened pictures."""
         plain = self._plain(opened)
         for i, found in enumerate(opened):
             if isinstance(found, PictureError):
@@ -282,6 +296,15 @@ def stands(turned: Places, lying: Places) -> bool:
     )
 
 
+def _chunks(pictures: Iterable[Picture], batch: int) -> Iterator[list[Picture]]:
+    """At most `batch` of them at a time. Raises ConfigError if that is none."""
+    if batch < 1:
+        raise ConfigError(f"batch is {batch}, expected 1 or more")
+    remaining = iter(pictures)
+    while chunk := list(islice(remaining, batch)):
+        yield chunk
+
+
 class _Placed(NamedTuple):
     """A picture, and what stands in it."""
 
@@ -337,7 +360,7 @@ def _evidence(places: Places) -> float:
 
 
 def _may_lie(places: Places) -> bool:
-    return len(places.sorts) >= _FEW and _share(places) < _LYING
+    return _FEW <= len(places.sorts) <= _MANY and _share(places) < _LYING
 
 
 def _share(places: Places) -> float:

@@ -295,6 +295,6 @@ def test_a_second_export_takes_the_firsts_place(host):
 def test_a_folder_of_another_kind_is_left_alone(tmp_path):
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "mine.txt").touch()
-    with pytest.raises(ConfigError, match=r"holds no model.json.*choose another --to"):
+    with pytest.raises(ConfigError, match=r"holds no model.json.*name another"):
         save_web(SHIPPED_MODEL, tmp_path / "web", {})
     assert (tmp_path / "web" / "mine.txt").is_file()

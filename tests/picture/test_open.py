@@ -6,6 +6,7 @@ from PIL import Image
 
 from inkdigits.errors import PictureError
 from inkdigits.finder import digit_array
+from inkdigits.picture.decode import upright_image
 from inkdigits.picture.open import MAX_SIDE, open_picture
 
 
@@ -165,3 +166,56 @@ def test_a_red_pen_on_white_paper_stays_as_light_as_it_is():
     grey = open_picture(picture).grey
     assert grey[20, 20] == pytest.approx(82 / 255, abs=0.002)
     assert grey[5, 5] == 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_is_turned_as_a_png_is(drawing, orientation):
+    """Pillow turns TIFFs while it decodes them, and no other format."""
+    wide = drawing.crop((0, 0, 280, 200))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    tiff = open_picture(encoded(wide, "TIFF", tiffinfo={0x0112: orientation}))
+    png = open_picture(encoded(wide, "PNG", exif=exif))
+    assert (tiff.width, tiff.height) == (png.width, png.height)
+    assert (tiff.width, tiff.height) == ((280, 200) if orientation < 5 else (200, 280))
+    assert np.array_equal(tiff.grey, png.grey)
+
+
+def test_a_jpeg_of_many_scans_is_refused(drawing):
+    data = encoded(drawing, "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    with pytest.raises(PictureError, match="scans, over the limit of 100; save it anew"):
+        open_picture(data[:-2] + data[last:-2] * 100 + data[-2:])
+    assert open_picture(data).width == 280
+
+
+def test_an_image_that_cannot_be_decoded_is_an_error_of_its_own(drawing):
+    half = Image.open(io.BytesIO(encoded(drawing, "PNG")[:400]))
+    closed = Image.open(io.BytesIO(encoded(drawing, "PNG")))
+    closed.close()
+    for image in (half, closed):
+        with pytest.raises(PictureError, match="picture: cannot be decoded"):
+            open_picture(image)
+
+
+def test_a_view_of_memory_is_a_file_or_an_array(drawing):
+    pixels = np.asarray(drawing.convert("L"))
+    for picture in (memoryview(pixels), memoryview(encoded(drawing, "PNG"))):
+        assert open_picture(picture).width == 280
+    assert np.array_equal(
+        open_picture(pixels.astype(">u2") * 256).grey, open_picture(pixels.astype("<u2") * 256).grey
+    )
+
+
+def test_what_is_drawn_on_looks_as_the_picture_does(drawing):
+    """Transparent paper under black ink is white, 16 bits are not all white, large is smaller."""
+    ink = Image.new("RGBA", drawing.size, (0, 0, 0, 0))
+    ink.putalpha(drawing.convert("L").point(lambda v: 255 - v))
+    deep = Image.fromarray(np.asarray(drawing.convert("L"), np.uint16) * 257)
+    grey = np.asarray(drawing.convert("L"), float).mean()
+    for picture in (drawing, ink, deep):
+        shown = upright_image(picture)
+        assert (shown.width, shown.height, shown.image.mode) == (280, 280, "RGB")
+        assert abs(np.asarray(shown.image, float).mean() - grey) < 1
+    large = upright_image(drawing.resize((5000, 2500)))
+    assert (large.width, large.height, large.image.size) == (5000, 2500, (2500, 1250))

@@ -28,6 +28,9 @@ _EXTRAS = {
 
 def main() -> NoReturn:
     """Run the command line; errors become one line and exit code 1 (2 for wrong settings)."""
+    if sys.stdout is None or sys.stderr is None:  # closed by the caller: >&-
+        sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+        sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     # A file's name may be no text; it is written as stderr writes it, and JSON can be read.
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")

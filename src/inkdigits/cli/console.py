@@ -5,6 +5,7 @@ In: lines and signals. Out: standard error and exit codes.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +19,12 @@ import click
 def say(line: str) -> None:
     """Write a line to standard error."""
     click.echo(line, err=True)
+
+
+def say_error(name: str, error: Exception) -> None:
+    """Write to standard error what is wrong with a file, and its name once."""
+    text = str(error)
+    say(f"error: {text}" if text.startswith(f"{name}:") else f"error: {name}: {text}")
 
 
 class _Results:
@@ -61,13 +68,14 @@ advance = _Counter()
 
 
 @contextmanager
-def stoppable(hint: str) -> Iterator[None]:
+def stoppable(hint: str = "stopped") -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the command with a hint at how to go on."""
+    signal.signal(signal.SIGTERM, stop)
     try:
         yield
-    except (KeyboardInterrupt, Stopped) as stop:
+    except (KeyboardInterrupt, Stopped) as stopped:
         say(hint)
-        sys.exit(143 if isinstance(stop, Stopped) else 130)
+        sys.exit(143 if isinstance(stopped, Stopped) else 130)
 
 
 class Stopped(BaseException):

@@ -135,8 +135,12 @@ def make(
 
 def _make_scenes(folder: Path, source: str, count: int, seed: int, fonts: Path | None) -> None:
     from inkdigits.data import load
-    from inkdigits.synthesis.folder import hands_of, write_scenes
+    from inkdigits.files import check_replaceable
+    from inkdigits.synthesis.folder import LIST, hands_of, write_scenes
     from inkdigits.synthesis.fonts import font_files
+
+    folder = folder.absolute()
+    check_replaceable(folder, LIST)
 
     digits = load(source, advance).train
     hands = hands_of(

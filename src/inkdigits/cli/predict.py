@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, say
+from inkdigits.cli.console import give, say_error, stoppable
 from inkdigits.errors import PictureError
 
 if TYPE_CHECKING:
@@ -64,39 +65,39 @@ def predict(
             names.append(name)
             yield name
 
-    for result in read_files(opened(), reader, cores()):
-        name = names.popleft()
-        if isinstance(result, PictureError):
-            say(f"error: {result}" if name in str(result) else f"error: {name}: {result}")
-            failed += 1
-            continue
-        found = replace(result, accepted=True, reason="") if accept_all else result
-        if as_json:
-            give(json.dumps({"file": name, **found.to_dict()}, ensure_ascii=False))
-        elif found.accepted:
-            likely = "   ".join(f"{digit} {share:7.2%}" for digit, share in found.top(top))
-            give(f"{likely}   {name}")
-        else:
-            guess = "   ".join(f"{digit} {share:.2%}" for digit, share in found.top(top))
-            give(f"?  {found.reason}, best guess {guess}   {name}")
+    with stoppable(), closing(read_files(opened(), reader, cores())) as results:
+        for result in results:
+            name = names.popleft()
+            if isinstance(result, PictureError):
+                say_error(name, result)
+                failed += 1
+                continue
+            found = replace(result, accepted=True, reason="") if accept_all else result
+            if as_json:
+                give(json.dumps({"file": name, **found.to_dict()}, ensure_ascii=False))
+            elif found.accepted:
+                likely = "   ".join(f"{digit} {share:7.2%}" for digit, share in found.top(top))
+                give(f"{likely}   {name}")
+            else:
+                guess = "   ".join(f"{digit} {share:.2%}" for digit, share in found.top(top))
+                give(f"?  {found.reason}, best guess {guess}   {name}")
     if failed:
         raise click.exceptions.Exit(1)
 
 
 def _explain(names: list[str], reader: Reader, path: Path) -> None:
-    from PIL import Image
-
     from inkdigits import explain
+    from inkdigits.drawings import check_drawable
+    from inkdigits.picture.decode import upright_image
 
+    check_drawable(path)
     rows = []
     for name in names:
         try:
             seen, reading = reader.look(name)
         except PictureError:
             continue  # said where it is read
-        with Image.open(name) as picture:
-            picture.load()
-            rows.append(explain.Row(name, picture, seen, reading))
+        rows.append(explain.Row(name, upright_image(name), seen, reading))
     if rows:
         explain.draw(rows, reader, path)
 
@@ -108,14 +109,16 @@ def picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[str]:
     """
     from inkdigits.many import pictures_below
 
-    drawn = page and page.absolute()
+    drawn = page and page.resolve()
     for name in given:
         if not Path(name).is_dir():
             yield name
             continue
+        if drawn == Path(name).resolve():
+            raise click.UsageError(f"{name}: is read and cannot be drawn into; name another folder")
         found = False
         for file in pictures_below(name):
-            if drawn is None or drawn not in (path := Path(file).absolute(), *path.parents):
+            if drawn is None or drawn not in (path := Path(file).resolve(), *path.parents):
                 found = True
                 yield file
         if not found:

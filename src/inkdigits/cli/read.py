@@ -7,14 +7,15 @@ import io
 import json
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, say
+from inkdigits.cli.console import give, say, say_error, stoppable
 from inkdigits.cli.predict import picture_files
-from inkdigits.errors import PictureError
+from inkdigits.errors import InkdigitsError, PictureError
 
 if TYPE_CHECKING:
     from inkdigits.page import Page
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 CSV_HEADER = (
     "file", "line", "number", "confidence", "accepted", "left", "top", "right", "bottom",
 )  # fmt: skip
-_DRAWN = "Software", "inkdigits read --draw"  # a text in each PNG, so that only those are replaced
 
 
 @click.command()
@@ -65,6 +65,8 @@ def read(
     from inkdigits.many import read_files
     from inkdigits.reader import Reader
 
+    if draw:
+        draw.mkdir(parents=True, exist_ok=True)
     reader = Reader(model)
     alone = len(pictures) == 1 and not Path(pictures[0]).is_dir()
     names: deque[str] = deque()
@@ -78,30 +80,31 @@ def read(
         give(_row(CSV_HEADER))
     failed = 0
     drawn: set[str] = set()
-    for page in read_files(opened(), reader, cores(), "read"):
-        name = names.popleft()
-        if isinstance(page, PictureError):
-            say(f"error: {page}" if name in str(page) else f"error: {name}: {page}")
-            failed += 1
-            continue
-        if as_json:
-            give(json.dumps({"file": name, **page.to_dict()}, ensure_ascii=False))
-        elif as_csv:
-            for number in page.numbers:
-                place = (f"{v:.1f}" for v in number.box)
-                sure = f"{number.confidence:.4f}", "yes" if number.accepted else "no"
-                give(_row((name, str(number.line + 1), number.text, *sure, *place)))
-        else:
-            for line in page.lines or [""]:
-                give(line if alone else f"{name}: {line}")
-        if not as_json:
-            _warn(name, page)
-        if draw:
-            try:
-                _draw(page, name, draw, drawn)
-            except PictureError as error:
-                say(f"error: {error}")
+    with stoppable(), closing(read_files(opened(), reader, cores(), "read")) as results:
+        for page in results:
+            name = names.popleft()
+            if isinstance(page, PictureError):
+                say_error(name, page)
                 failed += 1
+                continue
+            if as_json:
+                give(json.dumps({"file": name, **page.to_dict()}, ensure_ascii=False))
+            elif as_csv:
+                for number in page.numbers:
+                    place = (f"{v:.1f}" for v in number.box)
+                    sure = f"{number.confidence:.4f}", "yes" if number.accepted else "no"
+                    give(_row((name, str(number.line + 1), number.text, *sure, *place)))
+            else:
+                for line in page.lines or [""]:
+                    give(line if alone else f"{name}: {line}")
+            if not as_json:
+                _warn(name, page)
+            if draw:
+                try:
+                    _draw(page, name, draw, drawn)
+                except (InkdigitsError, OSError) as error:
+                    say(f"error: {name}: not drawn: {error}")
+                    failed += 1
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -123,36 +126,12 @@ def _row(values: tuple[str, ...]) -> str:
 
 
 def _draw(page: Page, name: str, folder: Path, drawn: set[str]) -> None:
-    """Write the picture with its boxes; a second picture of that name gets a number.
-
-    Raises PictureError where another's file has the name, the picture itself say.
-    """
-    from PIL.PngImagePlugin import PngInfo
-
-    from inkdigits.files import written_whole
+    """Write the picture with its boxes; a second picture of that name gets a number."""
+    from inkdigits.drawings import save_drawing
 
     stem, count = Path(name).stem, 1
     while f"{stem}.png" in drawn:
         count += 1
         stem = f"{Path(name).stem}-{count}"
     drawn.add(f"{stem}.png")
-    path = folder / f"{stem}.png"
-    if path.exists() and not _is_drawing(path):
-        raise PictureError(
-            f"{path}: exists and was not drawn by this command; name another folder for --draw"
-        )
-    about = PngInfo()
-    about.add_text(*_DRAWN)
-    with written_whole(path) as part:
-        page.draw(name).save(part, "PNG", pnginfo=about)
-
-
-def _is_drawing(path: Path) -> bool:
-    """Whether an earlier call drew that file."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return bool(image.info.get(_DRAWN[0]) == _DRAWN[1])
-    except OSError:
-        return False
+    save_drawing(page.draw(name), folder / f"{stem}.png")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 
 import click
 
-from inkdigits.cli.console import advance, stop, stoppable
+from inkdigits.cli.console import advance, stoppable
 
 
 @click.group()
@@ -69,7 +68,6 @@ def read(
         workers=workers,
         address=address,
     )
-    signal.signal(signal.SIGTERM, stop)
     hint = f"stopped; what was read is kept: start the same command again to fill {out}"
     with stoppable(hint), _without_rays_lines():
         found = read_all(job, lambda done, total: advance("reading parts", done, total))

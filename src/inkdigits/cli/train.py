@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inkdigits.cli.console import Stopped, advance, say, stop, stoppable
+from inkdigits.cli.console import Stopped, advance, say, stoppable
 from inkdigits.training.recipes import ADD_OWN, DEFAULT, FINE_TUNE, RECIPES, Recipe
 from inkdigits.training.recipes import recipe as recipe_named
 
@@ -113,7 +112,6 @@ def train(
         teacher=teacher or (start if row.name == ADD_OWN else None),
         add=add,
     )
-    signal.signal(signal.SIGTERM, stop)
     with joined() as workers:
         if many is not None:
             if workers.count > 1:

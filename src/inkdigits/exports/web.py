@@ -19,9 +19,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from inkdigits.errors import ConfigError, ModelError
+from inkdigits.errors import ModelError
 from inkdigits.exports.packages import ONNXRUNTIME, taken_out
-from inkdigits.files import folder_written_whole
+from inkdigits.files import check_replaceable, folder_written_whole
 from inkdigits.spec import ACCEPT, N_CLASSES
 from inkdigits.version import __version__
 
@@ -58,13 +58,9 @@ def save_web(source: Path, folder: Path, about: Mapping[str, str]) -> None:
 
     Raises ConfigError where a folder of another kind is in the way, or what `taken_out` raises.
     """
-    if folder.exists() and not (folder / _ABOUT).is_file():
-        raise ConfigError(
-            f"{folder}: is there already and holds no {_ABOUT}, so it is none that this wrote; "
-            "remove it or choose another --to"
-        )
+    check_replaceable(folder, _ABOUT)
     runtime = taken_out(ONNXRUNTIME, _RUNTIME)
-    with folder_written_whole(folder) as part:
+    with folder_written_whole(folder, _ABOUT) as part:
         shutil.copytree(_PAGE, part / "page", ignore=shutil.ignore_patterns("*.html"))
         shutil.copyfile(_WEB / "service.js", part / "page" / "service.js")
         (part / "index.html").write_text(_page(), encoding="utf-8")

@@ -8,20 +8,31 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from inkdigits.errors import NotAPictureError, PictureError
-from inkdigits.picture.open import MAX_SIDE, Opened, Picture, as_known, as_pixels
+from inkdigits.picture.open import (
+    MAX_PIXELS,
+    MAX_SIDE,
+    Opened,
+    Picture,
+    as_known,
+    as_pixels,
+)
 
 # Pillow opens far more; these are what cameras, scanners, phones and drawing programs write.
 # The last two make Pillow load all its decoders, so they are tried last.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
 # WebP's decoder holds a picture three times over.
 _MAX_PIXELS_OF = {"WEBP": 24_000_000}
+_MAX_PROGRESSIVE_CMYK = 48_000_000  # of which libjpeg holds four channels in 16 bits
+# A progressive JPEG has some ten scans. Each goes over the whole picture, and a short one may be
+# repeated thousands of times. Source: libjpeg-turbo, "Two issues with the JPEG standard".
+_SCAN, _MOST_SCANS = b"\xff\xda", 100
 _GAP = 2  # times MAX_SIDE: shrunk by whole numbers down to that, which is fast, then exactly
 _STRIP = 2_000_000  # pixels that are brought into another mode at a time
 _LUMA = np.array((0.299, 0.587, 0.114))  # of red, green and blue in lightness, ITU-R BT.601
@@ -38,8 +49,13 @@ def from_file(data: bytes, name: str, max_pixels: int) -> Opened:
         with warnings.catch_warnings():
             # Pillow warns of odd metadata and large sizes; the limits here decide.
             warnings.simplefilter("ignore")
+            if data.count(_SCAN) > _MOST_SCANS:
+                raise PictureError(
+                    f"{name}: has {data.count(_SCAN):,} scans, over the limit of {_MOST_SCANS}; "
+                    "save it anew"
+                )
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                return from_image(image, name, max_pixels)
+                return _opened(image, name, max_pixels)
     except PictureError:
         raise
     except Image.DecompressionBombError as error:
@@ -62,8 +78,65 @@ def from_array(pixels: NDArray[np.uint8], max_pixels: int) -> Opened:
 
 def from_image(image: Image.Image, name: str, max_pixels: int) -> Opened:
     """A PIL image's picture. Raises PictureError."""
+    try:
+        return _opened(image, name, max_pixels)
+    except PictureError:
+        raise
+    except Exception as error:  # as of a file: it may not be decoded yet
+        raise NotAPictureError(
+            f"{name}: cannot be decoded ({error}); expected an image that Pillow can load"
+        ) from error
+
+
+class Shown(NamedTuple):
+    """A picture to draw on, and its own size in pixels, upright."""
+
+    image: Image.Image  # RGB; smaller than the picture where that is large
+    width: int
+    height: int
+
+
+def upright_image(picture: Picture, max_pixels: int = MAX_PIXELS) -> Shown:
+    """A picture in its colours, turned as its EXIF says, on the ground its ink stands out from.
+
+    Raises PictureError.
+    """
+    known = as_known(picture)
+    name = str(known) if isinstance(known, str | Path) else "picture"
+    try:
+        if isinstance(known, np.ndarray):
+            known = Image.fromarray(as_pixels(known))
+        elif isinstance(known, str | Path):
+            known = Path(known).read_bytes()
+        if isinstance(known, bytes):
+            known = Image.open(io.BytesIO(known), formats=FORMATS)
+        plain, width, height = _upright(known, name, max_pixels)
+    except PictureError:
+        raise
+    except Exception as error:
+        why = str(error).split("<_io.BytesIO")[0].strip() or type(error).__name__
+        raise NotAPictureError(f"{name}: cannot be drawn on ({why})") from error
+    if plain.mode in ("RGBA", "LA"):
+        grey, alpha = (channel.reshape(-1) for channel in np.moveaxis(_grey_and_alpha(plain), 2, 0))
+        below = Image.new("RGBA", plain.size, (round(255 * _ground(grey, alpha)),) * 3)
+        plain = Image.alpha_composite(below, plain.convert("RGBA"))
+    return Shown(plain.convert("RGB"), width, height)
+
+
+def _opened(image: Image.Image, name: str, max_pixels: int) -> Opened:
+    plain, width, height = _upright(image, name, max_pixels)
+    upright = _small(plain)
+    if upright.mode in ("RGBA", "LA"):
+        return Opened(_composed(upright), width, height)
+    return Opened(_lightness(upright), width, height)
+
+
+def _upright(image: Image.Image, name: str, max_pixels: int) -> tuple[Image.Image, int, int]:
+    """The picture in a plain mode, at most some times MAX_SIDE; and its own width and height."""
     width, height = image.size
     most = min(max_pixels, _MAX_PIXELS_OF.get(image.format or "", max_pixels))
+    if image.mode == "CMYK" and image.info.get("progressive"):
+        most = min(most, _MAX_PROGRESSIVE_CMYK)
     if width * height > most:
         raise PictureError(
             f"{name}: is {width}x{height}, over the limit of {most:,} pixels; scale it down"
@@ -72,6 +145,9 @@ def from_image(image: Image.Image, name: str, max_pixels: int) -> Opened:
         raise PictureError(f"{name}: is {width}x{height}: it has no pixel")
     # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the time; does nothing for other formats.
     image.draft(None, (MAX_SIDE, MAX_SIDE))
+    if image.format == "TIFF":
+        image.load()  # which turns it: what EXIF says, and its size, are others afterwards
+        width, height = image.size
     orientation = image.getexif().get(_ORIENTATION, 1)
     if orientation in _LYING:
         width, height = height, width
@@ -80,25 +156,7 @@ def from_image(image: Image.Image, name: str, max_pixels: int) -> Opened:
         plain = plain.copy() if plain is image else plain  # the caller's keeps its EXIF
         plain.getexif()[_ORIENTATION] = orientation
         plain = ImageOps.exif_transpose(plain)
-    upright = _small(plain)
-    if upright.mode in ("RGBA", "LA"):
-        return Opened(_composed(upright), width, height)
-    return Opened(_lightness(upright), width, height)
-
-
-def upright_image(picture: Picture) -> Image.Image:
-    """A picture in its own size and colours, turned as its EXIF says. Raises PictureError."""
-    known = as_known(picture)
-    try:
-        if isinstance(known, np.ndarray):
-            return Image.fromarray(as_pixels(known))
-        if isinstance(known, str | Path):
-            known = Path(known).read_bytes()
-        if isinstance(known, bytes):
-            known = Image.open(io.BytesIO(known), formats=FORMATS)
-        return ImageOps.exif_transpose(known)
-    except Exception as error:
-        raise NotAPictureError(f"picture: cannot be drawn on: {error}") from error
+    return plain, width, height
 
 
 def _plain(image: Image.Image, name: str) -> Image.Image:
@@ -186,11 +244,19 @@ def _lightness(image: Image.Image) -> NDArray[np.float32]:
 
 def _composed(image: Image.Image) -> NDArray[np.float32]:
     """Transparent picture on white or black, whichever its visible parts stand out from."""
-    values: NDArray[np.float32] = np.asarray(image.convert("LA"), np.float32) / np.float32(255)
+    values = _grey_and_alpha(image)
     grey, alpha = values[..., 0], values[..., 1]
-    weight = float(alpha.sum())
-    mean = float((grey * alpha).sum()) / weight if weight else 0.0
-    ground = 1.0 if mean < 0.5 else 0.0
     if alpha.min() == 1:
         return grey
-    return grey * alpha + np.float32(ground) * (1 - alpha)
+    return grey * alpha + np.float32(_ground(grey, alpha)) * (1 - alpha)
+
+
+def _grey_and_alpha(image: Image.Image) -> NDArray[np.float32]:
+    return np.asarray(image.convert("LA"), np.float32) / np.float32(255)
+
+
+def _ground(grey: NDArray[np.float32], alpha: NDArray[np.float32]) -> float:
+    """White or black, whichever a picture's visible parts stand out from."""
+    weight = float(alpha.sum())
+    mean = float((grey * alpha).sum()) / weight if weight else 0.0
+    return 1.0 if mean < 0.5 else 0.0

@@ -99,7 +99,9 @@ def as_known(picture: Any) -> str | Path | bytes | Image.Image | NDArray[Any]:
             if not isinstance(data, bytes):
                 raise NotAPictureError("file object: gives text, expected bytes; open it with 'rb'")
             return data
-        if isinstance(picture, bytearray | memoryview):
+        if isinstance(picture, bytearray) or (
+            isinstance(picture, memoryview) and picture.ndim == 1 and picture.itemsize == 1
+        ):
             return bytes(picture)
         array = np.asarray(picture)
     except PictureError:
@@ -151,7 +153,7 @@ def as_pixels(array: NDArray[Any]) -> NDArray[np.uint8]:
         raise PictureError(f"array is {shape}: it has no pixel")
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * np.uint8(255)
-    elif array.dtype == np.uint16:
+    elif array.dtype.kind == "u" and array.dtype.itemsize == 2:  # either order of bytes
         array = (array >> 8).astype(np.uint8)
     elif array.dtype.kind == "f":
         # NaN fails both comparisons.

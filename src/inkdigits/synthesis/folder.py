@@ -22,6 +22,7 @@ from inkdigits.synthesis.scenes import HEIGHT, WIDTH, Scene, scene
 
 Advance = Callable[[int, int], None]  # (done, total)
 
+LIST = "scenes.jsonl"
 _HANDS, _CHUNK = 3_000, 100  # shapes: half a minute's work
 _COLUMNS, _ON_CONTACT = 6, 48
 _DIGIT, _SIGN, _PAPER = "#e11d48", "#9333ea", "#41597a"
@@ -45,10 +46,13 @@ def hands_of(
 def write_scenes(
     hands: Hands, seed: int, count: int, folder: Path, advance: Advance = lambda *_: None
 ) -> None:
-    """Write scenes 0 to count - 1 of that seed, all or nothing; replaces a folder of that name."""
-    with folder_written_whole(folder) as part:
+    """Write scenes 0 to count - 1 of that seed, all or nothing.
+
+    Replaces a folder of scenes of that name; raises ConfigError where anything else has it.
+    """
+    with folder_written_whole(folder, LIST) as part:
         shown = []
-        with (part / "scenes.jsonl").open("w", encoding="utf-8") as lines:
+        with (part / LIST).open("w", encoding="utf-8") as lines:
             for number in range(count):
                 made = scene(hands, seed, number)
                 name = f"{number:06d}"
