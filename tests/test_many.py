@@ -82,9 +82,7 @@ def test_this_process_reads_on_while_the_others_are_prepared(files, reader, monk
     monkeypatch.setattr(many, "_PATIENCE", 0.0)
     monkeypatch.setattr(many, "_PREPARING", 0.2)
     alone, given = [], reader.predict_many
-    monkeypatch.setattr(
-        reader, "predict_many", lambda names: alone.extend(names) or given(names)
-    )
+    monkeypatch.setattr(reader, "predict_many", lambda names: alone.extend(names) or given(names))
     found = list(read_files(files * 30, reader, 2))
     assert len(found) == 1200
     assert all(map(same, found[-40:], given(files)))

@@ -29,8 +29,8 @@ _NO_DIGIT = 0.4  # confidence under which nothing speaks for any digit; 0.1 is t
 _NOTHING = 0.97  # probability of nothing from which a place is paper's grain
 # A page is turned only on clear evidence: many digits read as digits upside down.
 _LYING = 0.5  # share of a page's places, as sure as each is, under which it may lie on its side
-_UPRIGHT = 0.8  # share that the turned page must have
-_GAIN = 1.5  # and times as much evidence as it had lying
+_UPRIGHT = 0.85  # share that the turned page must have
+_GAIN = 1.15  # and times as much evidence as it had lying
 _FEW = 4  # places under which a page is not turned
 _MANY = 800  # places over which it is not: a dense page of letters would be read four times
 _PIXELS_AT_ONCE = 4_000_000  # of opened pictures, in 32-bit floats
