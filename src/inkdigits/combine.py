@@ -2,8 +2,8 @@
 
 In: Found, and the classifier's probabilities of the digits' 28x28 arrays. Out: (n, 21)
 probabilities of the sorts and of other, which are as sure as they are right on made scenes.
-The rule is a softmax of weighted logarithms; its seven numbers are fitted on validation scenes
-(`training.finding.fit`) and kept in the finder's file.
+The rule is a softmax of weighted logarithms. Five of its seven numbers are fitted on validation
+scenes (`training.finding.fit`); all are kept in the finder's file.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _METADATA = "inkdigits.combine."
 class Combination:
     """How much each network's answer counts."""
 
-    far: float = 0.6  # of the finder's sorts
-    close: float = 0.6  # of the close-up's
+    far: float = 0.3  # of the finder's sorts
+    close: float = 0.7  # of the close-up's
     classifier: float = 0.4  # of the 28x28 network's, for digits
-    sign: float = -1.0  # added for each sign, of which the 28x28 network says nothing
-    other: float = 0.6  # of the close-up's other
-    heat: float = 0.4  # of how unsure the finder is that there is anything
-    other_bias: float = -1.0
+    sign: float = -0.3  # added for each sign, of which the 28x28 network says nothing
+    other: float = 0.3  # of the close-up's other
+    heat: float = 2.8  # of how unsure the finder is that there is anything
+    other_bias: float = 0.0
 
     def metadata(self) -> dict[str, str]:
         """Entries for a model file."""
