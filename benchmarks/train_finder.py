@@ -2,6 +2,7 @@
 
     python benchmarks/fetch_fonts.py FONTS
     python benchmarks/train_finder.py OUT FONTS
+    python benchmarks/train_finder.py OUT FONTS --on  # from the package's networks, half as long
 
 Needs $INKDIGITS_DATA and, of $INKDIGITS_FIELD, the two sets whose licences allow training: hwd1000
 (MIT) and optdigits32 (CC BY 4.0), every second picture. Validated by the last 10,000 of MNIST's
@@ -21,20 +22,25 @@ import torch
 from inkdigits.combine import Combination
 from inkdigits.data import load
 from inkdigits.exports.finding import save_close_up, save_finder
-from inkdigits.finder import Finder
+from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL, Finder
 from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.reader import Reader
 from inkdigits.spec import ACCEPT, N_CLASSES, OTHER
 from inkdigits.synthesis.fonts import font_files
 from inkdigits.synthesis.hands import Hands, collected, joined, reframed
 from inkdigits.training.finding.fit import fitted, places_of
-from inkdigits.training.finding.loop import FindingRecipe, Kind, mean_network, train
+from inkdigits.training.finding.loop import FindingRecipe, Kind, examples, mean_network, train
+from inkdigits.training.finding.start import network_from
 
 ADDED = ("hwd1000", "optdigits32")
 REPEATS = 5  # of the added digits among MNIST's 50,000
 N_HANDS, N_OTHERS, HANDS_CHUNK = 86_000, 8_000, 1_000
 VALIDATION_FROM, FONT_KEPT = 50_000, 8
 SCENES: dict[Kind, int] = {"finder": 200_000, "closeup": 240_000}
+ON: dict[Kind, int] = {"finder": 52_000, "closeup": 100_000}
+ON_RATE, ON_SEED = 1.2e-3, 3
+SHIPPED: dict[Kind, Path] = {"finder": FINDER_MODEL, "closeup": CLOSE_UP_MODEL}
+LIKE = 288  # scenes whose pictures a shipped network's statistics are taken of
 FIT_SEED, FIT_SCENES = 2_000_003, 1_200
 RIGHT_ACCEPTED = 0.97  # share of the right digits of validation scenes
 
@@ -43,17 +49,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("fonts", type=Path)
+    parser.add_argument("--on", action="store_true", help="go on from the package's networks")
     args = parser.parse_args()
-    train_both(args.out, args.fonts)
+    train_both(args.out, args.fonts, args.on)
     finish(args.out, SHIPPED_MODEL)
 
 
-def train_both(out: Path, fonts: Path) -> None:
+def train_both(out: Path, fonts: Path, on: bool = False) -> None:
     """Train the two networks in `out`, from where an earlier call was stopped."""
     out.mkdir(parents=True, exist_ok=True)
     make_hands(out, fonts)
     spawn = get_context("spawn")
-    runs = [spawn.Process(target=run, args=(kind, out)) for kind in SCENES]
+    runs = [spawn.Process(target=run, args=(kind, out, on)) for kind in SCENES]
     for process in runs:
         process.start()
     for process in runs:
@@ -90,11 +97,16 @@ def make_hands(out: Path, folder: Path) -> None:
             joined(pool.starmap(collected, jobs)).save(out / name)
 
 
-def run(kind: Kind, out: Path) -> None:
+def run(kind: Kind, out: Path, on: bool) -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     hands, others = Hands.load(out / "hands.npz"), Hands.load(out / "others.npz")
-    train(FindingRecipe(kind=kind, scenes=SCENES[kind]), hands, others, out / kind)
+    recipe, start = FindingRecipe(kind=kind, scenes=SCENES[kind]), None
+    if on:
+        recipe = FindingRecipe(kind=kind, scenes=ON[kind], learning_rate=ON_RATE, seed=ON_SEED)
+        shown = examples(recipe, hands, range(recipe.scenes, recipe.scenes + LIKE))[0]
+        start = network_from(kind, SHIPPED[kind], shown)
+    train(recipe, hands, others, out / kind, start=start)
 
 
 def finish(out: Path, classifier: Path) -> None:

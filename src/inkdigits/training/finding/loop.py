@@ -55,15 +55,21 @@ class FindingRecipe:
 
 
 def train(
-    recipe: FindingRecipe, hands: Hands, others: Hands, folder: Path, workers: int = 1
+    recipe: FindingRecipe,
+    hands: Hands,
+    others: Hands,
+    folder: Path,
+    workers: int = 1,
+    start: nn.Module | None = None,
 ) -> nn.Module:
     """Train to the end, from where the folder's state stands; gives the mean weights' network.
 
-    hands: for training. others: other writers' and other fonts', for validation.
+    hands: for training. others: other writers' and other fonts', for validation. start: a network
+    to begin with, where the folder has no state; none is one with random weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    network: nn.Module = network_of(recipe.kind)
+    network: nn.Module = network_of(recipe.kind) if start is None else start.train()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     mean = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(
