@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _WITHIN = ".,"  # between two digits they are part of a number
 _FIRST = "+-"  # before the first digit, where no digit stands before them
 _OVER = 1 / 3  # share of the narrower of two numbers that lies over the other, in one column
-_THICKEST = 4  # pixels of a drawn frame's line
+_THICKEST, _TALLEST = 4, 40  # pixels of a drawn frame's line, and of its label
 _SURE, _UNSURE, _SIGN = "#1d6fd8", "#d97706", "#7c3aed"
 
 
@@ -154,7 +154,7 @@ class Page:
         heights = share * (self.digits.boxes[:, 3] - self.digits.boxes[:, 1])
         typical = float(np.median(heights)) if len(heights) else 20.0
         line = min(_THICKEST, max(1, round(typical / 22)))
-        size = max(9, round(0.45 * typical))
+        size = min(_TALLEST, max(9, round(0.45 * typical)))
         font = ImageFont.load_default(size)
         marks = [
             (box, str(digit), _SURE if accepted else _UNSURE)
