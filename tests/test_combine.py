@@ -46,18 +46,19 @@ def test_the_numbers_come_back_from_metadata():
         Combination.from_metadata({}, "finder.onnx")
 
 
-def test_the_network_that_is_right_is_believed():
-    """The finder is always right, the classifier guesses."""
+def test_the_close_up_that_is_right_is_believed():
+    """It is always right, the two others guess; their weights stay."""
     random = np.random.default_rng(0)
     truth = random.integers(0, 10, 400)
-    far = np.full((400, 20), 0.01)
-    far[np.arange(400), truth] = 0.8
-    close = np.full((400, 21), 1 / 21)
+    close = np.full((400, 21), 0.01)
+    close[np.arange(400), truth] = 0.8
+    far = random.dirichlet(np.ones(20), 400)
     classified = random.dirichlet(np.ones(10), 400).astype(np.float32)
     places = found(far, close, np.full(400, 0.9))
     rule = fitted(places, classified, truth)
     assert (rule.combined(places, classified).argmax(1) == truth).all()
-    assert rule.far > 2 * abs(rule.classifier)
+    assert (rule.far, rule.classifier) == (Combination().far, Combination().classifier)
+    assert rule.close > 2 * rule.classifier
 
 
 def test_a_place_is_the_digit_it_overlaps_most(tmp_path):
