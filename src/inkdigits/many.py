@@ -99,14 +99,13 @@ def _in_processes(
     while True:
         given: deque[Future[list[Result]]] = deque()
         pool = _pool(model, processes, what)
-        ended = False
+        wait = True
         try:
             while True:
                 while len(waiting) < _AHEAD * processes and (chunk := list(islice(names, CHUNK))):
                     waiting.append(chunk)
                     given.append(pool.submit(_read, chunk))
                 if not waiting:
-                    ended = True
                     return
                 results = given[0].result()
                 waiting.popleft()
@@ -117,17 +116,11 @@ def _in_processes(
             while waiting:
                 yield from _apart(waiting[0], model, what)
                 waiting.popleft()
-            ended = True
+        except KeyboardInterrupt:
+            wait = False  # for what the processes are at: whoever stops this ends them
+            raise
         finally:
-            if not ended:  # stopped: nobody waits for what the processes are at
-                _end(pool)
-            pool.shutdown(cancel_futures=True)
-
-
-def _end(pool: ProcessPoolExecutor) -> None:
-    # Python 3.14 has terminate_workers for this.
-    for process in list((pool._processes or {}).values()):
-        process.terminate()
+            pool.shutdown(wait, cancel_futures=True)
 
 
 def _apart(names: Sequence[str], model: str | Path | None, what: What) -> Iterator[Result]:

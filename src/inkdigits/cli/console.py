@@ -5,11 +5,12 @@ In: lines and signals. Out: standard error and exit codes.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -68,7 +69,7 @@ advance = _Counter()
 
 
 @contextmanager
-def stoppable(hint: str = "stopped") -> Iterator[None]:
+def stoppable(hint: str) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the command with a hint at how to go on."""
     signal.signal(signal.SIGTERM, stop)
     try:
@@ -78,8 +79,26 @@ def stoppable(hint: str = "stopped") -> Iterator[None]:
         sys.exit(143 if isinstance(stopped, Stopped) else 130)
 
 
-class Stopped(BaseException):
-    """SIGTERM came; like KeyboardInterrupt, no library may swallow it."""
+@contextmanager
+def stopped_at_once() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the command and its processes, whatever they are at."""
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except (KeyboardInterrupt, Stopped) as stopped:
+        from multiprocessing import active_children  # 18 ms
+
+        # A pool would wait for what its processes read, or for an answer half written.
+        for process in active_children():
+            process.kill()
+        with suppress(OSError):
+            say("stopped")
+            sys.stdout.flush()
+        os._exit(143 if isinstance(stopped, Stopped) else 130)
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGTERM came; no library may swallow it."""
 
 
 def stop(number: int, frame: FrameType | None) -> NoReturn:

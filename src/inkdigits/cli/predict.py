@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, say_error, stoppable
+from inkdigits.cli.console import give, say_error, stopped_at_once
 from inkdigits.errors import PictureError
 
 if TYPE_CHECKING:
@@ -65,8 +64,8 @@ def predict(
             names.append(name)
             yield name
 
-    with stoppable(), closing(read_files(opened(), reader, cores())) as results:
-        for result in results:
+    with stopped_at_once():
+        for result in read_files(opened(), reader, cores()):
             name = names.popleft()
             if isinstance(result, PictureError):
                 say_error(name, result)

@@ -7,13 +7,12 @@ import io
 import json
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, say, say_error, stoppable
+from inkdigits.cli.console import give, say, say_error, stopped_at_once
 from inkdigits.cli.predict import picture_files
 from inkdigits.errors import InkdigitsError, PictureError
 
@@ -80,8 +79,8 @@ def read(
         give(_row(CSV_HEADER))
     failed = 0
     drawn: set[str] = set()
-    with stoppable(), closing(read_files(opened(), reader, cores(), "read")) as results:
-        for page in results:
+    with stopped_at_once():
+        for page in read_files(opened(), reader, cores(), "read"):
             name = names.popleft()
             if isinstance(page, PictureError):
                 say_error(name, page)
