@@ -94,7 +94,7 @@ def peak_mb(path: Path) -> float:
         "print(int(status[status.index('VmHWM:') + 1]) * 1024 / 1e6)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, path], stdout=subprocess.PIPE, text=True, check=True
     )
     return float(done.stdout)
 

@@ -32,7 +32,9 @@ _MAX_PIXELS_OF = {"WEBP": 24_000_000}
 _MAX_PROGRESSIVE_CMYK = 48_000_000  # of which libjpeg holds four channels in 16 bits
 # A progressive JPEG has some ten scans. Each goes over the whole picture, and a short one may be
 # repeated thousands of times. Source: libjpeg-turbo, "Two issues with the JPEG standard".
-_SCAN, _MOST_SCANS = b"\xff\xda", 100
+_MOST_SCANS = 100
+_SOS, _EOI = 0xDA, 0xD9  # JPEG's markers of a scan's start and of the picture's end
+_IN_SCANS = frozenset((0x00, *range(0xD0, 0xD8)))  # what follows 0xFF within a scan's data
 _GAP = 2  # times MAX_SIDE: shrunk by whole numbers down to that, which is fast, then exactly
 _STRIP = 2_000_000  # pixels that are brought into another mode at a time
 _LUMA = np.array((0.299, 0.587, 0.114))  # of red, green and blue in lightness, ITU-R BT.601
@@ -49,12 +51,12 @@ def from_file(data: bytes, name: str, max_pixels: int) -> Opened:
         with warnings.catch_warnings():
             # Pillow warns of odd metadata and large sizes; the limits here decide.
             warnings.simplefilter("ignore")
-            if data.count(_SCAN) > _MOST_SCANS:
-                raise PictureError(
-                    f"{name}: has {data.count(_SCAN):,} scans, over the limit of {_MOST_SCANS}; "
-                    "save it anew"
-                )
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                if image.info.get("progressive") and _has_many_scans(data):
+                    raise PictureError(
+                        f"{name}: has over {_MOST_SCANS} scans, where a JPEG has some ten; save it "
+                        "anew"
+                    )
                 return _opened(image, name, max_pixels)
     except PictureError:
         raise
@@ -121,6 +123,24 @@ def upright_image(picture: Picture, max_pixels: int = MAX_PIXELS) -> Shown:
         below = Image.new("RGBA", plain.size, (round(255 * _ground(grey, alpha)),) * 3)
         plain = Image.alpha_composite(below, plain.convert("RGBA"))
     return Shown(plain.convert("RGB"), width, height)
+
+
+def _has_many_scans(jpeg: bytes) -> bool:
+    """Whether a JPEG's first picture has over _MOST_SCANS: what follows it is not decoded."""
+    scans, at = 0, 2
+    while scans <= _MOST_SCANS:
+        at = jpeg.find(b"\xff", at)
+        if at < 0 or at + 4 > len(jpeg) or jpeg[at + 1] == _EOI:
+            return False
+        marker = jpeg[at + 1]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+        elif marker in _IN_SCANS:
+            at += 2
+        else:
+            scans += marker == _SOS
+            at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+    return True
 
 
 def _opened(image: Image.Image, name: str, max_pixels: int) -> Opened:
