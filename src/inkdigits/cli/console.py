@@ -74,9 +74,9 @@ def stoppable(hint: str) -> Iterator[None]:
     signal.signal(signal.SIGTERM, stop)
     try:
         yield
-    except (KeyboardInterrupt, Stopped) as stopped:
+    except KeyboardInterrupt as stopped:
         say(hint)
-        sys.exit(143 if isinstance(stopped, Stopped) else 130)
+        sys.exit(_code(stopped))
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def stopped_at_once() -> Iterator[None]:
     signal.signal(signal.SIGTERM, stop)
     try:
         yield
-    except (KeyboardInterrupt, Stopped) as stopped:
+    except KeyboardInterrupt as stopped:
         from multiprocessing import active_children  # 18 ms
 
         # A pool would wait for what its processes read, or for an answer half written.
@@ -94,11 +94,15 @@ def stopped_at_once() -> Iterator[None]:
         with suppress(OSError):
             say("stopped")
             sys.stdout.flush()
-        os._exit(143 if isinstance(stopped, Stopped) else 130)
+        os._exit(_code(stopped))
 
 
 class Stopped(KeyboardInterrupt):
     """SIGTERM came; no library may swallow it."""
+
+
+def _code(stopped: KeyboardInterrupt) -> int:
+    return 143 if isinstance(stopped, Stopped) else 130
 
 
 def stop(number: int, frame: FrameType | None) -> NoReturn:

@@ -139,7 +139,6 @@ def _make_scenes(folder: Path, source: str, count: int, seed: int, fonts: Path |
     from inkdigits.synthesis.folder import LIST, hands_of, write_scenes
     from inkdigits.synthesis.fonts import font_files
 
-    folder = folder.absolute()
     check_replaceable(folder, LIST)
 
     digits = load(source, advance).train

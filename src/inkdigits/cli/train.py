@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inkdigits.cli.console import Stopped, advance, say, stoppable
+from inkdigits.cli.console import advance, say, stoppable
 from inkdigits.training.recipes import ADD_OWN, DEFAULT, FINE_TUNE, RECIPES, Recipe
 from inkdigits.training.recipes import recipe as recipe_named
 
@@ -150,7 +150,7 @@ def _run_to_end(folder: Path, workers: Workers) -> None:
     from inkdigits.training.progress import Quiet
 
     if not workers.is_first:
-        with suppress(KeyboardInterrupt, Stopped):  # the first worker says what there is to say
+        with suppress(KeyboardInterrupt):  # the first worker says what there is to say
             run.finish_run(folder, Quiet(), lambda line: None, lambda *progress: None, workers)
         return
     say(f"run folder: {folder}")

@@ -67,10 +67,15 @@ def from_file(data: bytes, name: str, max_pixels: int) -> Opened:
     # Decoders fail on broken files in many ways: OSError, SyntaxError, ValueError, struct.error,
     # zlib.error, IndexError, MemoryError. To a user they are one.
     except Exception as error:
-        why = str(error).split("<_io.BytesIO")[0].strip() or type(error).__name__
         raise NotAPictureError(
-            f"{name}: not a picture this program can read ({why}); it reads {', '.join(FORMATS)}"
+            f"{name}: not a picture this program can read ({_why(error)}); it reads "
+            f"{', '.join(FORMATS)}"
         ) from error
+
+
+def _why(error: Exception) -> str:
+    """What a decoder says, without the address of the bytes it had."""
+    return str(error).split("<_io.BytesIO")[0].strip() or type(error).__name__
 
 
 def from_array(pixels: NDArray[np.uint8], max_pixels: int) -> Opened:
@@ -116,8 +121,7 @@ def upright_image(picture: Picture, max_pixels: int = MAX_PIXELS) -> Shown:
     except PictureError:
         raise
     except Exception as error:
-        why = str(error).split("<_io.BytesIO")[0].strip() or type(error).__name__
-        raise NotAPictureError(f"{name}: cannot be drawn on ({why})") from error
+        raise NotAPictureError(f"{name}: cannot be drawn on ({_why(error)})") from error
     if plain.mode in ("RGBA", "LA"):
         grey, alpha = (channel.reshape(-1) for channel in np.moveaxis(_grey_and_alpha(plain), 2, 0))
         below = Image.new("RGBA", plain.size, (round(255 * _ground(grey, alpha)),) * 3)
