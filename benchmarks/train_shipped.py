@@ -31,7 +31,7 @@ from inkdigits.model_file import SHIPPED_MODEL, ModelFile
 from inkdigits.spec import CLEAR, accept_from
 
 ADDED = ("hwd1000", "optdigits32")
-DATA = ("--digits", "50000", "--nondigits", "25000", "--seed", "1")
+DATA = ("--digits", "80000", "--nondigits", "25000", "--seed", "1")
 TRAINING = ("--recipe", "pictures", "--seed", "0", "--threads", "2")
 FIRST_DATA = (*DATA[:-1], "2")
 FIRST_TRAINING = ("--recipe", "first", "--seed", "0", "--threads", "1")

@@ -71,7 +71,7 @@ def pen_drawn(
     if random.random() < _OWN_PEN:
         width = 2 * float(np.median(inside[thinned(mask)]))
         return inside - ndimage.distance_transform_edt(~mask), width
-    width = random.uniform(thinnest, _THICKEST) * _PIXEL
+    width = float(np.exp(random.uniform(np.log(thinnest), np.log(_THICKEST)))) * _PIXEL
     return width / 2 - ndimage.distance_transform_edt(~thinned(mask)), width
 
 

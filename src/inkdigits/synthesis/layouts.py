@@ -19,13 +19,18 @@ Part = tuple[int, int, int, int]  # left, top, right, bottom, pixels
 Layout = Callable[[Sheet, np.random.Generator], float]  # gives a digit's height
 
 
+_ROUND = 0.12  # share of the numbers that end in zeros
 _LONE_ONES = 0.15  # share of single digits that are plain strokes: hard to tell from lines
 
 
 def digits(random: np.random.Generator, least: int, most: int) -> str:
     """A number of that many digits."""
     n = int(random.integers(least, most + 1))
-    return "".join(map(str, random.integers(0, 10, n)))
+    text = "".join(map(str, random.integers(0, 10, n)))
+    if n > 2 and random.random() < _ROUND:
+        zeros = int(random.integers(2, n))
+        text = text[: n - zeros] + "0" * zeros
+    return text
 
 
 def number(random: np.random.Generator) -> str:
@@ -83,7 +88,7 @@ def string(sheet: Sheet, random: np.random.Generator) -> float:
     """One number in a line; its digits may touch."""
     unit = float(np.exp(random.uniform(np.log(12), np.log(100))))
     touching = random.random() < 0.45
-    gap = random.uniform(-0.16, 0.06) if touching else random.uniform(0.02, 0.6)
+    gap = random.uniform(-0.2, 0.06) if touching else random.uniform(0.02, 0.6)
     if random.random() < 0.06:
         gap = random.uniform(0.6, 3)
     text = digits(random, 2, 12) if random.random() < 0.55 else number(random)
@@ -97,11 +102,12 @@ def amount(sheet: Sheet, random: np.random.Generator) -> float:
     """An amount as on a cheque: slanted, close, with points and a mark at its end."""
     unit = float(np.exp(random.uniform(np.log(20), np.log(75))))
     style = replace(Style.drawn(random), slant=float(random.normal(0.2, 0.2)))
-    gap = random.uniform(-0.12, 0.25)
+    gap = random.uniform(-0.17, 0.25)
     text = digits(random, 1, 3)
     while random.random() < 0.55 and len(text) < 9:
-        text += str(random.choice((".", ".", ",", ""))) + digits(random, 3, 3)
-    text += str(random.choice(("", "", ".", "-", ".-", "=", ",", ".=")))
+        group = "000" if random.random() < 0.3 else digits(random, 3, 3)
+        text += str(random.choice((".", ".", ",", ""))) + group
+    text += str(random.choice(("", "", ".", "-", ".-", "=", ",", ".=", " -", " =")))
     y = random.uniform(0, sheet.height - unit)
     slope = random.normal(0, 0.04)
     start = random.uniform(0, 0.2 * sheet.width)
@@ -229,15 +235,15 @@ def nothing(sheet: Sheet, random: np.random.Generator) -> float:
     """No digit: letters, marks, scribbles, the rest of a cell, or an empty sheet."""
     unit = float(np.exp(random.uniform(np.log(13), np.log(0.8 * sheet.height))))
     kind = random.random()
-    if kind < 0.45:
+    if kind < 0.6:
         patch = sheet.other(unit)
         x = random.uniform(0, max(1, sheet.width - patch.shape[1]))
         sheet.put(patch, x, random.uniform(0, max(1, sheet.height - unit)), OTHER, unit)
-    elif kind < 0.65:
+    elif kind < 0.72:
         unit = min(unit, 60.0)
         for _ in range(int(random.integers(1, 5))):
             word(sheet, random, unit)
-    elif kind < 0.8:
+    elif kind < 0.9:
         high = random.uniform(0.7, 2) * sheet.height
         _grid(sheet, random, random.uniform(-50, 100), random.uniform(-50, 80), high, high, 1, 1)
     return unit
@@ -290,6 +296,6 @@ def _grid(
 
 
 LAYOUTS: dict[Layout, float] = {  # how often each is made
-    single: 0.2, string: 0.22, amount: 0.12, page: 0.14, boxes: 0.11, scattered: 0.05, sums: 0.1,
-    nothing: 0.06,
+    single: 0.2, string: 0.2, amount: 0.15, page: 0.12, boxes: 0.1, scattered: 0.04, sums: 0.09,
+    nothing: 0.1,
 }  # fmt: skip

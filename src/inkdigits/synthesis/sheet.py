@@ -23,8 +23,11 @@ Patch = NDArray[Any]  # uint8
 _CRISP = 3.0  # how much steeper an enlarged shape's edges are made, which enlarging blurred
 _SMALL_ZEROS = 0.15  # share of the lines whose zeros are lower than their other digits
 _LIGATURES = 0.07  # share of the lines whose digits are joined by strokes that are no part of them
+_RUNNING_ZEROS = 0.25  # share of the lines whose zeros run into each other, as in 5000
 _LIGHTER = 0.08  # share of the digits whose strokes in one direction are lighter
 _CROSSED = {0: 0.08, 7: 0.12}  # shares of zeros that get a slash, of sevens that get a bar
+_TRIED = 4  # shapes of which a line takes the one whose pen is most like its other digits'
+_THIN_IN_PART = 0.05  # share of the shapes of which a part is thinner
 _BENT = 0.5  # share of the shapes that are bent
 _MOVED = 0.045  # of the longer side: standard deviation of what a part moves by
 _ROOM = 6  # pixels of 64 around a bent shape
@@ -60,7 +63,7 @@ class Style:
         """Somebody's style."""
         return cls(
             sketch=float(random.choice((0.15, 1.0), p=(0.84, 0.16))),
-            pen=float(np.exp(random.uniform(np.log(0.02), np.log(0.22)))),
+            pen=float(np.exp(random.uniform(np.log(0.025), np.log(0.2)))),
             slant=float(
                 random.normal(0, 0.12) if random.random() < 0.7 else random.normal(0.2, 0.2)
             ),
@@ -92,6 +95,8 @@ class Sheet:
         random, start = self.random, x
         small = random.uniform(0.5, 0.85) if random.random() < _SMALL_ZEROS else 1.0
         joined = random.random() < _LIGATURES
+        running = random.uniform(0, 0.3) if random.random() < _RUNNING_ZEROS else None
+        before = ""
         for sign in text:
             if sign == " ":
                 x += unit * random.uniform(0.45, 1.1)
@@ -104,8 +109,18 @@ class Sheet:
             at = y + slope * (x - start) + top
             if sign.isdigit():
                 at += unit * style.neat * random.normal(0, 0.05)
-            if joined and x > start and random.random() < 0.6:
-                self._join(self.items[-1], x + max(left, 0), at, patch.shape[0], unit * style.pen)
+            runs = running is not None and before == sign == "0"
+            if running is not None and runs:
+                x = (
+                    self.items[-1].left
+                    + (1 - running * random.uniform(0.5, 1.2)) * (self.items[-1].ink.shape[1])
+                )
+            before = sign
+            if (runs and random.random() < 0.7) or (joined and x > start and random.random() < 0.6):
+                self._join(
+                    self.items[-1], x + max(left, 0), at, patch.shape[0], unit * style.pen,
+                    0.35 if runs else 1,
+                )  # fmt: skip
             self.put(patch, x + max(left, 0), at, SORTS.index(sign), unit)
             space = gap * unit * random.uniform(0.4, 1.6) if gap > 0 else gap * unit
             x += max(left, 0) + max(patch.shape[1] + space, 0.35 * patch.shape[1], 1)
@@ -121,17 +136,20 @@ class Sheet:
         else:
             self.items.append(Item(sort, left, top, patch, unit))
 
-    def _join(self, item: Item, x: float, y: float, high: float, pen: float) -> None:
-        """A stroke from an Item's right edge to the left edge of a patch of that height there."""
+    def _join(self, item: Item, x: float, y: float, high: float, pen: float, lowest: float) -> None:
+        """A stroke from an Item's right part to the left edge of a patch of that height there.
+
+        lowest: how far down its ends lie at most, as a share of the two heights.
+        """
         random = self.random
         bottom, right = item.ink.shape
         ends = np.array(
             (
                 (
                     item.left + random.uniform(0.6, 1) * right,
-                    item.top + random.uniform(0, 1) * bottom,
+                    item.top + random.uniform(0, lowest) * bottom,
                 ),
-                (x + random.uniform(0, 3), y + random.uniform(0, 1) * high),
+                (x + random.uniform(0, 3), y + random.uniform(0, lowest) * high),
             )
         )
         line, left, top = inked([ends], 1, max(1.0, pen * random.uniform(0.4, 1)))
@@ -155,8 +173,8 @@ class Sheet:
         self._lay(self.ink, layer, 0, 0)
 
     def ghost(self, patch: Patch, x: float, y: float, strength: float) -> None:
-        """Ink that is no digit of this sheet: writing that shows through from its back."""
-        self._lay(self.marks, (patch[:, ::-1] * strength).astype(np.uint8), round(x), round(y))
+        """Ink that is no digit of this sheet: writing that shows through from another."""
+        self._lay(self.marks, (patch * strength).astype(np.uint8), round(x), round(y))
 
     def free(self, left: float, top: float, right: float, bottom: float, apart: float = 0) -> bool:
         """Whether no Item's frame reaches into a rectangle."""
@@ -183,7 +201,7 @@ class Sheet:
             patch, left, top = inked(lines, height, max(1.0, pen))
             return _cut(patch, left, top + (unit - height) * random.uniform(0, 1))
         if sign.isdigit():
-            patch = self._shape(sort, height, style.wide, style.slant, style.grow)
+            patch = self._shape(sort, height, style.wide, style.slant, style.grow, style.pen)
             if height >= 12 and random.random() < _CROSSED.get(sort, 0):
                 patch = _crossed(patch, sort, random)
             return patch, 0.0, (unit - patch.shape[0]) * random.uniform(0.3, 0.9)
@@ -196,13 +214,17 @@ class Sheet:
             patch = self._shape(sort, unit * share * random.uniform(0.8, 1.2), 1, 0, 0)
         return patch, 0.0, unit * (middle + random.normal(0, 0.05)) - patch.shape[0] / 2
 
-    def _shape(self, sort: int, height: float, wide: float, slant: float, grow: int) -> Patch:
-        """One of the hands' shapes of that sort, `height` pixels high."""
-        random = self.random
-        numbers = self._hands.of(sort)
-        chosen = int(numbers[int(random.integers(len(numbers)))])
-        rows, columns = self._hands.sizes[chosen].tolist()
-        shape: Patch = self._hands.shapes[chosen, :rows, :columns]
+    def _shape(
+        self, sort: int, height: float, wide: float, slant: float, grow: int,
+        pen: float | None = None,
+    ) -> Patch:  # fmt: skip
+        """One of the hands' shapes of that sort, `height` pixels high; of a pen like that one."""
+        random, hands = self.random, self._hands
+        numbers = hands.of(sort)
+        some = numbers[random.integers(len(numbers), size=_TRIED if pen else 1)].tolist()
+        chosen = min(some, key=lambda n: abs(np.log(hands.pen(n) / pen))) if pen else some[0]
+        rows, columns = hands.sizes[chosen].tolist()
+        shape: Patch = hands.shapes[chosen, :rows, :columns]
         if grow and sort != OTHER:
             kernel = np.ones((abs(grow), abs(grow)), np.uint8)
             if grow > 0:
@@ -210,6 +232,8 @@ class Sheet:
             else:
                 thin = cv2.erode(shape, kernel)
                 shape = thin if thin.max() > 200 else shape  # it was as thin as that already
+        if sort != OTHER and random.random() < _THIN_IN_PART:
+            shape = _thin_in_part(shape, random)
         if sort != OTHER and random.random() < _BENT:
             shape = _bent(shape, random)
         share = height / max(shape.shape[0], 0.5 * shape.shape[1])
@@ -254,6 +278,21 @@ def _bent(shape: Patch, random: np.random.Generator) -> Patch:
     x += np.arange(size[0], dtype=np.float32)
     y += np.arange(size[1], dtype=np.float32)[:, None]
     return np.asarray(cv2.remap(around, x, y, cv2.INTER_LINEAR))
+
+
+def _thin_in_part(shape: Patch, random: np.random.Generator) -> Patch:
+    """The shape with its strokes thin to one side of a line through its middle."""
+    depth = cv2.distanceTransform((shape > 127).astype(np.uint8), cv2.DIST_L2, 3)
+    if depth.max() < 2:
+        return shape
+    size = max(2, round(float(np.median(depth[depth > 0.7 * depth.max()])) * 1.6))
+    thin = cv2.erode(np.pad(shape, size), np.ones((size, size), np.uint8))[size:-size, size:-size]
+    h, w = shape.shape
+    y, x = np.mgrid[0:h, 0:w] / max(h, w)
+    angle = random.uniform(0, 2 * np.pi)
+    side = (x - random.uniform(0.4, 0.6) * w / max(h, w)) * np.cos(angle)
+    side += (y - random.uniform(0.4, 0.6) * h / max(h, w)) * np.sin(angle)
+    return np.asarray(np.where(side > 0, thin, shape), np.uint8)
 
 
 def _crossed(patch: Patch, sort: int, random: np.random.Generator) -> Patch:

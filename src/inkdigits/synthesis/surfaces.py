@@ -44,12 +44,35 @@ def clutter(sheet: Sheet, random: np.random.Generator, unit: float) -> None:
             if sheet.free(*at, *at, 0.3 * unit):
                 cv2.circle(layer, at, int(random.integers(0, 3)), int(random.integers(60, 256)), -1)
     sheet.mark(layer)
-    if random.random() < 0.06:  # writing shows through from the back
-        strength, style = random.uniform(0.1, 0.5), Style.drawn(random)
+    if random.random() < 0.03:
+        _holes(sheet, random)
+    if random.random() < 0.06:  # writing shows through from the back, or from the next sheet
+        mirrored = random.random() < 0.75
+        strength = random.uniform(0.1, 0.5 if mirrored else 0.25)
+        style = Style.drawn(random)
         for _ in range(int(random.integers(3, 15))):
             patch, _ = sheet.digit(unit, style)
+            patch = patch[:, ::-1] if mirrored else patch
             x, y = random.integers(sheet.width), random.integers(sheet.height)
             sheet.ghost(patch, float(x), float(y), strength)
+
+
+def _holes(sheet: Sheet, random: np.random.Generator) -> None:
+    """Holes punched along a side, dark where a scanner's lid is, or rings of shadow."""
+    layer = np.zeros(sheet.marks.shape, np.uint8)
+    radius, shade = int(random.integers(4, 22)), int(255 * random.uniform(0.3, 1))
+    aside, along = random.uniform(0.5, 3) * radius, random.uniform(-1, 4) * radius
+    apart = radius * random.uniform(3, 12)
+    filled = -1 if random.random() < 0.7 else int(random.integers(1, 3))
+    upright = random.random() < 0.7
+    far = random.random() < 0.3
+    for _ in range(int(random.integers(1, 6))):
+        x, y = (aside, along) if upright else (along, aside)
+        at = (sheet.width - x, sheet.height - y) if far else (x, y)
+        if sheet.free(at[0] - radius, at[1] - radius, at[0] + radius, at[1] + radius, 3):
+            cv2.circle(layer, (round(at[0]), round(at[1])), radius, shade, filled, cv2.LINE_AA)
+        along += apart
+    sheet.mark(layer)
 
 
 def _print(sheet: Sheet, random: np.random.Generator) -> None:
@@ -145,14 +168,14 @@ def _on_paper(ink: Grey, marks: Grey, random: np.random.Generator) -> tuple[Grey
     """The paper's picture, and how far full ink stands out from it."""
     h, w = ink.shape
     paper = random.uniform(0.4, 0.98)
-    dark = paper * random.uniform(0.15, 0.95)
+    dark = paper * random.uniform(0.4 if random.random() < 0.65 else 0.15, 0.95)
     printed = paper * random.uniform(0.08, 0.75)
     if random.random() < 0.08:  # a board
         paper, dark, printed = random.uniform(0.05, 0.3), -random.uniform(0.3, 0.6), -0.3
     page = np.full((h, w), paper, np.float32)
     contrast = abs(dark)
     for size, most in ((1, 0.02), (2, 0.05), (12, 0.05), (40, 0.06)):
-        if random.random() < 0.6:
+        if random.random() < 0.5:
             strength = min(most * random.random() ** 2, _LEGIBLE * contrast)
             page += np.float32(strength) * _grain(h, w, size, random)
     if random.random() < 0.2:
@@ -198,6 +221,11 @@ def _pattern(h: int, w: int, random: np.random.Generator) -> Grey:
     wave = np.sin(np.float32(a) * x + np.float32(b) * y + phase)
     if random.random() < 0.4:
         wave = np.maximum(wave * np.sin(np.float32(b) * x - np.float32(a) * y), 0)
+    elif random.random() < 0.5:  # fine lines, at times in two directions
+        second = np.sin(np.float32(b) * x - np.float32(a) * y - phase)
+        if random.random() < 0.5:
+            wave = np.maximum(wave, second)
+        wave = np.clip((wave - np.float32(random.uniform(0.3, 0.8))) * 4, 0, 1)
     return np.asarray(wave, np.float32)
 
 

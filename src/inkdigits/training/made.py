@@ -34,12 +34,13 @@ from inkdigits.training.finding.fit import true_sorts
 
 Advance = Callable[[int, int], None]  # (done, total)
 
-# Shares of what is made; the rest is framed as it was written.
-_PHOTO, _DRAWING, _SCENE = 0.2, 0.2, 0.35
+_SCENE = 0.45  # share of what is made that is looked for in scenes
+_TOGETHER = 4  # places taken from a scene
+_PHOTO, _DRAWING = 0.3, 0.3  # shares of the others; the rest is framed as it was written
 _OF_FONTS = 0.3  # share of the made digits that are a font's, where there are some
 _HAIRLINE = 0.3  # pixels of 28: the thinnest line of a drawing
 REPEATS = 4  # of added pictures, so that a thousand count among ten thousands
-_CHUNK = 250  # digits a worker makes at a time, a few seconds
+_CHUNK = 240  # digits a worker makes at a time, a few seconds; a multiple of _TOGETHER
 _HANDS = 150  # shapes that the scenes of each such chunk are written with
 
 
@@ -135,44 +136,59 @@ def _strokes(random: np.random.Generator, thinnest: float = 1.0) -> tuple[Stroke
     return rewritten(images[chosen], label, random, thinnest), label
 
 
-def _hands(seed: int, numbers: range) -> Hands:
-    """Those of the chunk that the numbers are of."""
-    first = numbers.start // _CHUNK * _HANDS
-    return collected(*_source, range(first, first + _HANDS), seed)
-
-
 def _of_a_scene(
-    hands: Hands, seed: int, number: int, random: np.random.Generator, *, digit: bool
-) -> tuple[NDArray[np.float32], int] | None:
-    """A digit that is found in a scene, or what is found and is none; and its sort."""
+    hands: Hands, seed: int, number: int, random: np.random.Generator, *, digits: bool
+) -> list[tuple[NDArray[np.float32], int]]:
+    """Digits that are found in a scene, or what is found and is none; and their sorts.
+
+    Up to _TOGETHER of them, in any order: looking through a scene takes longer than making it.
+    """
     made = scene(hands, seed, number)
     found = shipped_finder().find(made.picture.astype(np.float32) / np.float32(255))
     sorts = true_sorts(made, found.boxes)
-    wanted = (sorts >= 0) & (sorts < N_CLASSES) if digit else sorts == OTHER
-    if not wanted.any():
-        return None
-    chosen = int(random.choice(np.flatnonzero(wanted)))
-    (array,) = found.only(np.array([chosen])).arrays()
-    return (array, int(sorts[chosen])) if array.any() else None
+    wanted = (sorts >= 0) & (sorts < N_CLASSES) if digits else sorts == OTHER
+    chosen = random.permutation(np.flatnonzero(wanted))[:_TOGETHER]
+    arrays = found.only(chosen).arrays()
+    return [(a, int(s)) for a, s in zip(arrays, sorts[chosen], strict=True) if a.any()]
+
+
+class _Scenes:
+    """What the scenes of some numbers give, a scene for each _TOGETHER of them."""
+
+    def __init__(self, seed: int, numbers: range, *, digits: bool) -> None:
+        first = numbers.start // _CHUNK * _HANDS
+        self._hands = collected(*_source, range(first, first + _HANDS), seed)
+        self._seed, self._digits = seed, digits
+        self._at, self._left = -1, list[tuple[NDArray[np.float32], int]]()
+
+    def next(self, number: int) -> tuple[NDArray[np.float32], int] | None:
+        """One that no earlier number got, or None where the number's scene has no more."""
+        if number // _TOGETHER != self._at:
+            self._at = number // _TOGETHER
+            random = np.random.default_rng([self._seed, 2 + self._digits, self._at])
+            self._left = []
+            if random.random() < _SCENE:
+                self._left = _of_a_scene(
+                    self._hands, self._seed, self._at, random, digits=self._digits
+                )
+        return self._left.pop() if self._left else None
 
 
 def _digits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    hands = _hands(seed, numbers)
+    scenes = _Scenes(seed, numbers, digits=True)
     arrays, made = [], []
     for number in numbers:
         random = np.random.default_rng([seed, 0, number])
         kind = random.random()
         try:
-            if kind < _PHOTO:
+            if found := scenes.next(number):
+                array, label = found
+            elif kind < _PHOTO:
                 strokes, label = _strokes(random)
                 array = digit_array(photographed(strokes, random))
             elif kind < _PHOTO + _DRAWING:
                 strokes, label = _strokes(random, _HAIRLINE)
                 array = digit_array(drawn(strokes, random))
-            elif kind < _PHOTO + _DRAWING + _SCENE and (
-                found := _of_a_scene(hands, seed, number, random, digit=True)
-            ):
-                array, label = found
             else:
                 strokes, label = _strokes(random)
                 array = place(strokes)
@@ -185,14 +201,14 @@ def _digits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.ui
 
 def _nondigits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     images, labels, fonts = _source
-    hands = _hands(seed, numbers)
+    scenes = _Scenes(seed, numbers, digits=False)
     arrays = []
     for number in numbers:
         random = np.random.default_rng([seed, 1, number])
-        kind = random.random()
-        if kind >= 1 - _SCENE and (found := _of_a_scene(hands, seed, number, random, digit=False)):
+        if found := scenes.next(number):
             arrays.append(found[0])
             continue
+        kind = random.random()
         strokes = nondigit(images, labels, random, fonts)
         try:
             # A blank page has its grain and shades, and something is found in them; of a sign in
