@@ -42,7 +42,8 @@ def test_a_folder_that_may_not_be_listed_is_an_error_of_its_own(tmp_path, reader
     closed = str(tmp_path / "closed")
     assert list(pictures_below(closed)) == [closed]
     os.mkdir(closed)
-    (error,) = read_files([closed], reader, 1)
+    ((name, error),) = read_files([closed], reader, 1)
+    assert name == closed
     assert str(error) == f"{closed}: is a folder that may not be listed; change its rights"
 
 
@@ -52,6 +53,13 @@ def in_processes(monkeypatch):
     monkeypatch.setattr(many, "_PATIENCE", 0.0)
     monkeypatch.setattr(many, "_PREPARING", -1.0)
     monkeypatch.setattr(many, "CHUNK", 5)
+
+
+def results(names, reader, processes):
+    """What is read in the files; each stands with its own name."""
+    pairs = list(read_files(iter(names), reader, processes))
+    assert [name for name, _ in pairs] == names
+    return [result for _, result in pairs]
 
 
 def same(found, wanted):
@@ -64,7 +72,7 @@ def same(found, wanted):
 @pytest.mark.parametrize("n", [0, 16, 41])
 def test_one_process_reads_as_the_reader_does(files, reader, n):
     wanted = list(reader.predict_many(files[:n]))
-    found = list(read_files(files[:n], reader, 1))
+    found = results(files[:n], reader, 1)
     assert all(map(same, found, wanted))
     assert len(found) == len(wanted) == min(n, 40)
 
@@ -72,7 +80,7 @@ def test_one_process_reads_as_the_reader_does(files, reader, n):
 @pytest.mark.usefixtures("in_processes")
 def test_two_processes_give_the_same_in_the_same_order(files, reader):
     wanted = list(reader.predict_many(files))
-    found = list(read_files(iter(files), reader, 2))
+    found = results(files, reader, 2)
     assert len(found) == len(wanted) == 40
     assert all(map(same, found, wanted))
     assert sum(isinstance(result, PictureError) for result in found) == 1
@@ -83,7 +91,7 @@ def test_this_process_reads_on_while_the_others_are_prepared(files, reader, monk
     monkeypatch.setattr(many, "_PREPARING", 0.2)
     alone, given = [], reader.predict_many
     monkeypatch.setattr(reader, "predict_many", lambda names: alone.extend(names) or given(names))
-    found = list(read_files(files * 30, reader, 2))
+    found = results(files * 30, reader, 2)
     assert len(found) == 1200
     assert all(map(same, found[-40:], given(files)))
     assert 0 < len(alone) < 1200
@@ -93,10 +101,10 @@ def test_this_process_reads_on_while_the_others_are_prepared(files, reader, monk
 def test_names_are_taken_a_little_ahead_only(files, reader):
     taken = []
     endless = (taken.append(i) or files[i % 20] for i in range(10**9))
-    results = read_files(endless, reader, 2)
+    found = read_files(endless, reader, 2)
     for _ in range(7):
-        next(results)
-    results.close()
+        next(found)
+    found.close()
     assert len(taken) <= 7 + 5 * (3 * 2 + 1)
 
 
@@ -112,7 +120,7 @@ class Deadly(str):
 @pytest.mark.usefixtures("in_processes")
 def test_a_picture_that_ends_its_process_is_one_error(files, reader):
     names = [Deadly(name) if i in (7, 8) else name for i, name in enumerate(files)]
-    found = list(read_files(names, reader, 2))
+    found = results(names, reader, 2)
     wanted = list(reader.predict_many(files))
     for i, (one, other) in enumerate(zip(found, wanted, strict=True)):
         if i in (7, 8):

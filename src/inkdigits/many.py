@@ -1,8 +1,8 @@
 """Many picture files: read in this process first, then by one on each core.
 
-In: file names. Out: the Reader's Reading or Page of each, in order. A process takes as long to
-start as a thousand small pictures take to be read, so one is started, and what starts it imported,
-only when that much has been read.
+In: file names. Out: each name with the Reader's Reading or Page of it, in order. A process takes as
+long to start as a thousand small pictures take to be read, so one is started, and what starts it
+imported, only when that much has been read.
 """
 
 from __future__ import annotations
@@ -71,23 +71,34 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
 
 def read_files(
     names: Iterable[str], reader: Reader, processes: int, what: What = "predict"
-) -> Generator[Result]:
-    """A Reading, or a Page, for each file in order; a PictureError where one cannot be read.
+) -> Generator[tuple[str, Result]]:
+    """Each file with a Reading, or a Page, of it; with a PictureError where it cannot be read.
 
     names: taken as they are needed, some hundreds ahead. A picture that ends the process that reads
     it, as a decoder's crash does, is a PictureError too, but for those read in this process.
     """
-    remaining = iter(names)
+    taken: deque[str] = deque()
+
+    def noted() -> Iterator[str]:
+        for name in names:
+            taken.append(name)
+            yield name
+
+    for result in _in_order(noted(), reader, processes, what):
+        yield taken.popleft(), result
+
+
+def _in_order(names: Iterator[str], reader: Reader, processes: int, what: What) -> Iterator[Result]:
     start, prepared = time.monotonic(), processes == 1
     while processes == 1 or (passed := time.monotonic() - start) < _PATIENCE + _PREPARING:
         if not prepared and passed >= _PATIENCE:
             _prepare()
             prepared = True
-        chunk = list(islice(remaining, _ALONE))
+        chunk = list(islice(names, _ALONE))
         yield from _results(reader, chunk, what)
         if len(chunk) < _ALONE:
             return
-    yield from _in_processes(remaining, reader.model, processes, what)
+    yield from _in_processes(names, reader.model, processes, what)
 
 
 def _in_processes(

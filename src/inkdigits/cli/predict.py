@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -57,16 +56,8 @@ def predict(
     if explain:
         _explain(list(islice(picture_files(pictures, explain), MOST_EXPLAINED)), reader, explain)
     failed = 0
-    names: deque[str] = deque()
-
-    def opened() -> Iterator[str]:
-        for name in picture_files(pictures, explain):
-            names.append(name)
-            yield name
-
     with stopped_at_once():
-        for result in read_files(opened(), reader, cores()):
-            name = names.popleft()
+        for name, result in read_files(picture_files(pictures, explain), reader, cores()):
             if isinstance(result, PictureError):
                 say_error(name, result)
                 failed += 1

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,20 +66,12 @@ def read(
         draw.mkdir(parents=True, exist_ok=True)
     reader = Reader(model)
     alone = len(pictures) == 1 and not Path(pictures[0]).is_dir()
-    names: deque[str] = deque()
-
-    def opened() -> Iterator[str]:
-        for name in picture_files(pictures, draw):
-            names.append(name)
-            yield name
-
     if as_csv:
         give(_row(CSV_HEADER))
     failed = 0
     drawn: set[str] = set()
     with stopped_at_once():
-        for page in read_files(opened(), reader, cores(), "read"):
-            name = names.popleft()
+        for name, page in read_files(picture_files(pictures, draw), reader, cores(), "read"):
             if isinstance(page, PictureError):
                 say_error(name, page)
                 failed += 1
