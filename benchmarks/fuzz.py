@@ -7,6 +7,8 @@ pictures of examples/. The counts are the service's own. The tests make fewer of
 """
 
 import argparse
+import base64
+import json
 import re
 import subprocess
 import sys
@@ -20,8 +22,14 @@ from hypothesis import strategies as st
 from serve import running
 
 PICTURES = [p.read_bytes() for p in sorted((Path(__file__).parent.parent / "examples").glob("?_*"))]
-KINDS = ("image/png", "image/x", "multipart/form-data; boundary=a", "a/b", "")
-QUERIES = ("", "?array=1", "?saliency=true", "?array=x")
+KINDS = (
+    "image/png", "image/x", "multipart/form-data; boundary=a", "application/json", "a/b", "",
+)  # fmt: skip
+ASKED = tuple(
+    f"/v1/{path}{query}"
+    for path in ("read", "predict")
+    for query in ("", "?array=1", "?saliency=true", "?saliency=1", "?array=x")
+)
 
 
 @st.composite
@@ -34,7 +42,14 @@ def damaged(draw) -> bytes:
     return bytes(picture[: draw(st.sampled_from([len(picture)]) | places)])
 
 
-bodies = st.binary(max_size=400) | damaged()
+bodies = (
+    st.binary(max_size=400)
+    | damaged()
+    | st.builds(
+        lambda picture: json.dumps({"picture": base64.b64encode(picture).decode()}).encode(),
+        damaged(),
+    )
+)
 
 
 def schemathesis(address: str, examples: int, seed: int = 0) -> int:
@@ -80,9 +95,9 @@ def main() -> None:
             seed += 1
 
         @settings(max_examples=half, deadline=None, database=None)
-        @given(bodies, st.sampled_from(KINDS), st.sampled_from(QUERIES))
-        def ask(body: bytes, kind: str, query: str) -> None:
-            client.post(f"/v1/read{query}", content=body, headers={"Content-Type": kind})
+        @given(bodies, st.sampled_from(KINDS), st.sampled_from(ASKED))
+        def ask(body: bytes, kind: str, path: str) -> None:
+            client.post(path, content=body, headers={"Content-Type": kind})
 
         ask()
         counts = counted(client)

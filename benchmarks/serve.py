@@ -29,7 +29,7 @@ end
 local headers, at = {{["Content-Type"] = "{kind}"}}, 0
 request = function()
   at = at % {n} + 1
-  return wrk.format("POST", "/v1/read", headers, bodies[at])
+  return wrk.format("POST", "/v1/predict", headers, bodies[at])
 end
 """
 

@@ -2,21 +2,25 @@
 
     python benchmarks/fetch_fonts.py FONTS
     python benchmarks/train_shipped.py OUT FONTS
+    python benchmarks/train_shipped.py OUT FONTS --on  # on from the package's networks
 
 Needs $INKDIGITS_DATA and, of $INKDIGITS_FIELD, the two sets whose licences allow training: hwd1000
 (MIT) and optdigits32 (CC BY 4.0). Every second picture of them is trained on, the others are kept
 for field.py. OUT gets the made data and the run folders; the last line says where the models are.
 The networks that find digits come first (train_finder.py, some two hours) and are put into the
 package, since the classifier learns from digits that they cut out. After an interruption the same
-command continues with them; what follows them starts anew.
+command continues with them; what follows them starts anew. With --on the first of the two digit
+networks stays as it is, and is told anew when its answer is clear.
 """
 
+import argparse
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +31,13 @@ from inkdigits.data import load
 from inkdigits.data.split import split_validation
 from inkdigits.export import export
 from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL
-from inkdigits.model_file import SHIPPED_MODEL, ModelFile
+from inkdigits.model_file import FIRST_MODEL, SHIPPED_MODEL, ModelFile
 from inkdigits.spec import CLEAR, accept_from
 
 ADDED = ("hwd1000", "optdigits32")
 DATA = ("--digits", "80000", "--nondigits", "25000", "--seed", "1")
 TRAINING = ("--recipe", "pictures", "--seed", "0", "--threads", "2")
+TRAINING_ON = (*TRAINING, "--from", str(SHIPPED_MODEL), "--epochs", "6", "--learning-rate", "3e-3")
 FIRST_DATA = (*DATA[:-1], "2")
 FIRST_TRAINING = ("--recipe", "first", "--seed", "0", "--threads", "1")
 LEVELS = (0.95, 0.97, 0.98, 0.985, 0.99, 0.993, 0.995, 0.997, 0.998, 0.999)
@@ -40,35 +45,45 @@ DIFFER, ACCEPTED = 3e-4, 3e-3  # shares
 
 
 def main() -> None:
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    out, fonts = Path(sys.argv[1]), sys.argv[2]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("fonts", type=Path)
+    parser.add_argument("--on", action="store_true", help="go on from the package's networks")
+    args = parser.parse_args()
+    out: Path = args.out
     finding = out / "finding"
-    train_both(finding, Path(fonts))
+    train_both(finding, args.fonts, args.on)
     finish(finding, SHIPPED_MODEL)
     put_into_package(finding)
-    field = Path(os.environ["INKDIGITS_FIELD"])
-    add = []
-    for name in ADDED:
-        with np.load(field / name / "images.npz") as file:
-            np.savez(out / f"{name}_even.npz", x=file["x"][::2], y=file["y"][::2])
-        add += ["--add", str(out / f"{name}_even.npz")]
-    inkdigits = [sys.executable, "-m", "inkdigits"]
-    made, run = str(out / "made.npz"), str(out / "run")
-    subprocess.run([*inkdigits, "data", "make", made, "--fonts", fonts, *DATA, *add], check=True)
-    subprocess.run([*inkdigits, "train", "--data", made, "--out", run, *TRAINING], check=True)
-    model = out / "run" / "model.onnx"
-    made, run = str(out / "made-first.npz"), str(out / "run-first")
-    subprocess.run(
-        [*inkdigits, "data", "make", made, "--fonts", fonts, *FIRST_DATA, *add], check=True
-    )
-    teach = ("--teacher", str(model), *FIRST_TRAINING)
-    subprocess.run([*inkdigits, "train", "--data", made, "--out", run, *teach], check=True)
-    finish_first(Path(run) / "model.onnx", model, made, out / "first.onnx")
+    made, run = out / "made.npz", out / "run"
+    make(made, args.fonts, DATA)
+    inkdigits("train", "--data", made, "--out", run, *(TRAINING_ON if args.on else TRAINING))
+    model, first = run / "model.onnx", FIRST_MODEL
+    if not args.on:
+        made, run = out / "made-first.npz", out / "run-first"
+        make(made, args.fonts, FIRST_DATA)
+        inkdigits("train", "--data", made, "--out", run, "--teacher", model, *FIRST_TRAINING)
+        first = run / "model.onnx"
+    finish_first(first, model, str(made), out / "first.onnx")
     finish_second(model, out / "second.onnx")
     finish(finding, model)
     put_into_package(finding)
     print(f"the models: {model}, {out / 'first.onnx'} and {out / 'second.onnx'}")
+
+
+def make(made: Path, fonts: Path, data: Sequence[str]) -> None:
+    """Make a training set, with every second picture of the sets that may be trained on."""
+    add: list[str | Path] = []
+    for name in ADDED:
+        with np.load(Path(os.environ["INKDIGITS_FIELD"]) / name / "images.npz") as file:
+            path = made.with_name(f"{name}_even.npz")
+            np.savez(path, x=file["x"][::2], y=file["y"][::2])
+        add += ["--add", path]
+    inkdigits("data", "make", made, "--fonts", fonts, *data, *add)
+
+
+def inkdigits(*args: str | Path) -> None:
+    subprocess.run([sys.executable, "-m", "inkdigits", *args], check=True)
 
 
 def put_into_package(finding: Path) -> None:
@@ -108,6 +123,9 @@ def finish_second(model: Path, out: Path) -> None:
 
 def save_with(model: Path, about: dict[str, str], out: Path) -> None:
     read = onnx.load(str(model))
+    kept = [prop for prop in read.metadata_props if prop.key not in about]
+    del read.metadata_props[:]
+    read.metadata_props.extend(kept)
     for key, value in about.items():
         read.metadata_props.add(key=key, value=value)
     onnx.save(read, str(out))

@@ -36,7 +36,7 @@ READ_ALL = """async (names) => {
   const readings = [];
   for (const name of names) {
     const body = await (await fetch(`../pictures/${name}`)).blob();
-    readings.push(await ask("/v1/read?array=true", { body }).catch((error) => error.message));
+    readings.push(await ask("/v1/predict?array=true", { body }).catch((error) => error.message));
   }
   return readings;
 }"""
@@ -44,7 +44,7 @@ READ_ALL = """async (names) => {
 MATTERED = """async (name) => {
   const { ask } = await import(new URL("page/service.js", location));
   const body = await (await fetch(`../pictures/${name}`)).blob();
-  return (await ask("/v1/read?saliency=true", { body })).saliency;
+  return (await ask("/v1/predict?saliency=true", { body })).saliency;
 }"""
 
 

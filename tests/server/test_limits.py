@@ -32,7 +32,7 @@ class BrokenPool(FakePool):
         raise RuntimeError("secret words")
 
 
-def call(app, path="/v1/read", chunks=(b"picture",), ends=True, headers=(), method="POST"):
+def call(app, path="/v1/predict", chunks=(b"picture",), ends=True, headers=(), method="POST"):
     """One request by hand: the status, headers and body of the answer."""
     sent = []
     parts = list(chunks)
@@ -61,7 +61,7 @@ def call(app, path="/v1/read", chunks=(b"picture",), ends=True, headers=(), meth
     return sent[0]["status"], headers, b"".join(m.get("body", b"") for m in sent)
 
 
-@pytest.mark.parametrize(("path", "method"), [("/v1/read", "POST"), ("/readyz", "GET")])
+@pytest.mark.parametrize(("path", "method"), [("/v1/predict", "POST"), ("/readyz", "GET")])
 def test_a_full_queue_is_503_and_says_when_to_come_again(path, method):
     app = create_app(FullPool(), Limits(retry_after=3))
     status, headers, body = call(app, path, method=method)

@@ -1,3 +1,4 @@
+import base64
 import json
 import os
 import resource
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzz import KINDS, QUERIES, bodies, schemathesis
+from fuzz import ASKED, KINDS, bodies, schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -39,7 +40,7 @@ def png(array, **options):
 def test_it_reads_what_the_reader_reads(service):
     reader = Reader()
     for path in EXAMPLES:
-        answer = service.client.post("/v1/read", content=path.read_bytes(), headers=PNG)
+        answer = service.client.post("/v1/predict", content=path.read_bytes(), headers=PNG)
         assert answer.status_code == 200
         expected = json.loads(json.dumps(reader.predict(path).to_dict()))
         found = answer.json()
@@ -51,7 +52,7 @@ def test_it_reads_what_the_reader_reads(service):
 
 def test_it_shows_what_the_network_saw_and_what_mattered(service):
     answer = service.client.post(
-        "/v1/read?array=true&saliency=true", content=EXAMPLES[2].read_bytes(), headers=PNG
+        "/v1/predict?array=true&saliency=true", content=EXAMPLES[2].read_bytes(), headers=PNG
     ).json()
     assert np.shape(answer["array"]) == np.shape(answer["saliency"]) == (28, 28)
     saliency = np.array(answer["saliency"])
@@ -59,9 +60,60 @@ def test_it_shows_what_the_network_saw_and_what_mattered(service):
     assert not saliency[0].any()  # more than a patch away from any ink
 
 
+@pytest.fixture(scope="module")
+def numbers_png(sample):
+    """A picture of 42 above 7."""
+    picture = np.full((100, 120), 255, np.uint8)
+    for digit, left, top in ((4, 20, 10), (2, 46, 10), (7, 30, 58)):
+        image = sample.test.images[np.flatnonzero(sample.test.labels == digit)[0]]
+        picture[top : top + 28, left : left + 28] -= image
+    return png(picture)
+
+
+def test_it_reads_all_numbers_as_the_reader_does(service, numbers_png):
+    expected = json.loads(json.dumps(Reader().read(numbers_png).to_dict()))
+    assert expected["text"] == "42\n7"
+    answer = service.client.post("/v1/read", content=numbers_png, headers=PNG)
+    assert (answer.status_code, answer.json()) == (200, expected)
+    asked = "/v1/read?array=true&saliency=2"
+    digits = service.client.post(asked, content=numbers_png, headers=PNG).json()["digits"]
+    assert [np.shape(digit["array"]) for digit in digits] == [(28, 28)] * 3
+    assert ["saliency" in digit for digit in digits] == [False, False, True]
+    answer = service.client.post("/v1/read?saliency=3", content=numbers_png, headers=PNG)
+    assert (answer.status_code, "has 3 digits" in answer.text) == (422, True)
+
+
+def test_pictures_may_come_in_base64_in_json(service, numbers_png):
+    text = base64.b64encode(numbers_png).decode()
+    page = service.client.post("/v1/read", content=numbers_png, headers=PNG).json()
+    for picture in (text, f"data:image/png;base64,{text}"):
+        assert service.client.post("/v1/read", json={"picture": picture}).json() == page
+    pages = service.client.post("/v1/read", json={"pictures": [text, "AAAA"]}).json()["pages"]
+    assert pages[0] == {"name": "0", **page}
+    assert (pages[1]["name"], pages[1]["status"]) == ("1", 415)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (400, b"{", "no JSON"),
+        (422, b"[]", "not as expected"),
+        (422, b'{"picture": 3}', "is int"),
+        (422, b'{"picture": "%"}', "no base64"),
+        (422, b'{"picture": "data:image/png,x"}', "data URL"),
+        (422, b'{"pictures": []}', "no list"),
+        (413, json.dumps({"pictures": [""] * 65}).encode(), "over 64 pictures"),
+    ],
+)
+def test_bad_json_has_a_status_and_words(service, status, body, says):
+    headers = {"Content-Type": "application/json"}
+    answer = service.client.post("/v1/read", content=body, headers=headers)
+    assert (answer.status_code, says in answer.json()["error"]) == (status, True)
+
+
 def test_a_form_has_an_answer_for_each_picture_and_an_error_for_what_is_none(service):
     files = [("a", (p.name, p.read_bytes())) for p in EXAMPLES[:3]] + [("b", ("x.txt", b"words"))]
-    answer = service.client.post("/v1/read", files=files)
+    answer = service.client.post("/v1/predict", files=files)
     assert answer.status_code == 200
     readings = answer.json()["readings"]
     assert [r["name"] for r in readings] == [p.name for p in EXAMPLES[:3]] + ["x.txt"]
@@ -83,7 +135,7 @@ def test_a_form_has_an_answer_for_each_picture_and_an_error_for_what_is_none(ser
     ],
 )
 def test_bad_bodies_have_a_status_and_words(service, status, body, headers, says):
-    answer = service.client.post("/v1/read", content=body, headers=headers)
+    answer = service.client.post("/v1/predict", content=body, headers=headers)
     assert answer.status_code == status
     assert says in answer.json()["error"]
     assert answer.json()["status"] == status
@@ -91,14 +143,14 @@ def test_bad_bodies_have_a_status_and_words(service, status, body, headers, says
 
 def test_too_many_pictures_in_a_form_are_refused(service):
     files = [("a", (f"{i}.png", b"x")) for i in range(65)]
-    answer = service.client.post("/v1/read", files=files)
+    answer = service.client.post("/v1/predict", files=files)
     assert (answer.status_code, "over 64 pictures" in answer.text) == (413, True)
 
 
 def test_wrong_addresses_and_parameters_are_json_errors(service):
-    assert service.client.get("/v1/read").status_code == 405
+    assert service.client.get("/v1/predict").status_code == 405
     assert service.client.get("/nothing").json()["status"] == 404
-    answer = service.client.post("/v1/read?array=perhaps", content=b"x", headers=PNG)
+    answer = service.client.post("/v1/predict?array=perhaps", content=b"x", headers=PNG)
     assert (answer.status_code, "wanted true or false" in answer.text) == (422, True)
 
 
@@ -125,10 +177,10 @@ def test_what_happens_is_counted(service):
                 for line in lines if line[0] != "#"}  # fmt: skip
 
     name = 'inkdigits_pictures_total{outcome="accepted"}'
-    request = 'inkdigits_requests_total{path="/v1/read",status="200"}'
-    service.client.post("/v1/read", content=EXAMPLES[1].read_bytes(), headers=PNG)
+    request = 'inkdigits_requests_total{path="/v1/predict",status="200"}'
+    service.client.post("/v1/predict", content=EXAMPLES[1].read_bytes(), headers=PNG)
     before = counted()
-    service.client.post("/v1/read", content=EXAMPLES[1].read_bytes(), headers=PNG)
+    service.client.post("/v1/predict", content=EXAMPLES[1].read_bytes(), headers=PNG)
     service.client.post("/v1/corrections?digit=1", content=EXAMPLES[1].read_bytes(), headers=PNG)
     after = counted()
     assert after[name] == before[name] + 2
@@ -211,7 +263,7 @@ def test_a_full_disk_is_said_and_the_service_lives_on(tmp_path):
         assert answer.status_code == 507
         assert "could not be kept" in answer.json()["error"]
         picture = EXAMPLES[1].read_bytes()
-        assert service.client.post("/v1/read", content=picture, headers=PNG).json()["digit"] == 1
+        assert service.client.post("/v1/predict", content=picture, headers=PNG).json()["digit"] == 1
 
 
 def test_no_correction_that_was_answered_is_lost_by_kill_9(tmp_path, sample):
@@ -253,7 +305,7 @@ def test_a_killed_worker_costs_no_answer(service):
     ]  # fmt: skip
     with ThreadPoolExecutor(8) as threads:
         jobs = [
-            threads.submit(service.client.post, "/v1/read", content=p.read_bytes(), headers=PNG)
+            threads.submit(service.client.post, "/v1/predict", content=p.read_bytes(), headers=PNG)
             for p in EXAMPLES * 3
         ]
         os.kill(workers[-1], signal.SIGKILL)
@@ -276,26 +328,26 @@ def test_a_picture_that_crashes_its_decoder_is_refused_and_the_others_are_read(t
     good = [example.read_bytes() for example in EXAMPLES[:3]]
     crashing = good[0] + b"crash here"  # a JPEG whatever follows it
     with running(variables={"PYTHONPATH": path}) as service:
-        answer = service.client.post("/v1/read", content=crashing, headers=PNG)
+        answer = service.client.post("/v1/predict", content=crashing, headers=PNG)
         assert (answer.status_code, "decoder crashed" in answer.text) == (415, True)
         files = [("a", (f"{i}.png", x)) for i, x in enumerate([good[0], crashing, *good[1:]])]
-        readings = service.client.post("/v1/read", files=files).json()["readings"]
+        readings = service.client.post("/v1/predict", files=files).json()["readings"]
         assert [r.get("digit") for r in readings] == [0, None, 1, 2]
         assert readings[1]["status"] == 415
-        assert service.client.post("/v1/read", content=good[1], headers=PNG).json()["digit"] == 1
+        assert service.client.post("/v1/predict", content=good[1], headers=PNG).json()["digit"] == 1
 
 
 def test_half_open_connections_and_a_sender_that_goes_do_not_stop_others(service):
     host, port = service.address.removeprefix("http://").split(":")
     half = [socket.create_connection((host, int(port))) for _ in range(200)]
     for one in half[:100]:
-        one.sendall(b"POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+        one.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
                     b"Content-Length: 5000\r\n\r\n\x89PNG")  # fmt: skip
     picture = EXAMPLES[1].read_bytes()
-    assert service.client.post("/v1/read", content=picture, headers=PNG).json()["digit"] == 1
+    assert service.client.post("/v1/predict", content=picture, headers=PNG).json()["digit"] == 1
     for one in half:
         one.close()
-    assert service.client.post("/v1/read", content=picture, headers=PNG).json()["digit"] == 1
+    assert service.client.post("/v1/predict", content=picture, headers=PNG).json()["digit"] == 1
 
 
 def test_sigterm_answers_what_is_in_flight_and_exits_0():
@@ -303,7 +355,7 @@ def test_sigterm_answers_what_is_in_flight_and_exits_0():
     Image.open(EXAMPLES[0]).resize((4000, 3000)).save(photo, "JPEG")
     with running() as service, ThreadPoolExecutor(4) as threads:
         jobs = [
-            threads.submit(service.client.post, "/v1/read", content=photo.getvalue(),
+            threads.submit(service.client.post, "/v1/predict", content=photo.getvalue(),
                            headers={"Content-Type": "image/jpeg"}) for _ in range(4)
         ]  # fmt: skip
         time.sleep(0.2)  # the last of them is answered after 0.3 s or more
@@ -313,9 +365,9 @@ def test_sigterm_answers_what_is_in_flight_and_exits_0():
 
 @settings(max_examples=50, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
-@given(bodies, st.sampled_from(KINDS), st.sampled_from(QUERIES))
-def test_no_body_makes_a_fault(service, body, kind, query):
-    answer = service.client.post(f"/v1/read{query}", content=body, headers={"Content-Type": kind})
+@given(bodies, st.sampled_from(KINDS), st.sampled_from(ASKED))
+def test_no_body_makes_a_fault(service, body, kind, path):
+    answer = service.client.post(path, content=body, headers={"Content-Type": kind})
     assert answer.status_code < 500
     assert answer.json()
 

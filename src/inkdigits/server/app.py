@@ -22,7 +22,12 @@ from starlette.types import ASGIApp
 
 from inkdigits.data.corrections import Corrections, Kept
 from inkdigits.errors import CorrectionsError
-from inkdigits.server.bodies import Bodies, RefusedError, check_is_picture, is_form
+from inkdigits.server.bodies import (
+    Bodies,
+    RefusedError,
+    check_has_pictures,
+    check_is_picture,
+)
 from inkdigits.server.description import as_page, description
 from inkdigits.server.guard import Guard, Metrics
 from inkdigits.server.limits import Limits
@@ -51,6 +56,7 @@ def create_app(
     service = _Service(pool, limits, corrections)
     routes = [
         Route("/v1/read", service.read, methods=["POST"]),
+        Route("/v1/predict", service.predict, methods=["POST"]),
         Route("/v1/model", service.model),
         Route("/v1/corrections", service.correct, methods=["POST"]),
         Route("/healthz", service.health),
@@ -88,23 +94,32 @@ class _Service:
         self.metrics = Metrics()
 
     async def read(self, request: Request) -> Response:
-        """The digit in one picture, or in each of a form's."""
-        array, saliency = _switch(request, "array"), _switch(request, "saliency")
-        form = is_form(request)
-        if not form:
-            check_is_picture(request)
+        """All digits and numbers in one picture, or in each of several."""
+        task = Task(b"", "", True, _switch(request, "array"), _whole(request, "saliency"))
+        return await self._answered(request, task, b"pages")
+
+    async def predict(self, request: Request) -> Response:
+        """The digit in one picture, or in each of several."""
+        saliency = 0 if _switch(request, "saliency") else None
+        task = Task(b"", "", False, _switch(request, "array"), saliency)
+        return await self._answered(request, task, b"readings")
+
+    async def _answered(self, request: Request, task: Task, several: bytes) -> Response:
+        """What the task asks for of the request's picture, or of each in a list of that name."""
+        check_has_pictures(request)
         with self._bodies.held() as sizes:
             body = await self._bodies.read(request, sizes)
-            if not form:
-                (answer,) = await self._pool.read([Task(body, "", array, saliency)])
+            pictures = await self._bodies.pictures(request, body)
+            if isinstance(pictures, bytes):
+                (answer,) = await self._pool.read([task._replace(picture=pictures)])
                 self.metrics.count([answer])
                 return Response(answer.json, answer.status, media_type=_JSON)
-            pictures = await self._bodies.pictures(request, body)
-            tasks = [Task(data, name, array, saliency) for name, data in pictures]
-            answers = await self._pool.read(tasks)
+            answers = await self._pool.read(
+                [task._replace(picture=data, name=name) for name, data in pictures]
+            )
         self.metrics.count(answers)
-        readings = b",".join(answer.json for answer in answers)
-        return Response(b'{"readings":[' + readings + b"]}", media_type=_JSON)
+        listed = b",".join(answer.json for answer in answers)
+        return Response(b'{"' + several + b'":[' + listed + b"]}", media_type=_JSON)
 
     async def correct(self, request: Request) -> Response:
         """Keep what a picture shows where it was read wrong."""
@@ -191,6 +206,16 @@ def _switch(request: Request, name: str) -> bool:
     if given not in _SWITCHES:
         raise RefusedError(422, f"{name} is {given!r}, wanted true or false")
     return _SWITCHES[given]
+
+
+def _whole(request: Request, name: str) -> int | None:
+    """A parameter that is a whole number, or None where it is not given."""
+    given = request.query_params.get(name)
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) < 6):
+        raise RefusedError(422, f"{name} is {given!r}, wanted a digit's place: 0 is the first")
+    return int(given)
 
 
 def _json(value: object, status: int = 200) -> Response:

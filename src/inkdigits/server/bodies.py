@@ -1,4 +1,4 @@
-"""A request's pictures: its body within the limits of size and time, and the parts of a form.
+"""A request's pictures: its body within the limits of size and time, as it is, in a form or JSON.
 
 In: a request. Out: pictures as bytes, with their names. What is wrong with one is a RefusedError.
 Nothing is written to a file, whatever its size.
@@ -7,6 +7,9 @@ Nothing is written to a file, whatever its size.
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
+import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 
@@ -17,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from inkdigits.server.limits import Limits
 
 _DISCARDED = 5  # times the limit: read and thrown away, so that the sender gets to see the answer
-_FORM = "multipart/form-data"
+_FORM, _JSON = "multipart/form-data", "application/json"
 
 
 class RefusedError(Exception):
@@ -80,8 +83,35 @@ class Bodies:
             raise RefusedError(400, "the body is empty, wanted a picture")
         return b"".join(chunks)
 
-    async def pictures(self, request: Request, body: bytes) -> list[tuple[str, bytes]]:
-        """(name, bytes) of each file in a multipart/form-data body. Raises RefusedError."""
+    async def pictures(self, request: Request, body: bytes) -> list[tuple[str, bytes]] | bytes:
+        """The picture's bytes if the body holds one alone, or (name, bytes) of each of several.
+
+        A form always holds several, JSON where it says `pictures`. Raises RefusedError.
+        """
+        kind = _media_type(request)
+        if kind == _FORM:
+            return await self._of_form(request, body)
+        return self._of_json(body) if kind == _JSON else body
+
+    def _of_json(self, body: bytes) -> list[tuple[str, bytes]] | bytes:
+        try:
+            found = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise RefusedError(400, f"the body is no JSON: {error}") from error
+        if isinstance(found, dict) and found.keys() == {"picture"}:
+            return _from_base64(found["picture"])
+        if not isinstance(found, dict) or found.keys() != {"pictures"}:
+            raise RefusedError(
+                422, 'the JSON is not as expected: {"picture": BASE64} or {"pictures": [BASE64]}'
+            )
+        pictures = found["pictures"]
+        if not isinstance(pictures, list) or not pictures:
+            raise RefusedError(422, "pictures is no list of pictures in base64")
+        if len(pictures) > self._limits.pictures:
+            raise self._too_many()
+        return [(str(i), _from_base64(picture)) for i, picture in enumerate(pictures)]
+
+    async def _of_form(self, request: Request, body: bytes) -> list[tuple[str, bytes]]:
         parser = _InMemory(request.headers, _once(body), max_files=self._limits.pictures)
         try:
             form = await parser.parse()
@@ -93,9 +123,7 @@ class Bodies:
             await form.close()
         except MultiPartException as error:
             if error.message.startswith("Too many files"):
-                raise RefusedError(
-                    413, f"over {self._limits.pictures} pictures in one request; send fewer"
-                ) from error
+                raise self._too_many() from error
             raise RefusedError(
                 400, f"no multipart/form-data as it should be: {error.message}"
             ) from error
@@ -103,26 +131,49 @@ class Bodies:
             raise RefusedError(400, "the form holds no file, wanted pictures as files")
         return files
 
+    def _too_many(self) -> RefusedError:
+        return RefusedError(
+            413, f"over {self._limits.pictures} pictures in one request; send fewer"
+        )
+
     def _too_large(self) -> RefusedError:
         return RefusedError(
             413, f"the body is over {self._limits.body:,} bytes; scale it down", closes=True
         )
 
 
-def is_form(request: Request) -> bool:
-    """Whether the body is a form with files."""
-    return _media_type(request) == _FORM
-
-
 def check_is_picture(request: Request) -> None:
     """Raise RefusedError unless the request says that its body is a picture."""
-    found = _media_type(request)
-    if not found.startswith("image/"):
-        raise RefusedError(
-            415,
-            f"the body's Content-Type is {found or 'missing'}, wanted image/png, image/jpeg or "
-            f"another image type, or {_FORM} with pictures as files",
-        )
+    if not _media_type(request).startswith("image/"):
+        raise _other_kind(request)
+
+
+def check_has_pictures(request: Request) -> None:
+    """The same, where a form or JSON may hold several."""
+    if _media_type(request) not in (_FORM, _JSON):
+        check_is_picture(request)
+
+
+def _other_kind(request: Request) -> RefusedError:
+    return RefusedError(
+        415,
+        f"the body's Content-Type is {_media_type(request) or 'missing'}, wanted image/png, "
+        f"image/jpeg or another image type, or {_FORM} or {_JSON} with pictures",
+    )
+
+
+def _from_base64(text: object) -> bytes:
+    """The bytes of a base64 text or a base64 data URL. Raises RefusedError."""
+    if not isinstance(text, str):
+        raise RefusedError(422, f"a picture is {type(text).__name__} in JSON, wanted base64 text")
+    if text.startswith("data:"):
+        head, comma, text = text.partition(",")
+        if not comma or not head.endswith(";base64"):
+            raise RefusedError(422, "a data URL is not as expected: data:image/png;base64,...")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise RefusedError(422, f"a picture is no base64: {error}") from error
 
 
 def _media_type(request: Request) -> str:

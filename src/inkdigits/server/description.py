@@ -9,23 +9,37 @@ from html import escape
 from typing import Any
 
 from inkdigits.server.limits import Limits
-from inkdigits.spec import N_CLASSES, SIDE
+from inkdigits.spec import N_CLASSES, SIDE, SORTS
 from inkdigits.version import __version__
 
 _REASONS = ["", "blank", "several digits", "no digit", "unsure"]
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/bmp", "image/tiff", "image/webp")
+_BODY = "The body is one picture, as it is or in base64 in JSON,"
+_SEVERAL = (
+    "or a form with pictures as files in fields of any name, or a list in JSON, and the answer has"
+)
+_EACH = "or an Error for each, in order."
+_OCCLUSION = (
+    "By occlusion: a 5x5 patch of the array is covered with paper, and what the digit's "
+    "probability loses is shared out to the pixels under the patch; some 30 times the work"
+)
+_BASE64 = {"type": "string", "description": "A picture file in base64, or a base64 data URL"}
+_DOT = (  # a PNG of one pixel
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+)
 
 
 def description(limits: Limits) -> dict[str, Any]:
     """The OpenAPI 3.1 description of the service."""
     megabytes, megapixels = limits.body / 1e6, limits.pixels / 1e6
     answers = {
-        400: "The body is empty, or no form as it should be",
+        400: "The body is empty, or no form or JSON as it should be",
         401: "The server was started with a token, and this is not it",
         408: f"The body was not here after {limits.body_time:g} s",
         413: f"The body is over {megabytes:g} MB, or a form holds over {limits.pictures} pictures",
         415: "Not a picture that is read",
-        422: f"Over {megapixels:g} million pixels, all of one colour, or a parameter is wrong",
+        422: f"Over {megapixels:g} million pixels, all of one colour, or a parameter or the JSON "
+        "is wrong",
         503: "Too many pictures wait; try again after Retry-After seconds",
         507: "The correction could not be written: the disk is full or fails",
     }
@@ -51,30 +65,54 @@ def description(limits: Limits) -> dict[str, Any]:
             }
         }
     }
+    in_json = {
+        "application/json": {
+            "schema": {
+                "oneOf": [
+                    _object({"picture": _BASE64}),
+                    _object(
+                        {
+                            "pictures": {
+                                "type": "array",
+                                "items": _BASE64,
+                                "minItems": 1,
+                                "maxItems": limits.pictures,
+                            }
+                        }
+                    ),
+                ]
+            },
+            "examples": {
+                "one picture": {"value": {"picture": _DOT}},
+                "two": {"value": {"pictures": [_DOT, f"data:image/png;base64,{_DOT}"]}},
+            },
+        }
+    }
+    bodies = {"required": True, "content": picture | form | in_json}
     read = {
-        "summary": "Read the digit in a picture, or in each of many",
-        "description": (
-            "The body is one picture, and the answer its Reading; or a form with pictures as files "
-            "in fields of any name, and the answer has a Reading or an Error for each, in order. "
-            "Saliency is by occlusion: a 5x5 patch of the array is covered with paper, and what "
-            "the digit's probability loses is shared out to the pixels under the patch."
-        ),
+        "summary": "Read all digits and numbers in a picture, or in each of many",
+        "description": f"{_BODY} and the answer its Page; {_SEVERAL} a Page {_EACH}",
+        "parameters": [
+            _switch("array", f"Answer with the {SIDE}x{SIDE} array of each digit"),
+            {
+                "name": "saliency", "in": "query",
+                "schema": {"type": "integer", "minimum": 0, "maximum": 99_999},
+                "description": "Answer with what mattered in the digit of that place: 0 is the "
+                f"first. {_OCCLUSION}",
+            },
+        ],
+        "requestBody": bodies,
+        "responses": {"200": _read("Page", "Pages"), **some},
+    }  # fmt: skip
+    predict = {
+        "summary": "Read the digit in a picture of one digit, or in each of many",
+        "description": f"{_BODY} and the answer its Reading; {_SEVERAL} a Reading {_EACH}",
         "parameters": [
             _switch("array", f"Answer with the {SIDE}x{SIDE} array that the network saw"),
-            _switch("saliency", "Answer with what mattered in it; some 30 times the work"),
+            _switch("saliency", f"Answer with what mattered in it. {_OCCLUSION}"),
         ],
-        "requestBody": {"required": True, "content": picture | form},
-        "responses": {
-            "200": {
-                "description": "What was read",
-                "content": {
-                    "application/json": {
-                        "schema": {"anyOf": [_ref("Reading"), _ref("Readings")]},
-                    }
-                },
-            },
-            **some,
-        },
+        "requestBody": bodies,
+        "responses": {"200": _read("Reading", "Readings"), **some},
     }
     correct = {
         "summary": "Keep what a picture shows, where it was read wrong",
@@ -99,10 +137,12 @@ def description(limits: Limits) -> dict[str, Any]:
         "info": {
             "title": "inkdigits",
             "version": __version__,
-            "description": "Reads handwritten digits in pictures. Nothing of a picture is kept.",
+            "description": "Reads handwritten digits and numbers in pictures. Nothing of a "
+            "picture is kept unless it is corrected.",
         },
         "paths": {
             "/v1/read": {"post": read},
+            "/v1/predict": {"post": predict},
             "/v1/corrections": {"post": correct},
             "/v1/model": {"get": _get("What reads", _json("Model"), {"401": faults["401"]})},
             "/healthz": {"get": _get("Whether the service runs", _json("Status"))},
@@ -155,18 +195,57 @@ def _schemas() -> dict[str, Any]:
         },
     }  # fmt: skip
     text, whole = {"type": "string"}, {"type": "integer", "minimum": 0}
+    place = {
+        "type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4,
+        "description": "Left, top, right, bottom, in pixels of the upright picture",
+    }  # fmt: skip
+    yes = {"type": "boolean"}
+    number = {
+        "text": {**text, "description": "Its digits, with its sign, points and commas"},
+        "box": place,
+        "confidence": {**share, "description": "Probability that all its digits are right"},
+        "accepted": {**yes, "description": "All its digits are, and the signs in and beside it"},
+        "line": {**whole, "description": "Which of the page's lines: 0 is the first"},
+    }
+    digit = {
+        **{key: reading[key] for key in ("digit", "probabilities", "accepted")},
+        "confidence": {**share, "description": "Probability that there is this digit"},
+        "reason": {"enum": ["", "unsure", "no digit"], "description": "Why it is not accepted"},
+        "box": place,
+        "line": whole,
+        "number": {**whole, "description": "Which of the page's numbers"},
+        "array": reading["array"],
+        "saliency": reading["saliency"],
+    }
+    sign = {
+        "sign": {"enum": list(SORTS[N_CLASSES:])},
+        "confidence": share,
+        "box": place,
+    }
+    page = {
+        "name": reading["name"],
+        "text": {**text, "description": "A line for each line of writing, with the signs"},
+        "reason": {"enum": ["", "blank"], "description": "blank: no digit was found"},
+        "width": {**whole, "description": "Pixels of the upright picture"},
+        "height": whole,
+        "turned": {
+            "enum": [0, 90, 180, 270],
+            "description": "Degrees clockwise that it was turned by, besides EXIF",
+        },
+        "numbers": {"type": "array", "items": _object(number)},
+        "digits": {
+            "type": "array",
+            "items": _object(digit, tuple(k for k in digit if k not in ("array", "saliency"))),
+        },
+        "signs": {"type": "array", "items": _object(sign)},
+    }
     wanted = ("digit", "confidence", "probabilities", "accepted", "reason", "box")
     return {
+        "Page": _object(page, tuple(key for key in page if key != "name")),
+        "Pages": _listed("pages", "Page"),
         "Reading": _object(reading, wanted),
         "Error": _object({"name": text, "error": text, "status": whole}, ("error", "status")),
-        "Readings": _object(
-            {
-                "readings": {
-                    "type": "array",
-                    "items": {"anyOf": [_ref("Reading"), _ref("Error")]},
-                }
-            }
-        ),
+        "Readings": _listed("readings", "Reading"),
         "Kept": _object({"id": whole, "kept": whole}),
         "Status": _object({"status": {"enum": ["alive", "ready"]}}),
         "Model": _object(
@@ -190,6 +269,17 @@ def _object(properties: dict[str, Any], required: tuple[str, ...] | None = None)
         "required": list(required or properties),
         "additionalProperties": False,
     }
+
+
+def _listed(field: str, name: str) -> dict[str, Any]:
+    """An object with a list of those, an Error in the place of any."""
+    one = {"anyOf": [_ref(name), _ref("Error")]}
+    return _object({field: {"type": "array", "items": one}})
+
+
+def _read(one: str, several: str) -> dict[str, Any]:
+    schema = {"anyOf": [_ref(one), _ref(several)]}
+    return {"description": "What was read", "content": {"application/json": {"schema": schema}}}
 
 
 def _ref(name: str) -> dict[str, str]:
@@ -234,6 +324,7 @@ def as_page(found: dict[str, Any]) -> str:
         f"<main><p>{escape(info['description'])} For programs: "
         '<a href="/openapi.json">openapi.json</a>; to draw: <a href="/">the page</a>.</p>'
         "<pre>curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' HOST/v1/read\n"
+        "curl --data-binary @digit.png -H 'Content-Type: image/png' HOST/v1/predict\n"
         "curl -F pictures=@1.png -F pictures=@2.png HOST/v1/read</pre>"
         f"{''.join(parts)}</main></body></html>"
     )

@@ -13,13 +13,14 @@ import signal
 import socket
 import struct
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import ModelError, NotAPictureError, PictureError
+from inkdigits.page import Page
 from inkdigits.reader import Reader, Reading, Seen
 
 _DIGITS_AFTER_POINT = 4  # of arrays in JSON: finer than the 255 greys they come from
@@ -30,8 +31,9 @@ class Task(NamedTuple):
 
     picture: bytes  # a file's bytes
     name: str = ""  # what the answer calls it; nothing if it is the only one
-    array: bool = False  # answer with the 28x28 array
-    saliency: bool = False  # answer with what mattered in it
+    page: bool = False  # answer with a Page of all it shows, not with a Reading of one digit
+    array: bool = False  # answer with each digit's 28x28 array
+    saliency: int | None = None  # which of its digits to answer with what mattered in
     keep: bool = False  # give the array's bytes as well, to be kept with a correction
 
 
@@ -91,8 +93,9 @@ def packed(message: object) -> bytes:
 
 def read(reader: Reader, tasks: list[Task]) -> list[Answer]:
     """An Answer for each picture, in order."""
-    looks = reader.look_many(task.picture for task in tasks)
-    return [_answer(reader, task, look) for task, look in zip(tasks, looks, strict=True)]
+    pages = reader.read_many(task.picture for task in tasks if task.page)
+    looks = reader.look_many(task.picture for task in tasks if not task.page)
+    return [_answer(reader, task, next(pages if task.page else looks)) for task in tasks]
 
 
 def error_json(message: str, status: int, name: str = "") -> bytes:
@@ -106,21 +109,45 @@ def _described(reader: Reader) -> Model:
     return Model(reader.path.name, hashlib.sha256(data).hexdigest(), len(data), reader.metadata)
 
 
-def _answer(reader: Reader, task: Task, look: tuple[Seen, Reading] | PictureError) -> Answer:
-    if isinstance(look, PictureError):
-        status = 415 if isinstance(look, NotAPictureError) else 422
-        return Answer(status, error_json(str(look), status, task.name), "error")
-    seen, reading = look
-    answer: dict[str, object] = {"name": task.name} if task.name else {}
+def _answer(
+    reader: Reader, task: Task, found: Page | tuple[Seen, Reading] | PictureError
+) -> Answer:
+    if isinstance(found, PictureError):
+        status = 415 if isinstance(found, NotAPictureError) else 422
+        return Answer(status, error_json(str(found), status, task.name), "error")
+    answer: dict[str, Any] = {"name": task.name} if task.name else {}
+    if isinstance(found, Page):
+        return _page(reader, task, found, answer)
+    seen, reading = found
     answer |= reading.to_dict()
     if task.array:
         answer["array"] = _rows(seen.array)
-    if task.saliency:
-        from inkdigits.explain import occlusion
-
-        answer["saliency"] = _rows(occlusion(reader, seen.array, reading.digit))
+    if task.saliency is not None:
+        answer["saliency"] = _mattered(reader, seen.array, reading.digit)
     kept = seen.array.astype("<f4").tobytes() if task.keep else b""
     return Answer(200, _json(answer), reading.reason or "accepted", kept)
+
+
+def _page(reader: Reader, task: Task, page: Page, answer: dict[str, Any]) -> Answer:
+    answer |= page.to_dict()
+    if task.array:
+        for digit, array in zip(answer["digits"], page.digits.arrays, strict=True):
+            digit["array"] = _rows(array)
+    if task.saliency is not None:
+        if task.saliency >= len(page.digits):
+            message = f"saliency is {task.saliency}, and the picture has {len(page.digits)} digits"
+            return Answer(422, error_json(message, 422, task.name), "error")
+        chosen = answer["digits"][task.saliency]
+        array = page.digits.arrays[task.saliency]
+        chosen["saliency"] = _mattered(reader, array, chosen["digit"])
+    sure = bool(page.digits.accepted.all())
+    return Answer(200, _json(answer), page.reason or ("accepted" if sure else "unsure"))
+
+
+def _mattered(reader: Reader, array: NDArray[np.float32], digit: int) -> list[list[float]]:
+    from inkdigits.explain import occlusion
+
+    return _rows(occlusion(reader, array, digit))
 
 
 def _rows(array: NDArray[np.float32]) -> list[list[float]]:

@@ -2,7 +2,7 @@
  * The reader's own thread, so that the page can draw while it works.
  *
  * In: messages { id, question, picture }, question "model", "array" or "saliency"; { id } alone: nobody
- * waits for it any more. Out: { id, answer } as /v1/model and /v1/read give them, or { id, error }, the
+ * waits for it any more. Out: { id, answer } as /v1/model and /v1/predict give them, or { id, error }, the
  * words, and whether the picture is at fault.
  */
 

@@ -62,7 +62,7 @@ async function readOnce(mine) {
   const picture = sheet.blob();
   if (picture !== shown?.picture) {
     mine.picture = picture;
-    const reading = await ask("/v1/read?array=true", { body: picture, signal: mine.signal });
+    const reading = await ask("/v1/predict?array=true", { body: picture, signal: mine.signal });
     if (mine !== request) return; // a newer one has begun
     mine.picture = null;
     shown = { picture, reading };
@@ -111,7 +111,7 @@ async function explain(signal) {
   const told = shown;
   if (!told || !find("mattered").checked || told.saliency || told.reading.reason === "blank") return;
   try {
-    const answer = await ask("/v1/read?saliency=true", { body: told.picture, signal });
+    const answer = await ask("/v1/predict?saliency=true", { body: told.picture, signal });
     told.saliency = answer.saliency;
     told.unexplained = "";
   } catch (error) {

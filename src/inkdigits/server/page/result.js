@@ -1,7 +1,7 @@
 /**
  * The result area: what was read, in digits, words, bars and pixels.
  *
- * In: readings as /v1/read gives them, errors. Out: the page. Asks nothing and keeps nothing.
+ * In: readings as /v1/predict gives them, errors. Out: the page. Asks nothing and keeps nothing.
  */
 
 const SALIENCY_FLOOR = 0.05; // share of probability; less is not worth the full colour
