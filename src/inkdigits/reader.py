@@ -6,6 +6,7 @@ Runtime; never imports a training framework.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from inkdigits.combine import Combination
 from inkdigits.errors import ConfigError, PictureError
-from inkdigits.finder import FINDER_MODEL, shipped_finder
+from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL, shipped_finder
 from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, ModelFile, model_path
 from inkdigits.page import Page, Places, page_of
 from inkdigits.picture import MAX_PIXELS, Opened, Picture, check_contrast, open_picture
@@ -102,6 +103,18 @@ class Reader:
         self._max_pixels = max_pixels
         self._accept = accept_from(self.metadata, str(self._model.path))
         self._found_by: _FoundBy | None = None  # loaded when a picture needs it
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The model files that read: those of the digits, then those that find them."""
+        first = (self._first.path,) if self._first else ()
+        return (*first, self._model.path, FINDER_MODEL, CLOSE_UP_MODEL)
+
+    @property
+    def identity(self) -> str:
+        """One SHA-256 for all `files`, in hexadecimal: the same value, the same answers."""
+        parts = (hashlib.sha256(path.read_bytes()).digest() for path in self.files)
+        return hashlib.sha256(b"".join(parts)).hexdigest()
 
     def read(self, picture: Picture) -> Page:
         """Every digit and number in one picture.

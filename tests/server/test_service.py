@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import json
 import os
 import resource
@@ -163,10 +164,18 @@ def test_every_answer_has_the_headers_and_no_other_site_may_call(service):
 
 
 def test_the_model_is_named(service):
-    import hashlib
-
+    models = SHIPPED_MODEL.parent
+    names = ["first.onnx", "second.onnx", "finder.onnx", "closeup.onnx"]
+    digests = [hashlib.sha256((models / name).read_bytes()) for name in names]
     answer = service.client.get("/v1/model").json()
-    assert answer["sha256"] == hashlib.sha256(SHIPPED_MODEL.read_bytes()).hexdigest()
+    assert answer["files"] == {n: d.hexdigest() for n, d in zip(names, digests, strict=True)}
+    one = hashlib.sha256(b"".join(digest.digest() for digest in digests)).hexdigest()
+    assert answer["identity"] == one == Reader().identity
+    body = EXAMPLES[3].read_bytes()
+    number = service.client.post("/v1/corrections?digit=3", content=body, headers=PNG).json()["id"]
+    with sqlite3.connect(service.kept) as kept:
+        (row,) = kept.execute("SELECT model FROM corrections WHERE id = ?", [number])
+    assert row == (one,)
     assert answer["metadata"]["inkdigits.spec"] == "1"
 
 

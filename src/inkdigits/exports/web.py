@@ -109,7 +109,7 @@ def _about(source: Path, about: Mapping[str, str]) -> dict[str, object]:
     data = source.read_bytes()
     return {
         "name": source.name,
-        "sha256": hashlib.sha256(data).hexdigest(),
+        "identity": hashlib.sha256(data).hexdigest(),
         "bytes": len(data),
         "accept": float(about.get(ACCEPT, 0)),
         "metadata": dict(about),

@@ -139,7 +139,7 @@ class _Service:
             if answer.status != 200:
                 return Response(answer.json, answer.status, media_type=_JSON)
             kept = Kept(
-                int(digit), body, answer.array, answer.json.decode(), self._pool.model.sha256
+                int(digit), body, answer.array, answer.json.decode(), self._pool.model.identity
             )
             number, total = await self._corrections.keep(kept)
         return _json({"id": number, "kept": total}, 201)
@@ -150,8 +150,8 @@ class _Service:
         return _json(
             {
                 "name": model.name,
-                "sha256": model.sha256,
-                "bytes": model.size,
+                "identity": model.identity,
+                "files": model.files,
                 "accept": float(model.metadata.get(ACCEPT, 0)),
                 "metadata": model.metadata,
                 "inkdigits": __version__,

@@ -251,8 +251,15 @@ def _schemas() -> dict[str, Any]:
         "Model": _object(
             {
                 "name": text,
-                "sha256": text,
-                "bytes": whole,
+                "identity": {
+                    **text,
+                    "description": "One SHA-256 for all its files; corrections are kept with it",
+                },
+                "files": {
+                    "type": "object",
+                    "additionalProperties": text,
+                    "description": "SHA-256 of each, by name",
+                },
                 "accept": {**share, "description": "Confidence from which a digit is accepted"},
                 "metadata": {"type": "object", "additionalProperties": text},
                 "inkdigits": text,

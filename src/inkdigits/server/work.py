@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from inkdigits.errors import ModelError, NotAPictureError, PictureError
 from inkdigits.page import Page
 from inkdigits.reader import Reader, Reading, Seen
+from inkdigits.version import __version__
 
 _DIGITS_AFTER_POINT = 4  # of arrays in JSON: finer than the 255 greys they come from
 
@@ -50,8 +51,8 @@ class Model(NamedTuple):
     """What a worker has loaded."""
 
     name: str
-    sha256: str
-    size: int  # bytes
+    identity: str  # the Reader's
+    files: dict[str, str]  # SHA-256 of each, by name
     metadata: dict[str, str]
 
 
@@ -105,8 +106,9 @@ def error_json(message: str, status: int, name: str = "") -> bytes:
 
 
 def _described(reader: Reader) -> Model:
-    data = reader.path.read_bytes()
-    return Model(reader.path.name, hashlib.sha256(data).hexdigest(), len(data), reader.metadata)
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in reader.files}
+    name = f"inkdigits {__version__}" if reader.model is None else reader.path.name
+    return Model(name, reader.identity, files, reader.metadata)
 
 
 def _answer(

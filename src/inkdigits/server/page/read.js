@@ -136,7 +136,7 @@ async function loadModel() {
     fail(error);
     return;
   }
-  find("model").textContent = `Model ${model.name} ${model.sha256.slice(0, 8)}. `;
+  find("model").textContent = `Model ${model.name} ${model.identity.slice(0, 8)}. `;
   if (model.keeps_corrections) {
     find("stored").textContent = "Pictures are read by this server and not stored unless you correct a reading.";
     find("keys").append(" A digit’s key goes to its correction.");

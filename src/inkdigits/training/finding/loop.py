@@ -227,6 +227,7 @@ def examples(recipe: FindingRecipe, hands: Hands, numbers: range) -> tuple[Tenso
 def _batches(
     recipe: FindingRecipe, hands: Hands, start: int, workers: int
 ) -> Iterator[tuple[Tensor, ...]]:
+    cv2.setNumThreads(1)  # a process that is forked while OpenCV has threads hangs
     loader = torch.utils.data.DataLoader(
         _Batches(recipe, hands, start), batch_size=None, num_workers=workers,
         prefetch_factor=6 if workers else None,
