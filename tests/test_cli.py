@@ -173,8 +173,13 @@ def test_predict_reads_in_order_reports_the_bad_and_exits_with_one(tmp_path, sev
     done = run("predict", "--json", good, tmp_path, tmp_path / "none.png", good)
     assert done.returncode == 1
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line["file"] for line in lines] == [str(good)] * 3
-    assert all(line["digit"] == 7 and len(line["probabilities"]) == 10 for line in lines)
+    names = ["b.png", "a.png", "b.png", "blank.png", "empty.png", "none.png", "b.png"]
+    assert [line["file"] for line in lines] == [str(tmp_path / name) for name in names]
+    read = [line for line in lines if "error" not in line]
+    assert len(read) == 3
+    assert all(line["digit"] == 7 and len(line["probabilities"]) == 10 for line in read)
+    assert done.stderr == ""
+    done = run("predict", good, tmp_path, tmp_path / "none.png", good)
     errors = done.stderr.splitlines()
     assert len(errors) == 4
     assert all(line.startswith("error: ") for line in errors)

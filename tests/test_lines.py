@@ -72,6 +72,7 @@ def test_a_clear_gap_parts_numbers():
 
 def test_digits_that_all_stand_apart_are_one_number():
     assert text_of(written("467", gap=40)) == "467"
+    assert text_of(written("467", gap=52)) == "4 6 7"  # nobody writes a number so
 
 
 def test_gaps_are_judged_by_the_whole_page():

@@ -13,11 +13,14 @@ import pytest
 from PIL import Image
 
 
-def inkdigits(*args):
-    return subprocess.run(
+def inkdigits(*args, given=None):
+    done = subprocess.run(
         [sys.executable, "-m", "inkdigits", *map(str, args)],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, input=given, timeout=120, check=False,
     )  # fmt: skip
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,52 @@ def test_json_is_a_line_a_picture(folder):
     assert [row["text"].split("\n") for row in rows] == [texts["one"], texts["two"]]
     assert [len(row["digits"]) for row in rows] == [3, 4]
     assert rows[0]["file"] == str(place / "one.png")
+
+
+def test_a_picture_that_cannot_be_read_is_a_line_of_json(folder):
+    place, texts = folder
+    done = inkdigits("read", "--json", place)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row.get("text", "").split("\n") for row in rows] == [texts["one"], texts["two"], [""]]
+    assert rows[2].keys() == {"file", "error"}
+    assert "not a picture" in rows[2]["error"]
+    assert (done.returncode, done.stderr.count("error")) == (1, 0)
+
+
+def test_a_picture_comes_from_standard_input(folder):
+    place, texts = folder
+    done = inkdigits("read", "-", given=(place / "two.png").read_bytes())
+    assert (done.returncode, done.stdout.splitlines()) == (0, texts["two"])
+    done = inkdigits("read", "-", place / "one.png", given=b"no picture")
+    assert (done.returncode, done.stdout) == (1, f"{place / 'one.png'}: {texts['one'][0]}\n")
+    assert done.stderr.startswith("error: -: picture: not a picture")
+
+
+def test_a_pattern_stands_for_the_files_it_fits_unless_a_file_is_called_so(folder, tmp_path):
+    place, texts = folder
+    done = inkdigits("read", f"{place}/*e.p?g")
+    assert done.stdout == f"{place / 'one.png'}: {texts['one'][0]}\n"
+    (tmp_path / "a[1].png").write_bytes((place / "one.png").read_bytes())
+    done = inkdigits("read", tmp_path / "a[1].png")
+    assert done.stdout.splitlines() == texts["one"]
+    done = inkdigits("read", f"{tmp_path}/*.jpg")
+    assert (done.returncode, "cannot be read" in done.stderr) == (1, True)
+
+
+def test_a_table_is_its_rows_and_columns(sample, tmp_path):
+    images, labels = sample.test.images, sample.test.labels
+    chosen = {(r, c): 90 * r + 30 * c for r in range(3) for c in range(3) if (r, c) != (1, 1)}
+    page = np.full((220, 300), 240, np.uint8)
+    for (r, c), i in chosen.items():
+        y, x = 20 + 66 * r, 24 + 110 * c
+        page[y : y + 28, x : x + 28] -= (images[i] * 0.8).astype(np.uint8)
+    Image.fromarray(page).save(tmp_path / "marks.png")
+    wanted = [
+        ",".join(str(labels[chosen[r, c]]) if (r, c) in chosen else "" for c in range(3))
+        for r in range(3)
+    ]
+    done = inkdigits("read", "--table", tmp_path / "marks.png")
+    assert done.stdout.splitlines() == wanted
 
 
 def test_csv_is_a_row_a_number(folder):
@@ -114,7 +163,7 @@ def test_a_blank_page_is_said_on_standard_error(tmp_path, grain):
 def test_two_formats_exclude_each_other(folder):
     done = inkdigits("read", "--json", "--csv", folder[0])
     assert done.returncode == 2
-    assert "--json and --csv exclude each other" in done.stderr
+    assert "--json, --csv and --table exclude each other" in done.stderr
 
 
 def test_a_picture_that_cannot_be_drawn_on_stops_nothing(folder, tmp_path):

@@ -18,6 +18,7 @@ _NEIGHBOUR = 2.5  # heights: pairs nearer than this tell how the lines slope
 _STEEPEST = 0.3  # pixels down per pixel right, some 17 degrees
 _LAST = 3  # boxes at a line's end that say where it goes on
 _CLEAR_GAP = 0.55  # heights: a smaller gap parts no numbers
+_ALL_APART = 2.5  # heights: gaps that are all wider part digits from one another
 _WIDEST = 2.0  # heights: wider ones count as this, or one far number would part the rest
 _CLEARLY_WIDER = 2.2  # times: gaps between numbers against those within
 
@@ -84,7 +85,8 @@ def gaps_after(
     """For each line, after which of its boxes a clear gap follows: bools, one fewer than boxes.
 
     A gap is clear where it is wide, and clearly wider than those within the page's numbers. Where
-    all gaps are alike, digits stand apart as a habit, and there is none.
+    all gaps are alike, digits stand apart as a habit, and there is none; but where all are so wide
+    that nobody writes a number so, each digit is one.
     """
     widths = [_widths(line, boxes, units) for line in lines]
     every = np.concatenate(widths) if widths else np.zeros(0)
@@ -116,6 +118,8 @@ def _parting(gaps: NDArray[np.float64]) -> float:
 
     Source: Otsu 1979: the cut, of all, with the largest variance between its two sides.
     """
+    if len(gaps) and gaps.min() > _ALL_APART:
+        return _ALL_APART
     ordered = np.sort(np.clip(gaps, 0, _WIDEST))
     if len(ordered) < 2:
         return np.inf

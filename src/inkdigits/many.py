@@ -1,6 +1,6 @@
 """Many picture files: read in this process first, then by one on each core.
 
-In: file names. Out: each name with the Reader's Reading or Page of it, in order. A process takes as
+In: file names. Out: each with the Reader's Reading or Page of it, in order. A process takes as
 long to start as a thousand small pictures take to be read, so one is started, and what starts it
 imported, only when that much has been read.
 """
@@ -32,7 +32,13 @@ _PREPARING = 0.5  # seconds that it reads on until they are needed
 _AHEAD = 3  # chunks a process that are given out before the first is back
 
 What = Literal["predict", "read"]
+File = str | bytes  # a name, or what was read from standard input
 Result = Any  # a Reading, or a Page, or a PictureError in its place
+
+
+def name_of(file: File) -> str:
+    """What the command line calls it."""
+    return file if isinstance(file, str) else "-"
 
 
 def pictures_below(folder: str) -> Iterator[str]:
@@ -70,50 +76,52 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
 
 
 def read_files(
-    names: Iterable[str], reader: Reader, processes: int, what: What = "predict"
-) -> Generator[tuple[str, Result]]:
+    files: Iterable[File], reader: Reader, processes: int, what: What = "predict"
+) -> Generator[tuple[File, Result]]:
     """Each file with a Reading, or a Page, of it; with a PictureError where it cannot be read.
 
-    names: taken as they are needed, some hundreds ahead. A picture that ends the process that reads
+    files: taken as they are needed, some hundreds ahead. A picture that ends the process that reads
     it, as a decoder's crash does, is a PictureError too, but for those read in this process.
     """
-    taken: deque[str] = deque()
+    taken: deque[File] = deque()
 
-    def noted() -> Iterator[str]:
-        for name in names:
-            taken.append(name)
-            yield name
+    def noted() -> Iterator[File]:
+        for file in files:
+            taken.append(file)
+            yield file
 
     for result in _in_order(noted(), reader, processes, what):
         yield taken.popleft(), result
 
 
-def _in_order(names: Iterator[str], reader: Reader, processes: int, what: What) -> Iterator[Result]:
+def _in_order(
+    files: Iterator[File], reader: Reader, processes: int, what: What
+) -> Iterator[Result]:
     start, prepared = time.monotonic(), processes == 1
     while processes == 1 or (passed := time.monotonic() - start) < _PATIENCE + _PREPARING:
         if not prepared and passed >= _PATIENCE:
             _prepare()
             prepared = True
-        chunk = list(islice(names, _ALONE))
+        chunk = list(islice(files, _ALONE))
         yield from _results(reader, chunk, what)
         if len(chunk) < _ALONE:
             return
-    yield from _in_processes(names, reader.model, processes, what)
+    yield from _in_processes(files, reader.model, processes, what)
 
 
 def _in_processes(
-    names: Iterator[str], model: str | Path | None, processes: int, what: What
+    files: Iterator[File], model: str | Path | None, processes: int, what: What
 ) -> Iterator[Result]:
     from concurrent.futures.process import BrokenProcessPool
 
-    waiting: deque[list[str]] = deque()  # chunks given out
+    waiting: deque[list[File]] = deque()  # chunks given out
     while True:
         given: deque[Future[list[Result]]] = deque()
         pool = _pool(model, processes, what)
         wait = True
         try:
             while True:
-                while len(waiting) < _AHEAD * processes and (chunk := list(islice(names, CHUNK))):
+                while len(waiting) < _AHEAD * processes and (chunk := list(islice(files, CHUNK))):
                     waiting.append(chunk)
                     given.append(pool.submit(_read, chunk))
                 if not waiting:
@@ -123,7 +131,7 @@ def _in_processes(
                 given.popleft()
                 yield from results
         except BrokenProcessPool:
-            # Whichever of them ended it. What is left of the names gets a new pool.
+            # Whichever of them ended it. What is left of the files gets a new pool.
             while waiting:
                 yield from _apart(waiting[0], model, what)
                 waiting.popleft()
@@ -134,19 +142,20 @@ def _in_processes(
             pool.shutdown(wait, cancel_futures=True)
 
 
-def _apart(names: Sequence[str], model: str | Path | None, what: What) -> Iterator[Result]:
+def _apart(files: Sequence[File], model: str | Path | None, what: What) -> Iterator[Result]:
     """What a process of its own says of the files; of each half, if they end it."""
     from concurrent.futures.process import BrokenProcessPool
 
     pool = _pool(model, 1, what)
     try:
-        yield from pool.submit(_read, list(names)).result()
+        yield from pool.submit(_read, list(files)).result()
     except BrokenProcessPool:
-        if len(names) == 1:
-            yield PictureError(f"{names[0]}: reading it ended the process that did; pass it over")
+        if len(files) == 1:
+            name = name_of(files[0])
+            yield PictureError(f"{name}: reading it ended the process that did; pass it over")
             return
-        middle = len(names) // 2
-        for half in (names[:middle], names[middle:]):
+        middle = len(files) // 2
+        for half in (files[:middle], files[middle:]):
             yield from _apart(half, model, what)
     finally:
         pool.shutdown(cancel_futures=True)
@@ -188,10 +197,10 @@ def _begin(model: str | Path | None, what: What) -> None:
     _reader, _what = Reader(model, threads=1), what
 
 
-def _read(names: list[str]) -> list[Result]:
-    return list(_results(_reader, names, _what))
+def _read(files: list[File]) -> list[Result]:
+    return list(_results(_reader, files, _what))
 
 
-def _results(reader: Reader, names: list[str], what: What) -> Iterator[Result]:
+def _results(reader: Reader, files: list[File], what: What) -> Iterator[Result]:
     many = reader.read_many if what == "read" else reader.predict_many
-    return many(names)
+    return many(files)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from glob import glob, has_magic
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,7 @@ from inkdigits.cli.console import give, say_error, stopped_at_once
 from inkdigits.errors import PictureError
 
 if TYPE_CHECKING:
+    from inkdigits.many import File
     from inkdigits.reader import Reader
 
 MOST_EXPLAINED = 50  # pictures on one page: more is 13,000 pixels high
@@ -42,6 +46,8 @@ def predict(
 ) -> None:
     """Read the digit in each picture, in the order given; a folder is read by name.
 
+    "-" is a picture on standard input.
+
     \b
     Example:
       inkdigits predict photo.jpg drawings/
@@ -49,17 +55,21 @@ def predict(
       inkdigits predict --explain why.png photo.jpg
     """
     from inkdigits.machine import cores
-    from inkdigits.many import read_files
+    from inkdigits.many import name_of, read_files
     from inkdigits.reader import Reader
 
     reader = Reader(model)
+    files = picture_files(pictures, explain)
     if explain:
-        _explain(list(islice(picture_files(pictures, explain), MOST_EXPLAINED)), reader, explain)
+        some = list(islice(files, MOST_EXPLAINED))
+        _explain(some, reader, explain)
+        files = chain(some, files)
     failed = 0
     with stopped_at_once():
-        for name, result in read_files(picture_files(pictures, explain), reader, cores()):
+        for file, result in read_files(files, reader, cores()):
+            name = name_of(file)
             if isinstance(result, PictureError):
-                say_error(name, result)
+                give_error(name, result, as_json)
                 failed += 1
                 continue
             found = replace(result, accepted=True, reason="") if accept_all else result
@@ -75,32 +85,46 @@ def predict(
         raise click.exceptions.Exit(1)
 
 
-def _explain(names: list[str], reader: Reader, path: Path) -> None:
+def _explain(files: list[File], reader: Reader, path: Path) -> None:
     from inkdigits import explain
     from inkdigits.drawings import check_drawable
+    from inkdigits.many import name_of
     from inkdigits.picture.decode import upright_image
 
     check_drawable(path)
     rows = []
-    for name in names:
+    for file in files:
         try:
-            seen, reading = reader.look(name)
+            seen, reading = reader.look(file)
         except PictureError:
             continue  # said where it is read
-        rows.append(explain.Row(name, upright_image(name), seen, reading))
+        rows.append(explain.Row(name_of(file), upright_image(file), seen, reading))
     if rows:
         explain.draw(rows, reader, path)
 
 
-def picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[str]:
+def give_error(name: str, error: PictureError, as_json: bool) -> None:
+    """Say what is wrong with a file: on standard error, or in its line of JSON."""
+    if as_json:
+        give(json.dumps({"file": name, "error": str(error)}, ensure_ascii=False))
+    else:
+        say_error(name, error)
+
+
+def picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[File]:
     """Files in the order given; a folder stands for the pictures in it and below, by name.
 
+    "-" stands for standard input, a pattern that no file is called for the files it fits.
     page: a file or folder that this command draws; it may lie in such a folder and is no input.
     """
     from inkdigits.many import pictures_below
+    from inkdigits.picture.open import MAX_BYTES
 
     drawn = page and page.resolve()
-    for name in given:
+    for name in (name for pattern in given for name in _fitting(pattern)):
+        if name == "-":
+            yield sys.stdin.buffer.read(MAX_BYTES + 1)
+            continue
         if not Path(name).is_dir():
             yield name
             continue
@@ -113,3 +137,10 @@ def picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[str]:
                 yield file
         if not found:
             yield name  # reading it says what is wrong with it
+
+
+def _fitting(pattern: str) -> list[str]:
+    """The name alone if there is such a file; else those that it fits as a pattern, by name."""
+    if os.path.lexists(pattern) or not has_magic(pattern):
+        return [pattern]
+    return sorted(glob(pattern, recursive=True)) or [pattern]

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, say, say_error, stopped_at_once
-from inkdigits.cli.predict import picture_files
+from inkdigits.cli.console import give, say, stopped_at_once
+from inkdigits.cli.predict import give_error, picture_files
 from inkdigits.errors import InkdigitsError, PictureError
 
 if TYPE_CHECKING:
+    from inkdigits.many import File
     from inkdigits.page import Page
 
 CSV_HEADER = (
@@ -27,6 +28,7 @@ CSV_HEADER = (
 @click.option("--model", help="A run folder or an .onnx file.  [default: the shipped model]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line a picture.")
 @click.option("--csv", "as_csv", is_flag=True, help="One row a number, with its place.")
+@click.option("--table", "as_table", is_flag=True, help="A table's rows and columns, as CSV.")
 @click.option(
     "--draw",
     type=click.Path(file_okay=False, path_type=Path),
@@ -38,13 +40,15 @@ def read(
     model: str | None,
     as_json: bool,
     as_csv: bool,
+    as_table: bool,
     draw: Path | None,
 ) -> None:
     """Read all digits and numbers in each picture: photos, forms, pages, drawings.
 
     Prints the text, a line for each line of writing. With several pictures each line begins with
-    the picture's name. A folder is read by name, with the folders in it. Standard error names the
-    numbers that are not accepted, and the pictures without any digit.
+    the picture's name. A folder is read by name, with the folders in it; "-" is a picture on
+    standard input. Standard error names the numbers that are not accepted, and the pictures without
+    any digit; with --json a picture that cannot be read is a line with its error.
 
     Boxes are in pixels of the upright picture. In the rows of --csv lines count from 1, in --json
     from 0. --draw marks accepted digits in blue, doubtful ones in orange, signs in violet.
@@ -53,27 +57,29 @@ def read(
     Example:
       inkdigits read marks.jpg
       inkdigits read --csv --draw boxes/ forms/ > numbers.csv
+      inkdigits read --table marks.jpg > marks.csv
       inkdigits read --json --model runs/mine photo.jpg
     """
-    if as_json and as_csv:
-        raise click.UsageError("--json and --csv exclude each other")
+    if as_json + as_csv + as_table > 1:
+        raise click.UsageError("--json, --csv and --table exclude each other")
 
     from inkdigits.machine import cores
-    from inkdigits.many import read_files
+    from inkdigits.many import name_of, read_files
     from inkdigits.reader import Reader
 
     if draw:
         draw.mkdir(parents=True, exist_ok=True)
     reader = Reader(model)
-    alone = len(pictures) == 1 and not Path(pictures[0]).is_dir()
+    alone = len(pictures) == 1 and (pictures[0] == "-" or Path(pictures[0]).is_file())
     if as_csv:
         give(_row(CSV_HEADER))
     failed = 0
     drawn: set[str] = set()
     with stopped_at_once():
-        for name, page in read_files(picture_files(pictures, draw), reader, cores(), "read"):
+        for file, page in read_files(picture_files(pictures, draw), reader, cores(), "read"):
+            name = name_of(file)
             if isinstance(page, PictureError):
-                say_error(name, page)
+                give_error(name, page, as_json)
                 failed += 1
                 continue
             if as_json:
@@ -83,6 +89,9 @@ def read(
                     place = (f"{v:.1f}" for v in number.box)
                     sure = f"{number.confidence:.4f}", "yes" if number.accepted else "no"
                     give(_row((name, str(number.line + 1), number.text, *sure, *place)))
+            elif as_table:
+                for row in page.table():
+                    give(_row(tuple(row) if alone else (name, *row)))
             else:
                 for line in page.lines or [""]:
                     give(line if alone else f"{name}: {line}")
@@ -90,7 +99,7 @@ def read(
                 _warn(name, page)
             if draw:
                 try:
-                    _draw(page, name, draw, drawn)
+                    _draw(page, file, draw, drawn)
                 except (InkdigitsError, OSError) as error:
                     say(f"error: {name}: not drawn: {error}")
                     failed += 1
@@ -114,13 +123,14 @@ def _row(values: tuple[str, ...]) -> str:
     return line.getvalue()
 
 
-def _draw(page: Page, name: str, folder: Path, drawn: set[str]) -> None:
+def _draw(page: Page, file: File, folder: Path, drawn: set[str]) -> None:
     """Write the picture with its boxes; a second picture of that name gets a number."""
     from inkdigits.drawings import save_drawing
 
-    stem, count = Path(name).stem, 1
+    first = Path(file).stem if isinstance(file, str) else "picture"
+    stem, count = first, 1
     while f"{stem}.png" in drawn:
         count += 1
-        stem = f"{Path(name).stem}-{count}"
+        stem = f"{first}-{count}"
     drawn.add(f"{stem}.png")
-    save_drawing(page.draw(name), folder / f"{stem}.png")
+    save_drawing(page.draw(file), folder / f"{stem}.png")
