@@ -118,6 +118,7 @@ def picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[File]:
     page: a file or folder that this command draws; it may lie in such a folder and is no input.
     """
     from inkdigits.many import pictures_below
+    from inkdigits.picture.documents import pages_in
     from inkdigits.picture.open import MAX_BYTES
 
     drawn = page and page.resolve()
@@ -126,7 +127,7 @@ def picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[File]:
             yield sys.stdin.buffer.read(MAX_BYTES + 1)
             continue
         if not Path(name).is_dir():
-            yield name
+            yield from pages_in(name)
             continue
         if drawn == Path(name).resolve():
             raise click.UsageError(f"{name}: is read and cannot be drawn into; name another folder")
@@ -134,7 +135,7 @@ def picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[File]:
         for file in pictures_below(name):
             if drawn is None or drawn not in (path := Path(file).resolve(), *path.parents):
                 found = True
-                yield file
+                yield from pages_in(file)
         if not found:
             yield name  # reading it says what is wrong with it
 

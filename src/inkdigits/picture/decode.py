@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from inkdigits.errors import NotAPictureError, PictureError
+from inkdigits.picture import documents
 from inkdigits.picture.open import (
     MAX_PIXELS,
     MAX_SIDE,
@@ -22,13 +23,16 @@ from inkdigits.picture.open import (
     Picture,
     as_known,
     as_pixels,
+    check_bytes,
+    read_page,
 )
 
 # Pillow opens far more; these are what cameras, scanners, phones and drawing programs write.
 # The last two make Pillow load all its decoders, so they are tried last.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
-# WebP's decoder holds a picture three times over.
-_MAX_PIXELS_OF = {"WEBP": 24_000_000}
+_PDF = b"%PDF-"
+# WebP's decoder holds a picture three times over, those of AVIF and HEIC likewise.
+_MAX_PIXELS_OF = {"WEBP": 24_000_000, "AVIF": 24_000_000, "HEIF": 24_000_000}
 _MAX_PROGRESSIVE_CMYK = 48_000_000  # of which libjpeg holds four channels in 16 bits
 # A progressive JPEG has some ten scans. Each goes over the whole picture, and a short one may be
 # repeated thousands of times. Source: libjpeg-turbo, "Two issues with the JPEG standard".
@@ -45,18 +49,13 @@ _ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)  # EXIF's tag, and its values for a 
 _DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def from_file(data: bytes, name: str, max_pixels: int) -> Opened:
-    """A file's picture. Raises PictureError."""
+def from_file(data: bytes, name: str, max_pixels: int, page: int = 1) -> Opened:
+    """A file's picture, of several the one of that number. Raises PictureError."""
     try:
         with warnings.catch_warnings():
             # Pillow warns of odd metadata and large sizes; the limits here decide.
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                if image.info.get("progressive") and _has_many_scans(data):
-                    raise PictureError(
-                        f"{name}: has over {_MOST_SCANS} scans, where a JPEG has some ten; save it "
-                        "anew"
-                    )
+            with _image(data, name, page) as image:
                 return _opened(image, name, max_pixels)
     except PictureError:
         raise
@@ -69,8 +68,25 @@ def from_file(data: bytes, name: str, max_pixels: int) -> Opened:
     except Exception as error:
         raise NotAPictureError(
             f"{name}: not a picture this program can read ({_why(error)}); it reads "
-            f"{', '.join(FORMATS)}"
+            f"{', '.join(FORMATS)}, AVIF, and with the extra [files] HEIC and PDF"
         ) from error
+
+
+def _image(data: bytes, name: str, page: int) -> Image.Image:
+    """The file's picture, not yet decoded. Raises PictureError, and what Pillow raises."""
+    if data.startswith(_PDF):
+        return documents.pdf_page(data, page, name)
+    image = Image.open(io.BytesIO(data), formats=documents.phone_format(data, name) or FORMATS)
+    if page != 1:
+        frames = getattr(image, "n_frames", 1)
+        if not 1 <= page <= frames:
+            raise PictureError(f"{name}: has {frames} pages, expected one of them")
+        image.seek(page - 1)
+    if image.info.get("progressive") and _has_many_scans(data):
+        raise PictureError(
+            f"{name}: has over {_MOST_SCANS} scans, where a JPEG has some ten; save it anew"
+        )
+    return image
 
 
 def _why(error: Exception) -> str:
@@ -111,12 +127,14 @@ def upright_image(picture: Picture, max_pixels: int = MAX_PIXELS) -> Shown:
     known = as_known(picture)
     name = str(known) if isinstance(known, str | Path) else "picture"
     try:
+        page = 1
         if isinstance(known, np.ndarray):
             known = Image.fromarray(as_pixels(known))
         elif isinstance(known, str | Path):
-            known = Path(known).read_bytes()
+            known, page = read_page(known)
         if isinstance(known, bytes):
-            known = Image.open(io.BytesIO(known), formats=FORMATS)
+            check_bytes(known, name)
+            known = _image(known, name, page)
         plain, width, height = _upright(known, name, max_pixels)
     except PictureError:
         raise

@@ -32,8 +32,11 @@ MAX_SIDE = 1000  # a digit a fiftieth of the picture then still is 20 pixels
 MIN_CONTRAST = 0.04  # of black to white; fainter than pencil on grey paper, above JPEG's noise
 
 SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
-)
+    (
+        ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm",
+        ".avif", ".heic", ".heif", ".pdf",
+    )
+)  # fmt: skip
 
 
 class Opened(NamedTuple):
@@ -47,8 +50,9 @@ class Opened(NamedTuple):
 def open_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> Opened:
     """The picture's grey values.
 
-    Turned as its EXIF says; the first frame of several; colour profiles ignored; transparency
-    laid on the ground that makes the ink visible. Raises NotAPictureError if it cannot be decoded,
+    Turned as its EXIF says; colour profiles ignored; transparency laid on the ground that makes the
+    ink visible. Of several pages or frames the first, or the one in the name: scan.pdf#page=2.
+    Raises NotAPictureError if it cannot be decoded,
     and PictureError, before it is decoded, if it has more than `max_pixels`.
     """
     picture = as_known(picture)
@@ -64,17 +68,35 @@ def open_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> Opened:
 
         return decode.from_image(picture, "picture", max_pixels)
     name = "picture" if isinstance(picture, bytes) else str(picture)
-    data = picture if isinstance(picture, bytes) else _read(picture)
-    if not data:
-        raise NotAPictureError(f"{name}: is empty, wanted a picture")
-    if len(data) > MAX_BYTES:
-        raise PictureError(f"{name}: over the limit of {MAX_BYTES:,} bytes; scale it down")
+    data, page = (picture, 1) if isinstance(picture, bytes) else read_page(picture)
+    check_bytes(data, name)
     grey = grey_png(data, MAX_SIDE)
     if grey is not None and grey.size <= max_pixels:
         return _opened(grey)
     from inkdigits.picture import decode
 
-    return decode.from_file(data, name, max_pixels)
+    return decode.from_file(data, name, max_pixels, page)
+
+
+def read_page(path: str | Path) -> tuple[bytes, int]:
+    """A file's bytes, MAX_BYTES and one at most, and which of its pages its name says.
+
+    Raises PictureError.
+    """
+    if "#page=" not in str(path):
+        return _read(path), 1
+    from inkdigits.picture.documents import page_of
+
+    file, page = page_of(str(path))
+    return _read(file), page
+
+
+def check_bytes(data: bytes, name: str) -> None:
+    """Raise PictureError where a file is empty or too large."""
+    if not data:
+        raise NotAPictureError(f"{name}: is empty, wanted a picture")
+    if len(data) > MAX_BYTES:
+        raise PictureError(f"{name}: over the limit of {MAX_BYTES:,} bytes; scale it down")
 
 
 def check_contrast(grey: NDArray[np.float32]) -> None:

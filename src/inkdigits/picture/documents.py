@@ -1,0 +1,99 @@
+"""Files that hold several pictures, and phones' formats: PDF, TIFF, HEIC, AVIF.
+
+In: a file's name or bytes. Out: a name for each of its pages, such as scan.pdf#page=2; a page's
+picture. PDF and HEIC need the extra [files], which is imported only where one is read.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from inkdigits.errors import NotAPictureError, PictureError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+PDF = ".pdf"
+_TIFF = (".tif", ".tiff")
+_PAGE = "#page="  # as in a PDF's address. Source: RFC 8118
+_SHARPNESS = 200 / 72  # pixels of a point: 200 an inch, as offices scan
+_LONGEST = 4_000  # pixels of a page's longer side at most
+INSTALL = "pip install 'inkdigits[files]'"
+
+
+def page_of(name: str) -> tuple[str, int]:
+    """The file that a page's name is of, and which page; 1 is the first."""
+    path, mark, page = name.rpartition(_PAGE)
+    if not mark or not (page.isascii() and page.isdigit()) or os.path.lexists(name):
+        return name, 1
+    return path, int(page)
+
+
+def pages_in(name: str) -> list[str]:
+    """The names of a file's pages; the name alone where it has one, or cannot be read."""
+    kind = os.path.splitext(name)[1].lower()
+    count = 1
+    try:
+        if kind == PDF:
+            import pypdfium2
+
+            with pypdfium2.PdfDocument(name) as document:
+                count = len(document)
+        elif kind in _TIFF:
+            from PIL import Image
+
+            with Image.open(name, formats=("TIFF",)) as image:
+                count = getattr(image, "n_frames", 1)
+    # Reading the page says what is wrong with the file.
+    except Exception:  # noqa: BLE001 - decoders fail in many ways
+        count = 1
+    return [name] if count == 1 else [f"{name}{_PAGE}{page}" for page in range(1, count + 1)]
+
+
+def pdf_page(data: bytes, page: int, name: str) -> Image.Image:
+    """A page of a PDF as a grey picture, of 200 pixels an inch where that is not too large.
+
+    Raises PictureError where there is no such page, NotAPictureError where it cannot be drawn.
+    """
+    try:
+        import pypdfium2
+    except ImportError as error:
+        raise NotAPictureError(f"{name}: is a PDF; to read those: {INSTALL}") from error
+    try:
+        with pypdfium2.PdfDocument(data) as document:
+            if not 1 <= page <= len(document):
+                raise PictureError(f"{name}: has {len(document)} pages, expected one of them")
+            shown = document[page - 1]
+            longer = max(shown.get_size())
+            scale = min(_SHARPNESS, _LONGEST / max(longer, 1e-6))
+            drawn: Image.Image = shown.render(scale=scale, grayscale=True).to_pil()
+            return drawn
+    except PictureError:
+        raise
+    except Exception as error:
+        raise NotAPictureError(
+            f"{name}: not a picture this program can read: a broken PDF ({error})"
+        ) from error
+
+
+def phone_format(data: bytes, name: str) -> tuple[str, ...]:
+    """What Pillow calls the format of a phone's picture, HEIC or AVIF; nothing if it is another.
+
+    Raises NotAPictureError where HEIC cannot be read. Source: ISO/IEC 23008-12, the file's brand.
+    """
+    brand = data[8:12] if data[4:8] == b"ftyp" else b""
+    if brand in _AVIF:
+        return ("AVIF",)
+    if brand not in _HEIC:
+        return ()
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise NotAPictureError(f"{name}: is HEIC; to read those: {INSTALL}") from error
+    pillow_heif.register_heif_opener()
+    return ("HEIF",)
+
+
+_AVIF = (b"avif", b"avis")
+_HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")

@@ -1,0 +1,101 @@
+"""Files of several pages, and phones' formats."""
+
+import sys
+from io import BytesIO
+
+import numpy as np
+import pypdfium2
+import pytest
+from PIL import Image
+
+import inkdigits
+from inkdigits.errors import NotAPictureError, PictureError
+from inkdigits.picture import open_picture
+from inkdigits.picture.documents import page_of, pages_in
+
+
+@pytest.fixture(scope="module")
+def pages(sample):
+    """Three pages with a digit each, and which."""
+    chosen = [5, 60, 100]
+    pages = []
+    for i in chosen:
+        page = np.full((120, 90), 255, np.uint8)
+        page[40:68, 30:58] -= sample.test.images[i]
+        pages.append(Image.fromarray(page))
+    return pages, [int(sample.test.labels[i]) for i in chosen]
+
+
+@pytest.fixture(scope="module")
+def files(pages, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    images, _ = pages
+    for name in ("scan.tif", "scan.pdf"):
+        images[0].save(folder / name, save_all=True, append_images=images[1:])
+    images[0].save(folder / "one.tif")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["scan.tif", "scan.pdf"])
+def test_each_page_is_read_by_its_name(files, pages, name):
+    names = pages_in(str(files / name))
+    assert names == [f"{files / name}#page={page}" for page in (1, 2, 3)]
+    assert [inkdigits.predict(page).digit for page in names] == pages[1]
+    assert inkdigits.predict(files / name).digit == pages[1][0]
+    with pytest.raises(PictureError, match="has 3 pages"):
+        open_picture(f"{files / name}#page=4")
+
+
+def test_a_pdfs_page_is_drawn_with_200_pixels_an_inch_and_4000_at_most(tmp_path):
+    document = pypdfium2.PdfDocument.new()
+    document.new_page(72, 144)  # points: an inch by two
+    document.new_page(14_400, 7_200)
+    document.save(tmp_path / "sizes.pdf")
+    sizes = [open_picture(f"{tmp_path / 'sizes.pdf'}#page={page}")[1:] for page in (1, 2)]
+    assert sizes == [(200, 400), (4000, 2000)]
+
+
+def test_a_file_of_one_page_keeps_its_name(files):
+    assert pages_in(str(files / "one.tif")) == [str(files / "one.tif")]
+    assert pages_in(str(files / "none.pdf")) == [str(files / "none.pdf")]
+    assert pages_in("photo.jpg") == ["photo.jpg"]
+
+
+def test_a_file_may_be_called_like_a_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert page_of("a#page=2") == ("a", 2)
+    assert page_of("a#page=x") == ("a#page=x", 1)
+    (tmp_path / "a#page=2").touch()
+    assert page_of("a#page=2") == ("a#page=2", 1)
+
+
+def test_phones_pictures_are_read(pages):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    image, digit = pages[0][1].convert("RGB"), pages[1][1]
+    heic = BytesIO()
+    pillow_heif.from_pillow(image).save(heic, quality=90)
+    avif = BytesIO()
+    image.save(avif, "AVIF", quality=90)
+    assert [inkdigits.predict(b.getvalue()).digit for b in (heic, avif)] == [digit] * 2
+
+
+@pytest.mark.parametrize(
+    ("data", "module", "what"),
+    [
+        (b"%PDF-1.4 and so on", "pypdfium2", "is a PDF"),
+        (b"\0\0\0\x18ftypheic and so on", "pillow_heif", "is HEIC"),
+    ],
+)
+def test_without_the_extra_the_command_that_installs_it_is_named(data, module, what, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(NotAPictureError, match=what) as caught:
+        open_picture(data)
+    assert str(caught.value).endswith("pip install 'inkdigits[files]'")
+
+
+@pytest.mark.parametrize(
+    "data", [b"%PDF-1.4 and so on", b"\0\0\0\x18ftypheic", b"\0\0\0\x18ftypavif"]
+)
+def test_a_broken_document_is_a_clear_error(data):
+    with pytest.raises(NotAPictureError):
+        open_picture(data)
