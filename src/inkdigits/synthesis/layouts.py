@@ -20,7 +20,7 @@ Layout = Callable[[Sheet, np.random.Generator], float]  # gives a digit's height
 
 
 _ROUND = 0.12  # share of the numbers that end in zeros
-_LONE_ONES = 0.15  # share of single digits that are plain strokes: hard to tell from lines
+_LONE_ONES = 0.22  # share of single digits that are plain strokes: hard to tell from lines
 
 
 def digits(random: np.random.Generator, least: int, most: int) -> str:
@@ -239,11 +239,11 @@ def nothing(sheet: Sheet, random: np.random.Generator) -> float:
         patch = sheet.other(unit)
         x = random.uniform(0, max(1, sheet.width - patch.shape[1]))
         sheet.put(patch, x, random.uniform(0, max(1, sheet.height - unit)), OTHER, unit)
-    elif kind < 0.72:
+    elif kind < 0.78:
         unit = min(unit, 60.0)
         for _ in range(int(random.integers(1, 5))):
             word(sheet, random, unit)
-    elif kind < 0.9:
+    elif kind < 0.87:
         high = random.uniform(0.7, 2) * sheet.height
         _grid(sheet, random, random.uniform(-50, 100), random.uniform(-50, 80), high, high, 1, 1)
     return unit

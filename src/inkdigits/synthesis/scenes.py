@@ -18,7 +18,7 @@ from inkdigits.synthesis.surfaces import clutter, pictured, texture
 
 HEIGHT, WIDTH = 192, 256  # pixels
 _NO_SHEET = 0.25  # share of the pictures without digits that show no sheet either
-_CUT, _CUT_ALONE = 0.45, 0.6  # shares of the pictures that are cut close to their digits
+_CUT, _CUT_ALONE = 0.45, 0.65  # shares of the pictures that are cut close to their digits
 _BLEED = (0.0, 0.0, 0.02, 0.1, 0.3, 0.8)  # margins around the digits, as shares of their height
 
 
