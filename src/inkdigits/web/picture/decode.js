@@ -7,10 +7,9 @@
  * TIFF and PPM, which browsers do not read.
  */
 
+import { MAX_BYTES, MAX_PIXELS } from "../constants/open.js";
 import { PictureError } from "./errors.js";
 
-const MAX_PIXELS = 64_000_000;
-const MAX_BYTES = 100_000_000;
 const PNG = [0x89, 0x50, 0x4e, 0x47];
 const [COLOUR_TYPE, WITH_ALPHA] = [25, 4]; // a byte's place in a PNG, and its bit
 
