@@ -36,8 +36,9 @@ export function closeUp(grey, box, side) {
   const share = CLOSE / side;
   const sizes = [part.height, part.width].map((n) => Math.max(1, rounded(n * 2 * share)));
   const small = share < 0.5 ? resized(part, ...sizes, "area") : part; // so that no pixel is skipped
-  const rows = sampled(part.height, small.height, top - around.top, share);
-  const columns = sampled(part.width, small.width, left - around.left, share);
+  // cv2.warpAffine reckons in float32: across rounded once, by a fused multiply-add; down twice.
+  const columns = sampled(part.width, small.width, left - around.left, share, (i, step, start) => f32(i * step + start));
+  const rows = sampled(part.height, small.height, top - around.top, share, (i, step, start) => f32(f32(i * step) + start));
   const inside = [];
   for (let y = rows.start; y < rows.end; y += 1) {
     const { first, next, part: down } = rows.from[y];
@@ -62,12 +63,12 @@ export function closeUp(grey, box, side) {
  * from: { first, next, part }. start, end: those that lie in the picture. As cv2.warpAffine has it,
  * bilinear, the edge carried on.
  */
-function sampled(length, small, offset, share) {
+function sampled(length, small, offset, share, placeOf) {
   const ratio = length / small;
   const scale = share * ratio;
   const shift = share * (0.5 * ratio - offset) - 0.5;
   const from = Array.from({ length: CLOSE }, (_, i) => {
-    const place = (i - shift) / scale;
+    const place = placeOf(i, f32(1 / scale), f32(-shift / scale));
     const below = Math.floor(place);
     const [first, next] = [below, below + 1].map((k) => clipped(k, 0, small - 1));
     return { first, next, part: place - below };
