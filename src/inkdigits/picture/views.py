@@ -19,6 +19,7 @@ BOX_UNIT = 24.0  # pixels: the finder gives sizes as the logarithm of their rati
 CLOSE = 48  # pixels: a close-up's side
 _AROUND = 1.5  # a close-up's side over the longer side of what it frames
 _LEAST = 0.75  # of a digit's height: a point is shown with its surroundings
+_ASIDE = 1e-3  # pixels: many edges of frames are halves, and rounding errors would decide
 _FLAT = 0.02  # added to a standard deviation, so that grain on even paper stays small
 
 
@@ -88,7 +89,7 @@ def frame_of(box: NDArray[np.float32], side: float) -> Grey:
     share = CLOSE / side
     half_w, half_h = float(box[2] - box[0]) / 2 * share, float(box[3] - box[1]) / 2 * share
     frame = np.zeros((CLOSE, CLOSE), np.float32)
-    middle = CLOSE / 2
+    middle = CLOSE / 2 + _ASIDE
     frame[
         max(0, round(middle - half_h)) : max(1, round(middle + half_h)),
         max(0, round(middle - half_w)) : max(1, round(middle + half_w)),

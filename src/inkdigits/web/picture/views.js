@@ -4,7 +4,7 @@
  * In: grey values. Out: values with mean 0 and standard deviation 1. The same steps as in views.py.
  */
 
-import { AROUND, CLOSE, FLAT, LEAST } from "../constants/views.js";
+import { AROUND, ASIDE, CLOSE, FLAT, LEAST } from "../constants/views.js";
 import { clipped, cropped, f32, mapped, rounded } from "./arrays.js";
 import { resized } from "./resample.js";
 
@@ -86,9 +86,10 @@ function statistics(values) {
 /** 1 inside the box, 0 outside, as it lies in its close-up: 48x48 values. */
 export function frameOf(box, side) {
   const share = CLOSE / side;
+  const middle = CLOSE / 2 + ASIDE;
   const spans = [0, 1].map((axis) => {
     const half = (f32(box[axis + 2] - box[axis]) / 2) * share;
-    return [Math.max(0, rounded(CLOSE / 2 - half)), Math.max(1, rounded(CLOSE / 2 + half))];
+    return [Math.max(0, rounded(middle - half)), Math.max(1, rounded(middle + half))];
   });
   const frame = new Float32Array(CLOSE * CLOSE);
   const [[left, right], [top, bottom]] = spans.map(([start, end]) => [start, Math.min(CLOSE, end)]);
