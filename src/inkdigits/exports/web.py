@@ -27,7 +27,8 @@ from inkdigits.errors import ModelError
 from inkdigits.exports.packages import ONNXRUNTIME, taken_out
 from inkdigits.files import check_replaceable, folder_written_whole
 from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL, shipped_finder
-from inkdigits.picture import decode, levels, open, place, small, strokes, views
+from inkdigits.picture import decode, levels, place, small, strokes, views
+from inkdigits.picture import open as opening
 from inkdigits.spec import ACCEPT, N_CLASSES, accept_from
 from inkdigits.version import __version__
 
@@ -36,7 +37,7 @@ _PAGE, _WEB = _PACKAGE / "server" / "page", _PACKAGE / "web"
 MODEL, _ABOUT = "model.onnx", "model.json"
 # Whose constants the modules of the same name in JavaScript take.
 _SHARED = (
-    combine, decode, explain, finder, levels, lines, open, page, place, reader, small, spec,
+    combine, decode, explain, finder, levels, lines, opening, page, place, reader, small, spec,
     strokes, views,
 )  # fmt: skip
 # By .js, not .mjs: not all static hosts know that as a script. The one with "bundle" in its name

@@ -5,8 +5,8 @@
  * right, bottom]. The same steps as in finder.py; the reasons are there.
  */
 
-import { AGAIN, ALWAYS, AT_ONCE, BROAD, EDGE, EDGE_OF_INK, ENLARGED, FAINTEST, FINE, INKED, LARGEST, MOST_PLACES,
-  MULTIPLE, SAME, SEEN, SIZES, SMALLEST, SURE, WITHIN } from "./constants/finder.js";
+import { AGAIN, ALWAYS, AT_ONCE, BROAD, EDGE, EDGE_OF_INK, ENLARGED, FAINTEST, FINE, INKED, LARGEST, LOG_SIZES,
+  MOST_PLACES, MULTIPLE, SAME, SEEN, SIZES, SMALLEST, SURE, WITHIN } from "./constants/finder.js";
 import { N_CLASSES, N_PIXELS, OTHER } from "./constants/spec.js";
 import { BOX_UNIT, CLOSE, STRIDE } from "./constants/views.js";
 import { clipped, extremes, f32, median, rounded } from "./picture/arrays.js";
@@ -64,7 +64,7 @@ export class Finder {
         ((cell % peaks.dims[3]) + 0.5 + five[0]) * STRIDE - EDGE,
         (Math.floor(cell / peaks.dims[3]) + 0.5 + five[1]) * STRIDE - EDGE,
       ];
-      const [across, down, unit] = five.slice(2).map((v) => f32(BOX_UNIT * f32(Math.exp(clipped(v, -4, 3)))));
+      const [across, down, unit] = five.slice(2).map((v) => f32(BOX_UNIT * f32(Math.exp(clipped(v, ...LOG_SIZES)))));
       if (unit < SMALLEST || unit > LARGEST) continue;
       if (middle[0] < 0 || middle[0] >= w || middle[1] < 0 || middle[1] >= h) continue;
       const half = [across / 2, down / 2];

@@ -6,10 +6,9 @@
  * lines.py; the reasons are there.
  */
 
-import { ALL_APART, CLEARLY_WIDER, CLEAR_GAP, LAST, LOW, NEIGHBOUR, SAME_LINE, STEEPEST, WIDEST } from "./constants/lines.js";
+import { ALL_APART, APART, CLEARLY_WIDER, CLEAR_GAP, FALL, FOLLOWING, LAST, LOW, NEIGHBOUR, OPENING, SAME_LINE, STEEPEST,
+  STEP, WIDEST, WOBBLE } from "./constants/lines.js";
 import { clipped, f32, mean, median } from "./picture/arrays.js";
-
-const NEXT = 40; // places further right that may be a place's neighbour
 
 export const isDigit = (sign) => sign >= "0" && sign <= "9";
 
@@ -46,10 +45,10 @@ function slopeOf(x, y, places, order) {
     const { unit } = places[i];
     let nearest = Infinity;
     let slope = null;
-    for (const k of order.slice(place + 1, place + NEXT)) {
+    for (const k of order.slice(place + 1, place + 1 + FOLLOWING)) {
       const [across, down] = [x[k] - x[i], y[k] - y[i]];
-      const isNear = across < f32(NEIGHBOUR * unit) && across > f32(0.3 * unit) &&
-        Math.abs(down) < Math.min(f32(0.6 * unit), STEEPEST * across + f32(0.1 * unit));
+      const isNear = across < f32(NEIGHBOUR * unit) && across > f32(APART * unit) &&
+        Math.abs(down) < Math.min(f32(FALL * unit), STEEPEST * across + f32(WOBBLE * unit));
       if (isNear && across < nearest) [nearest, slope] = [across, down / across];
     }
     if (slope !== null) slopes.push(slope);
@@ -67,7 +66,7 @@ export function gapsAfter(lines, places) {
     if (!isDigit(before) || LOW.includes(after)) return false;
     if (isDigit(after)) return gap > least;
     // A minus that stands by its own number, away from the one before.
-    return gap > least && "+-(".includes(after) && widths[n][k + 1] < gap / CLEARLY_WIDER;
+    return gap > least && OPENING.includes(after) && widths[n][k + 1] < gap / CLEARLY_WIDER;
   }));
 }
 
@@ -95,6 +94,6 @@ function parting(gaps) {
     if (apart > best.apart) best = { apart, low, high, below };
   }
   const [narrow, wide] = [ordered[best.below - 1], ordered[best.below]];
-  if (wide < CLEAR_GAP || best.high < CLEARLY_WIDER * best.low || wide < 1.5 * narrow) return Infinity;
+  if (wide < CLEAR_GAP || best.high < CLEARLY_WIDER * best.low || wide < STEP * narrow) return Infinity;
   return (narrow + wide) / 2;
 }

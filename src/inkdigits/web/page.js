@@ -5,7 +5,7 @@
  * array, other }. Out: a page as /v1/read gives it. The same steps as in page.py.
  */
 
-import { FIRST, WITHIN } from "./constants/page.js";
+import { BEFORE, FIRST, WITHIN } from "./constants/page.js";
 import { SORTS } from "./constants/spec.js";
 import { gapsAfter, isDigit, linesOf } from "./lines.js";
 import { rounded } from "./picture/arrays.js";
@@ -86,7 +86,7 @@ function numbersOf(line, gap, places) {
       const isInside = WITHIN.includes(sign) && current.length && isDigit(following);
       if (!isInside && holdsDigit(current)) found.push(current);
       const before = place && !gap[place - 1] ? signAt(place - 1) : " ";
-      const leads = FIRST.includes(sign) && isDigit(following) && " (=+-×÷/".includes(before);
+      const leads = FIRST.includes(sign) && isDigit(following) && BEFORE.includes(before);
       if (isInside) current = [...current, i];
       else current = leads ? [i] : [];
     }

@@ -11,7 +11,7 @@ import { resized } from "./resample.js";
 import { depths, dilatedByDisc } from "./shapes.js";
 
 /** Typical width of the strokes in pixels of `ink`; 0 if there is none. */
-export function strokeWidth(ink) {
+function strokeWidth(ink) {
   const mask = padded(marked(ink, (value) => value > 0.5), 1);
   const distance = depths(mask);
   const most = dilatedByDisc(distance, 1); // so small a disc is the 3x3 square
