@@ -9,6 +9,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -23,6 +24,7 @@ from inkdigits.export import export
 from inkdigits.exports.web import save_web
 from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL
 from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.picture.views import close_up, frame_of, side_of, standardised
 from inkdigits.reader import Reader
 from inkdigits.synthesis.hands import collected
 from inkdigits.synthesis.handwriting import rewritten
@@ -221,6 +223,42 @@ def test_the_browser_reads_one_digit_as_python_does(browser, host, files, hosted
         assert rounded({**reading.to_dict(), "box": None}) == {**their, "box": None}, name
         assert np.abs(np.subtract(box, seen.box)).max() <= 1, name
         assert np.abs(array - seen.array).max() < NEARLY, name
+
+
+VIEWS = """async ([grey, boxes, sizes]) => {
+  const module = (name) => import(new URL(`reader/picture/${name}.js`, location));
+  const { closeUp, frameOf, sideOf, standardised } = await module("views");
+  const { resized } = await module("resample");
+  const picture = { ...grey, data: Float32Array.from(grey.data) };
+  const both = (box, side) => [[...closeUp(picture, box, side)], [...frameOf(box, side)]];
+  return {
+    views: boxes.map(([box, unit]) => both(box, sideOf(box, unit))),
+    sizes: sizes.map((to) => [...standardised(resized(picture, ...to)).data]),
+  };
+}"""
+
+
+def test_the_networks_are_shown_the_same_numbers(browser, host):
+    """Pictures resized and close-ups by OpenCV, against JavaScript's own."""
+    random = np.random.default_rng(4)
+    grey = cv2.GaussianBlur(random.random((90, 131), np.float32), (0, 0), 1.5)
+    middles = random.uniform((-5, -5), (136, 95), (60, 2))
+    halves = random.uniform(1, 60, (60, 2))
+    boxes = np.concatenate((middles - halves, middles + halves), 1).astype(np.float32)
+    units = random.uniform(5, 80, 60).tolist()
+    sizes = ((90, 131, "area"), (44, 64, "area"), (30, 44, "area"), (176, 256, "cubic"))
+    with opened(browser, host[1]) as page:
+        picture = {"height": 90, "width": 131, "data": grey.ravel().tolist()}
+        given = [picture, list(zip(boxes.tolist(), units, strict=True)), sizes]
+        found = page.evaluate(VIEWS, given)
+    for box, unit, (view, frame) in zip(boxes, units, found["views"], strict=True):
+        side = side_of(box, unit)
+        assert np.abs(np.reshape(view, (48, 48)) - close_up(grey, box, side)).max() < 2e-5
+        assert np.array_equal(np.reshape(frame, (48, 48)), frame_of(box, side))
+    for (height, width, how), values in zip(sizes, found["sizes"], strict=True):
+        way = cv2.INTER_AREA if how == "area" else cv2.INTER_CUBIC
+        wanted = standardised(cv2.resize(grey, (width, height), interpolation=way))
+        assert np.abs(np.reshape(values, wanted.shape) - wanted).max() < 2e-5
 
 
 def test_where_decoders_differ_the_digit_is_the_same(browser, host, sample):
