@@ -4,7 +4,7 @@
  * In: a Blob. Out: pixels, turned as EXIF says, the first frame of several, colour profiles ignored.
  * Where Pillow decodes differently: large JPEGs, which it reads at a half or a quarter; more than 8 bits
  * a channel, which browsers cut to 8; colours under transparency, which a canvas keeps less exactly; and
- * TIFF and PPM, which browsers do not read.
+ * TIFF, PPM, PDF and mostly HEIC, which browsers do not read.
  */
 
 import { MAX_BYTES, MAX_PIXELS } from "../constants/open.js";
