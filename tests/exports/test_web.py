@@ -32,7 +32,7 @@ from inkdigits.synthesis.photos import drawn, photographed
 from inkdigits.synthesis.scenes import scene
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
-N_PICTURES, N_SCENES = 500, 90
+N_PICTURES, N_SCENES = 500, 75
 LEVEL = 1 / 255
 # A network's answer differs by some 5e-7 between the two. Where one lies that near a threshold, a
 # pixel is ink to one and paper to the other: in 1 digit of 4,000.
@@ -122,10 +122,12 @@ def files(sample):
     for quarters in (1, 2, 3):
         lying = np.rot90(written(3, 3, images, random), quarters)
         found[f"on its side {quarters}"] = saved(Image.fromarray(lying))
-    for i in range(30):
+    for i in range(15):
         found[f"drawing {i}"] = saved(drawn(strokes(i), random))
     for i in range(6):
-        found[f"photo {i}"] = saved(photographed(strokes(i), random))
+        photo = photographed(strokes(i), random)
+        photo.thumbnail((500, 500))
+        found[f"photo {i}"] = saved(photo)
         found[f"one colour {i}"] = saved(Image.new("L", (28 + 20 * i, 40), 40 * i))
     for i in range(2):
         found[f"blank {i}"] = saved(photographed(np.zeros((112, 112), np.float32), random))
@@ -136,7 +138,7 @@ def files(sample):
         exif = Image.Exif()
         exif[0x0112] = orientation
         image = photographed(strokes(orientation), random)
-        image.thumbnail((300, 300))
+        image.thumbnail((250, 250))
         found[f"turned {orientation}"] = saved(image, "JPEG", exif=exif, quality=90)
     for path in sorted(EXAMPLES.glob("[0-9]_*")):
         found[path.name] = path.read_bytes()
