@@ -51,10 +51,3 @@ def seven() -> np.ndarray:
         left = 18 - (row - 7) // 2
         array[row, left : left + 3] = 255
     return array
-
-
-@pytest.fixture(scope="session")
-def field_folder_if_any() -> Path | None:
-    """The folder with other people's handwriting, where there is one."""
-    given = os.environ.get("INKDIGITS_FIELD")
-    return Path(given) if given else None

@@ -43,6 +43,7 @@ _ALWAYS = 512  # up to this size, or the picture's own if that is smaller
 _ENLARGED = 2.0  # times that a picture is enlarged at most
 _FINE = 22.0  # pixels: where digits are smaller at the last size, a larger one is looked at
 _SMALLEST, _LARGEST = 9.0, 96.0  # heights of a digit at a size that finds it
+_LOG_SIZES = -4, 3  # of the ratio to BOX_UNIT: the network may give any number
 _SEEN = 0.3  # heat from which a place is looked at
 _FAINTEST = 0.15  # ink that is none: the close-up's doubt along edges
 _EDGE_OF_INK = 0.5
@@ -127,7 +128,9 @@ class Finder:
         peaks, sorts, boxes = self._finder.run(None, {"picture": canvas[None, None]})
         _, rows, columns = at = np.nonzero(peaks[0] > _SEEN)
         x, y, width, height, unit = boxes[0][:, rows, columns]
-        width, height, unit = (BOX_UNIT * np.exp(np.clip(v, -4, 3)) for v in (width, height, unit))
+        width, height, unit = (
+            BOX_UNIT * np.exp(np.clip(v, *_LOG_SIZES)) for v in (width, height, unit)
+        )
         x = (columns + 0.5 + x) * STRIDE - _EDGE
         y = (rows + 0.5 + y) * STRIDE - _EDGE
         logits = sorts[0][:, rows, columns].T

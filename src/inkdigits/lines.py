@@ -15,12 +15,17 @@ Indices = NDArray[np.int64]
 _LOW = frozenset(".,")  # signs that stand on the line
 _SAME_LINE = 0.55  # of a digit's height: how far its middle may be from the line's
 _NEIGHBOUR = 2.5  # heights: pairs nearer than this tell how the lines slope
+_FOLLOWING = 39  # boxes further right among which a neighbour is looked for
+_APART = 0.3  # heights: nearer ones lie over one another
+_FALL, _WOBBLE = 0.6, 0.1  # heights a neighbour may be off: at most, and besides the slope
 _STEEPEST = 0.3  # pixels down per pixel right, some 17 degrees
 _LAST = 3  # boxes at a line's end that say where it goes on
 _CLEAR_GAP = 0.55  # heights: a smaller gap parts no numbers
 _ALL_APART = 2.5  # heights: gaps that are all wider part digits from one another
 _WIDEST = 2.0  # heights: wider ones count as this, or one far number would part the rest
 _CLEARLY_WIDER = 2.2  # times: gaps between numbers against those within
+_STEP = 1.5  # times: the narrowest of the ones against the widest of the others
+_OPENING = "+-("  # signs that may stand away from the number before
 
 
 def lines_of(boxes: Boxes, units: NDArray[np.float32], signs: str) -> list[Indices]:
@@ -69,10 +74,10 @@ def slope_of(x: NDArray[np.float64], y: NDArray[np.float64], units: NDArray[np.f
     slopes: list[float] = []
     for place, i in enumerate(order.tolist()):
         reach = _NEIGHBOUR * units[i]
-        following = order[place + 1 : place + 40]
+        following = order[place + 1 : place + 1 + _FOLLOWING]
         across, down = x[following] - x[i], y[following] - y[i]
-        near = (across < reach) & (across > 0.3 * units[i])
-        near &= np.abs(down) < np.minimum(0.6 * units[i], _STEEPEST * across + 0.1 * units[i])
+        near = (across < reach) & (across > _APART * units[i])
+        near &= np.abs(down) < np.minimum(_FALL * units[i], _STEEPEST * across + _WOBBLE * units[i])
         if near.any():
             nearest = np.flatnonzero(near)[across[near].argmin()]
             slopes.append(float(down[nearest] / across[nearest]))
@@ -101,7 +106,7 @@ def gaps_after(
             elif not after.isdigit():
                 # A minus that stands by its own number, away from the one before.
                 own = k + 1 < len(gaps) and gaps[k + 1] < gaps[k] / _CLEARLY_WIDER
-                clear[k] &= after in "+-(" and own
+                clear[k] &= after in _OPENING and own
         found.append(clear)
     return found
 
@@ -129,6 +134,6 @@ def _parting(gaps: NDArray[np.float64]) -> float:
     high = (sums[-1] - sums[:-1]) / (len(ordered) - below)
     k = int((below * (len(ordered) - below) * (high - low) ** 2).argmax())
     wide = ordered[k + 1]
-    if wide < _CLEAR_GAP or high[k] < _CLEARLY_WIDER * low[k] or wide < 1.5 * ordered[k]:
+    if wide < _CLEAR_GAP or high[k] < _CLEARLY_WIDER * low[k] or wide < _STEP * ordered[k]:
         return np.inf
     return float((ordered[k] + wide) / 2)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _WITHIN = ".,"  # between two digits they are part of a number
 _FIRST = "+-"  # before the first digit, where no digit stands before them
+_BEFORE = " (=+-×÷/"  # what may stand before those; " " is nothing or a gap
 _OVER = 1 / 3  # share of the narrower of two numbers that lies over the other, in one column
 _THICKEST, _TALLEST = 4, 40  # pixels of a drawn frame's line, and of its label
 _SURE, _UNSURE, _SIGN = "#1d6fd8", "#d97706", "#7c3aed"
@@ -331,7 +332,7 @@ def _numbers(line: NDArray[np.int64], gap: NDArray[np.bool_], signs: str) -> lis
             if not inside and any(signs[j].isdigit() for j in current):
                 found.append(current)
             before = signs[line[place - 1]] if place and not gap[place - 1] else " "
-            leads = sign in _FIRST and following.isdigit() and before in " (=+-×÷/"
+            leads = sign in _FIRST and following.isdigit() and before in _BEFORE
             current = [*current, i] if inside else [i] if leads else []
         if parted and current:
             found.append(current)

@@ -1,9 +1,9 @@
-"""A folder for any static host: the drawing page with the model, read in the browser itself.
+"""A folder for any static host: the drawing page with the models, read in the browser itself.
 
 In: one of our .onnx files. Out: a folder of plain files that loads nothing from elsewhere: the page
-of `inkdigits serve` with another service.js, the reader of `inkdigits.picture` and
-`inkdigits.reader` written again as JavaScript modules (`inkdigits/web`), and ONNX Runtime's
-WebAssembly.
+of `inkdigits serve` with another service.js, the reader of `inkdigits.reader` and all below it
+written again as JavaScript modules (`inkdigits/web`), Python's constants for it, the model and the
+package's networks that find digits, and ONNX Runtime's WebAssembly.
 """
 
 from __future__ import annotations
@@ -13,21 +13,33 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from inkdigits import combine, explain, finder, lines, page, reader, spec
 from inkdigits.errors import ModelError
 from inkdigits.exports.packages import ONNXRUNTIME, taken_out
 from inkdigits.files import check_replaceable, folder_written_whole
-from inkdigits.spec import ACCEPT, N_CLASSES
+from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL, shipped_finder
+from inkdigits.picture import decode, levels, place, small, strokes, views
+from inkdigits.picture import open as opening
+from inkdigits.spec import ACCEPT, N_CLASSES, accept_from
 from inkdigits.version import __version__
 
 _PACKAGE = Path(__file__).parent.parent
 _PAGE, _WEB = _PACKAGE / "server" / "page", _PACKAGE / "web"
 MODEL, _ABOUT = "model.onnx", "model.json"
+# Whose constants the modules of the same name in JavaScript take.
+_SHARED = (
+    combine, decode, explain, finder, levels, lines, opening, page, place, reader, small, spec,
+    strokes, views,
+)  # fmt: skip
 # By .js, not .mjs: not all static hosts know that as a script. The one with "bundle" in its name
 # has all in it but the .wasm; of these the plain one is the smallest (no GPU).
 _RUNTIME = {
@@ -72,6 +84,12 @@ def save_web(source: Path, folder: Path, about: Mapping[str, str]) -> None:
         for name in _LICENCES:
             shutil.copyfile(Path(onnxruntime.__file__).parent / name, part / "onnxruntime" / name)
         shutil.copyfile(source, part / MODEL)
+        for model in (FINDER_MODEL, CLOSE_UP_MODEL):
+            shutil.copyfile(model, part / model.name)
+        (part / "reader" / "constants").mkdir()
+        for module in _SHARED:
+            name = f"{module.__name__.rpartition('.')[2]}.js"
+            (part / "reader" / "constants" / name).write_text(_constants(module), encoding="utf-8")
         told = json.dumps(_about(source, about), indent=1)
         (part / _ABOUT).write_text(told, encoding="utf-8")
         # Node takes .js for another kind of script without it; browsers do not look at it.
@@ -104,14 +122,41 @@ def _page() -> str:
     return page
 
 
+def _constants(module: ModuleType) -> str:
+    """A module's numbers, texts and rows of them, as JavaScript; private names lose their line."""
+    found = []
+    for name, value in vars(module).items():
+        plain = _plain(value)
+        if name.isupper() and plain is not None:
+            found.append(f"export const {name.lstrip('_')} = {json.dumps(plain)};\n")
+    return "".join(found)
+
+
+def _plain(value: object) -> Any:
+    """The value as JSON has it; None if it is nothing plain."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple):
+        parts = [_plain(part) for part in value]
+        return None if None in parts else parts
+    return value if isinstance(value, int | float | str) else None
+
+
 def _about(source: Path, about: Mapping[str, str]) -> dict[str, object]:
-    """What the service says at /v1/model."""
-    data = source.read_bytes()
+    """What the service says at /v1/model, and what the finding networks state."""
+    paths = (source, FINDER_MODEL, CLOSE_UP_MODEL)
+    digests = {path.name: hashlib.sha256(path.read_bytes()) for path in paths}
+    parts = b"".join(digest.digest() for digest in digests.values())
+    found = shipped_finder().metadata
+    weights = combine.Combination.from_metadata(found, str(FINDER_MODEL))
     return {
         "name": source.name,
-        "identity": hashlib.sha256(data).hexdigest(),
-        "bytes": len(data),
+        "identity": hashlib.sha256(parts).hexdigest(),
+        "files": {name: digest.hexdigest() for name, digest in digests.items()},
         "accept": float(about.get(ACCEPT, 0)),
+        "finder": {"accept": accept_from(found, str(FINDER_MODEL)), "combine": asdict(weights)},
         "metadata": dict(about),
         "inkdigits": __version__,
         "keeps_corrections": False,

@@ -14,8 +14,9 @@ const module = (path) => import(new URL(path, folder));
 const file = (path) => readFile(new URL(path, folder));
 
 const [ort, { Reader }] = await Promise.all(["onnxruntime/ort.js", "reader/reader.js"].map(module));
-const [model, runtime] = await Promise.all(["model.onnx", "onnxruntime/ort-wasm-simd-threaded.wasm"].map(file));
-const reader = await Reader.load({ ort, runtime, model, accept: 0 });
+const names = ["model.onnx", "finder.onnx", "closeup.onnx", "onnxruntime/ort-wasm-simd-threaded.wasm", "model.json"];
+const [model, finder, closeUp, runtime, about] = await Promise.all(names.map(file));
+const reader = await Reader.load({ ort, runtime, model, finder, closeUp, about: JSON.parse(about) });
 const given = await buffer(process.stdin);
 const values = new Float32Array(given.buffer.slice(given.byteOffset, given.byteOffset + given.byteLength));
 const arrays = Array.from({ length: values.length / N_PIXELS }, (_, i) => values.subarray(i * N_PIXELS, (i + 1) * N_PIXELS));

@@ -4,9 +4,9 @@
  * In: a Reader, an array and its digit. Out: 784 numbers, as explain.py's `occlusion` gives them.
  */
 
-import { SIDE } from "./picture/place.js";
+import { PATCH, STEP } from "./constants/explain.js";
+import { SIDE } from "./constants/spec.js";
 
-const [PATCH, STEP] = [5, 2];
 const BATCH = 16; // arrays read between two looks whether anyone still waits
 
 /** wanted: whether anyone still waits; asked between batches. Null if not. */

@@ -1,92 +1,162 @@
 /**
  * Pictures in, digits out: what reader.py does with one model, in a browser. Runs on ONNX Runtime's
- * WebAssembly. Of the two that the package ships it is the careful one: for one picture at a time the
- * first, small one would save little.
+ * WebAssembly. Of the three that the package ships for single digits it is the careful one: for one
+ * picture at a time the first, small one would save little.
  *
- * In: pixels as decode.js gives them, or digit arrays. Out: what was seen, and Readings.
+ * In: pixels as decode.js gives them, or digit arrays. Out: pages, and Readings of pictures of one digit.
  */
 
-import { PictureError } from "./picture/errors.js";
-import { nudged } from "./picture/nudge.js";
-import { cutOut, lookAt } from "./picture/picture.js";
-import { SIDE } from "./picture/place.js";
+import { combined } from "./combine.js";
+import { CLEAR, FEW, GAIN, LYING, MANY, NOTHING, NO_DIGIT, UPRIGHT } from "./constants/reader.js";
+import { N_CLASSES, N_PIXELS, OTHER, SIDE, SORTS } from "./constants/spec.js";
+import { arrayOf, Finder } from "./finder.js";
+import { likely, pageOf, toPlaces } from "./page.js";
+import { clipped, extremes, f32, rounded, turned } from "./picture/arrays.js";
+import { checkContrast, openPixels } from "./picture/open.js";
+import { cutOf } from "./picture/small.js";
 
-const CLEAR = 0.98;
-const NO_DIGIT = 0.4;
-const N_CLASSES = 10;
+const AT_ONCE = 128; // arrays that are read at a time
 
 export class Reader {
   #ort;
   #session;
-  #accept;
+  #finder;
+  #about;
 
-  /** accept: the confidence from which the model's answers are accepted. */
-  constructor(ort, session, accept) {
+  /** session: the digits' model. about: model.json, what the models say of themselves. */
+  constructor(ort, session, finder, about) {
     this.#ort = ort;
     this.#session = session;
-    this.#accept = accept;
+    this.#finder = finder;
+    this.#about = about;
   }
 
-  /** ort: ONNX Runtime's module. runtime, model: the bytes of its .wasm and of the .onnx. */
-  static async load({ ort, runtime, model, accept }) {
+  /** ort: ONNX Runtime's module. runtime, model, finder, closeUp: the bytes of its .wasm and of the .onnx. */
+  static async load({ ort, runtime, model, finder, closeUp, about }) {
     ort.env.wasm.numThreads = 1; // more need a header that few static hosts send
     ort.env.wasm.wasmBinary = runtime;
-    return new Reader(ort, await ort.InferenceSession.create(model), accept);
+    const sessions = [];
+    for (const bytes of [model, finder, closeUp]) sessions.push(await ort.InferenceSession.create(bytes));
+    return new Reader(ort, sessions[0], new Finder(ort, sessions[1], sessions[2]), about);
   }
 
-  /** { seen, reading } of one picture. Throws PictureError. */
+  /** { page, arrays }: every digit and number in one picture, and each digit's array. */
+  async read(pixels) {
+    const opened = openPixels(pixels);
+    const { places, width, height, degrees } = await this.#upright(opened, await this.#placesIn(opened));
+    return pageOf(places, width, height, degrees);
+  }
+
+  /** { array, reading }: the digit's array in a picture of one digit, and the Reading of it. */
   async look(pixels) {
-    const { seen, crops } = lookAt(pixels);
-    const [row] = await this.probabilities([seen.array]);
-    const reading = this.#reading(row, seen);
-    const clear = !this.#accept || seen.blank || reading.confidence >= CLEAR;
-    return clear ? { seen, reading } : this.#surest(seen, crops);
+    const opened = openPixels(pixels);
+    checkContrast(opened.grey);
+    return only(await this.#placesIn(opened), opened);
   }
 
   /** Ten probabilities for each digit array: Float32Arrays. */
   async probabilities(arrays) {
-    const n = arrays.length;
-    const values = new Float32Array(n * SIDE * SIDE);
-    arrays.forEach((array, i) => values.set(array, i * SIDE * SIDE));
-    const digits = new this.#ort.Tensor("float32", values, [n, 1, SIDE, SIDE]);
-    const { probabilities } = await this.#session.run({ digits });
-    return Array.from({ length: n }, (_, i) => probabilities.data.slice(i * N_CLASSES, (i + 1) * N_CLASSES));
-  }
-
-  /** The surest look at a picture whose first one was not clear. */
-  async #surest(seen, crops) {
-    const looks = [{ seen, reading: await this.#nudged(seen) }];
-    // Of several digits each would be read as the only one, but for all of them in another way.
-    const others = crops.slice(1).filter((crop) => crop.whole || !seen.several);
-    for (const crop of [crops[0], ...others]) {
-      if (looks.some(({ reading }) => reading.accepted)) break;
-      const again = cutOutIfAny(crop, { faint: crop === crops[0] });
-      if (!again || (crop !== crops[0] && again.blank)) continue;
-      looks.push({ seen: again, reading: await this.#nudged(again) });
+    const found = [];
+    for (let start = 0; start < arrays.length; start += AT_ONCE) {
+      const some = arrays.slice(start, start + AT_ONCE);
+      const values = new Float32Array(some.length * N_PIXELS);
+      some.forEach((array, i) => values.set(array, i * N_PIXELS));
+      const digits = new this.#ort.Tensor("float32", values, [some.length, 1, SIDE, SIDE]);
+      const { probabilities } = await this.#session.run({ digits });
+      some.forEach((_, i) => found.push(probabilities.data.slice(i * N_CLASSES, (i + 1) * N_CLASSES)));
     }
-    return looks.reduce((best, look) => (look.reading.confidence > best.reading.confidence ? look : best));
+    return found;
   }
 
-  async #nudged(seen) {
-    const rows = await this.probabilities(nudged(seen.array));
-    return this.#reading(rows[0].map((_, digit) => rows.reduce((sum, row) => sum + row[digit], 0) / rows.length), seen);
+  async #placesIn(opened) {
+    return (await this.#plain(opened.grey)) ?? this.#find(opened);
   }
 
-  #reading(row, { blank, several, box }) {
-    const confidence = Math.max(...row);
-    let reason = "";
-    if (blank) reason = "blank";
-    else if (confidence < this.#accept && several) reason = "several digits";
-    else if (confidence < this.#accept) reason = confidence < NO_DIGIT ? "no digit" : "unsure";
-    return { digit: row.indexOf(confidence), confidence, probabilities: [...row], accepted: !reason, reason, box };
+  /** What stands in a small picture that shows one digit so plainly that all is said; else null. */
+  async #plain(grey) {
+    const cut = cutOf(grey);
+    if (!cut) return null;
+    const [probabilities] = await this.probabilities([cut.array]);
+    const confidence = extremes(probabilities)[1];
+    if (confidence < (this.#about.accept || CLEAR)) return null;
+    const sort = probabilities.indexOf(confidence);
+    const unit = cut.box[3] - cut.box[1];
+    return [{ ...cut, unit, sort, confidence, probabilities, accepted: true, reason: "", other: 0 }];
+  }
+
+  /** What stands in a picture of that size, of which `grey` may be a smaller copy. */
+  async #find({ grey, width, height }) {
+    const { accept, combine } = this.#about.finder;
+    const found = await this.#finder.find(grey);
+    const arrays = found.map(arrayOf);
+    const classified = await this.probabilities(arrays);
+    const ratio = [f32(width / grey.width), f32(height / grey.height)];
+    return found.map((place, i) => {
+      const row = combined(place, classified[i], combine);
+      const [sorts, ten, other] = [row.slice(0, OTHER), row.slice(0, N_CLASSES), row[OTHER]];
+      const confidence = extremes(sorts)[1];
+      const sum = Math.max(ten.reduce((total, value) => total + value), 1e-9);
+      let reason = "";
+      if (confidence < accept) reason = other > NO_DIGIT ? "no digit" : "unsure";
+      return {
+        box: place.box.map((edge, k) => clipped(f32(edge * ratio[k % 2]), 0, k % 2 ? height : width)),
+        unit: f32(place.unit * ratio[1]),
+        sort: sorts.indexOf(confidence),
+        confidence,
+        probabilities: ten.map((value) => value / sum),
+        accepted: !reason,
+        reason,
+        array: arrays[i],
+        other,
+      };
+    });
+  }
+
+  /** What stands in the picture as its writing stands, and by how many degrees clockwise it was turned. */
+  async #upright({ grey, width, height }, places) {
+    let best = { places, width, height, degrees: 0 };
+    if (!mayLie(places)) return best;
+    for (const [quarters, across, down] of [[1, height, width], [2, width, height], [3, height, width]]) {
+      const found = await this.#find({ grey: turned(grey, quarters), width: across, height: down });
+      if (stands(found, places) && evidence(found) > evidence(best.places)) {
+        best = { places: found, width: across, height: down, degrees: 90 * quarters };
+      }
+    }
+    return best;
   }
 }
 
-function cutOutIfAny(crop, options) {
-  try {
-    return cutOut(crop, options);
-  } catch (error) {
-    if (error instanceof PictureError) return null;
-    throw error;
+/** Whether a page turned so is clearly upright, against the same page as it lies. */
+function stands(found, lying) {
+  return shareOf(found) >= UPRIGHT && evidence(found) >= GAIN * evidence(lying);
+}
+
+const mayLie = (places) => FEW <= places.length && places.length <= MANY && shareOf(places) < LYING;
+const shareOf = (places) => evidence(places) / Math.max(1, places.length);
+const evidence = (places) => likely(places).reduce((sum, { confidence }) => sum + confidence, 0);
+
+/** { array, reading } of a picture that should show one digit. */
+function only(found, { width, height }) {
+  const places = found.filter(({ other }) => other < NOTHING);
+  const guesses = places.filter(({ sort }) => sort < N_CLASSES);
+  if (!guesses.length) {
+    const reason = places.every(({ sort }) => ".,".includes(SORTS[sort])) ? "blank" : "no digit";
+    const probabilities = new Array(N_CLASSES).fill(1 / N_CLASSES);
+    const reading = { digit: 0, confidence: 0, probabilities, accepted: false, reason, box: [0, 0, width, height] };
+    return { array: new Float32Array(N_PIXELS), reading };
   }
+  const digits = likely(guesses);
+  const surest = guesses.reduce((best, place) => (place.confidence > best.confidence ? place : best));
+  let reason = digits.length > 1 ? "several digits" : surest.reason;
+  if (!digits.length) reason = "no digit";
+  const [left, top, right, bottom] = surest.box.map(rounded);
+  const reading = {
+    digit: surest.sort,
+    confidence: toPlaces(surest.confidence, 6),
+    probabilities: Array.from(surest.probabilities, (value) => toPlaces(value, 6)),
+    accepted: !reason,
+    reason,
+    box: [left, top, Math.max(right, left + 1), Math.max(bottom, top + 1)],
+  };
+  return { array: surest.array, reading };
 }

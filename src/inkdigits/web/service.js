@@ -30,9 +30,6 @@ worker.addEventListener("error", () => {
 
 /** What `path` answers. body: a picture. Throws ServiceError, or AbortError by `signal`. */
 export function ask(path, { body, signal } = {}) {
-  const { pathname, searchParams } = new URL(path, location.origin);
-  const isModel = pathname === "/v1/model";
-  const question = isModel ? "model" : searchParams.has("saliency") ? "saliency" : "array";
   const id = (lastId += 1);
   return new Promise((resolve, reject) => {
     if (broken) throw broken;
@@ -42,7 +39,7 @@ export function ask(path, { body, signal } = {}) {
       worker.postMessage({ id });
       reject(signal.reason);
     });
-    worker.postMessage({ id, question, picture: body });
+    worker.postMessage({ id, path, picture: body });
   });
 }
 

@@ -1,18 +1,20 @@
 /**
  * The reader's own thread, so that the page can draw while it works.
  *
- * In: messages { id, question, picture }, question "model", "array" or "saliency"; { id } alone: nobody
- * waits for it any more. Out: { id, answer } as /v1/model and /v1/predict give them, or { id, error }, the
- * words, and whether the picture is at fault.
+ * In: messages { id, path, picture }, path as the service has it: /v1/model, /v1/read or /v1/predict with
+ * array or saliency; { id } alone: nobody waits for it any more. Out: { id, answer } as the service gives
+ * it, or { id, error }, the words, and whether the picture is at fault.
  */
 
 import * as ort from "../onnxruntime/ort.js";
+import { SIDE } from "./constants/spec.js";
 import { occlusion } from "./explain.js";
+import { toPlaces } from "./page.js";
 import { decoded } from "./picture/decode.js";
 import { PictureError } from "./picture/errors.js";
-import { SIDE } from "./picture/place.js";
 import { Reader } from "./reader.js";
 
+const DIGITS_AFTER_POINT = 4; // of arrays, as the service has them
 const wanted = new Set();
 let loading = null; // what `load` gives, or will
 
@@ -26,12 +28,14 @@ function loaded() {
 }
 
 async function load() {
-  const [about, model, runtime] = await Promise.all([
+  const [about, ...files] = await Promise.all([
     fetched("../model.json", "json"),
-    fetched("../model.onnx", "arrayBuffer"),
-    fetched("../onnxruntime/ort-wasm-simd-threaded.wasm", "arrayBuffer"),
+    ...["model.onnx", "finder.onnx", "closeup.onnx", "onnxruntime/ort-wasm-simd-threaded.wasm"].map(
+      (path) => fetched(`../${path}`, "arrayBuffer"),
+    ),
   ]);
-  return { about, reader: await Reader.load({ ort, runtime, model, accept: about.accept }) };
+  const [model, finder, closeUp, runtime] = files;
+  return { about, reader: await Reader.load({ ort, runtime, model, finder, closeUp, about }) };
 }
 
 async function fetched(path, as) {
@@ -40,14 +44,14 @@ async function fetched(path, as) {
   return answer[as]();
 }
 
-self.addEventListener("message", async ({ data: { id, question, picture } }) => {
-  if (!question) {
+self.addEventListener("message", async ({ data: { id, path, picture } }) => {
+  if (!path) {
     wanted.delete(id);
     return;
   }
   wanted.add(id);
   try {
-    const answer = await answered(question, picture, () => wanted.has(id));
+    const answer = await answered(new URL(path, self.location), picture, () => wanted.has(id));
     self.postMessage({ id, answer });
   } catch (error) {
     self.postMessage({ id, error: error.message, isPictures: error instanceof PictureError });
@@ -55,16 +59,32 @@ self.addEventListener("message", async ({ data: { id, question, picture } }) => 
   wanted.delete(id);
 });
 
-async function answered(question, picture, isWanted) {
+async function answered({ pathname, searchParams }, picture, isWanted) {
   const { about, reader } = await loaded();
-  if (question === "model") return about;
+  if (pathname === "/v1/model") return about;
+  const mattered = async (array, digit) => inRows(await occlusion(reader, array, digit, isWanted));
+  const withArray = searchParams.get("array") === "true";
   const pixels = await decoded(picture);
-  const { seen, reading } = await reader.look(pixels).finally(pixels.close);
-  if (question === "array") return { ...reading, array: inRows(seen.array) };
-  return { ...reading, saliency: inRows(await occlusion(reader, seen.array, reading.digit, isWanted)) };
+  if (!isWanted()) return pixels.close(); // each stroke of a drawing asks anew
+  if (pathname === "/v1/predict") {
+    const { array, reading } = await reader.look(pixels).finally(pixels.close);
+    if (withArray) reading.array = inRows(array);
+    if (searchParams.get("saliency") === "true") reading.saliency = await mattered(array, reading.digit);
+    return reading;
+  }
+  const { page, arrays } = await reader.read(pixels).finally(pixels.close);
+  if (withArray) page.digits.forEach((digit, i) => (digit.array = inRows(arrays[i])));
+  if (searchParams.has("saliency")) {
+    const number = Number(searchParams.get("saliency"));
+    const chosen = page.digits[number];
+    if (!chosen) throw new PictureError(`saliency is ${number}, and the picture has ${page.digits.length} digits`);
+    chosen.saliency = await mattered(arrays[number], chosen.digit);
+  }
+  return page;
 }
 
 /** 28 rows of 28 numbers; none of null. */
 function inRows(values) {
-  return values && Array.from({ length: SIDE }, (_, y) => [...values.slice(y * SIDE, (y + 1) * SIDE)]);
+  const row = (y) => Array.from(values.slice(y * SIDE, (y + 1) * SIDE), (value) => toPlaces(value, DIGITS_AFTER_POINT));
+  return values && Array.from({ length: SIDE }, (_, y) => row(y));
 }

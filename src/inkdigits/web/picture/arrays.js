@@ -13,10 +13,6 @@ export function grey(height, width) {
   return { height, width, data: new Float32Array(height * width) };
 }
 
-export function mask(height, width) {
-  return { height, width, data: new Uint8Array(height * width) };
-}
-
 export function mapped({ height, width, data }, to) {
   const found = grey(height, width);
   for (let i = 0; i < data.length; i += 1) found.data[i] = to(data[i], i);
@@ -25,49 +21,10 @@ export function mapped({ height, width, data }, to) {
 
 /** The mask of where `is` holds, of a value and its place. */
 export function marked({ height, width, data }, is) {
-  const found = mask(height, width);
+  const found = { height, width, data: new Uint8Array(data.length) };
   for (let i = 0; i < data.length; i += 1) found.data[i] = is(data[i], i) ? 1 : 0;
   return found;
 }
-
-export const asGrey = (array) => ({ ...array, data: Float32Array.from(array.data) });
-export const copied = (array) => ({ ...array, data: array.data.slice() });
-export const not = (a) => marked(a, (value) => !value);
-
-// Of masks. Each with a loop of its own: one for all, with a function for each pixel, takes thrice as long.
-export function both(a, b) {
-  const found = copied(a);
-  for (let i = 0; i < found.data.length; i += 1) found.data[i] &= b.data[i];
-  return found;
-}
-
-export function either(a, b) {
-  const found = copied(a);
-  for (let i = 0; i < found.data.length; i += 1) found.data[i] |= b.data[i];
-  return found;
-}
-
-export function without(a, b) {
-  const found = copied(a);
-  for (let i = 0; i < found.data.length; i += 1) found.data[i] &= ~b.data[i];
-  return found;
-}
-export const some = ({ data }) => data.includes(1);
-
-/** The values where the mask is set. */
-export function at({ data }, set) {
-  const found = new data.constructor(count(set));
-  for (let i = 0, n = 0; n < found.length; i += 1) if (set.data[i]) found[n++] = data[i];
-  return found;
-}
-
-export function count({ data }) {
-  let n = 0;
-  for (const value of data) n += value;
-  return n;
-}
-
-export const share = (array) => count(array) / array.data.length;
 
 export function mean(values) {
   let sum = 0;
@@ -79,32 +36,11 @@ export function sorted(values) {
   return Float32Array.from(values).sort();
 }
 
-/** As numpy's of float32 values; NaN of none. */
+/** Of an even number of values the middle between two; NaN of none. */
 export function median(values) {
-  const own = Float32Array.from(values);
-  const middle = own.length >> 1;
-  const above = nth(own, middle);
-  return own.length % 2 ? above : f32(f32(nth(own, middle - 1) + above) / 2);
-}
-
-/** The value that would be at place n if `own` were in order; moves its values. Source: Hoare 1961. */
-export function nth(own, n) {
-  let [left, right] = [0, own.length - 1];
-  while (left < right) {
-    const pivot = own[n];
-    let [low, high] = [left, right];
-    while (low <= high) {
-      while (own[low] < pivot) low += 1;
-      while (own[high] > pivot) high -= 1;
-      if (low > high) break;
-      const value = own[low];
-      own[low++] = own[high];
-      own[high--] = value;
-    }
-    if (high < n) left = low;
-    if (low > n) right = high;
-  }
-  return own[n];
+  const ordered = Float64Array.from(values).sort();
+  const middle = ordered.length >> 1;
+  return ordered.length % 2 ? ordered[middle] : (ordered[middle - 1] + ordered[middle]) / 2;
 }
 
 export function extremes(values) {
@@ -125,26 +61,15 @@ export function rounded(value) {
 
 export const clipped = (value, low, high) => Math.min(Math.max(value, low), high);
 
-export const sizeOf = ({ top, bottom, left, right }) => [bottom - top, right - left];
-
-/** A copy of what lies in the box; the box may reach out of the array. */
+/** A copy of what lies in the box. */
 export function cropped(array, { top, bottom, left, right }) {
-  const height = Math.max(0, Math.min(bottom, array.height) - top);
-  const width = Math.max(0, Math.min(right, array.width) - left);
+  const [height, width] = [bottom - top, right - left];
   const data = new array.data.constructor(height * width);
   for (let y = 0; y < height; y += 1) {
     const start = (top + y) * array.width + left;
     data.set(array.data.subarray(start, start + width), y * width);
   }
   return { height, width, data };
-}
-
-/** Call `act` with the place in `array`, and in the box, of each pixel of the box. */
-export function eachIn(array, { top, bottom, left, right }, act) {
-  let inner = 0;
-  for (let y = top; y < bottom; y += 1) {
-    for (let x = left; x < right; x += 1) act(y * array.width + x, inner++);
-  }
 }
 
 export function padded(array, by) {
@@ -157,25 +82,17 @@ export function padded(array, by) {
   return found;
 }
 
-export function transposed({ height, width, data }) {
-  const found = { height: width, width: height, data: new data.constructor(data.length) };
-  for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1) found.data[x * height + y] = data[y * width + x];
-  }
-  return found;
-}
-
-/** Turned a quarter to the left so many times. */
-export function turned(array, times) {
+/** Turned clockwise by so many quarters. */
+export function turned(array, quarters) {
   let found = array;
-  for (let n = 0; n < (times + 4) % 4; n += 1) found = upsideDown(transposed(found));
+  for (let n = 0; n < quarters; n += 1) found = turnedOnce(found);
   return found;
 }
 
-function upsideDown({ height, width, data }) {
-  const found = { height, width, data: new data.constructor(data.length) };
+function turnedOnce({ height, width, data }) {
+  const found = grey(width, height);
   for (let y = 0; y < height; y += 1) {
-    found.data.set(data.subarray(y * width, (y + 1) * width), (height - 1 - y) * width);
+    for (let x = 0; x < width; x += 1) found.data[x * height + height - 1 - y] = data[y * width + x];
   }
   return found;
 }
@@ -183,8 +100,7 @@ function upsideDown({ height, width, data }) {
 /** All values of the array's four edges, corners twice. */
 export function border({ height, width, data }) {
   const found = [...data.subarray(0, width), ...data.subarray((height - 1) * width)];
-  for (let y = 0; y < height; y += 1) found.push(data[y * width]);
-  for (let y = 0; y < height; y += 1) found.push(data[y * width + width - 1]);
+  for (let y = 0; y < height; y += 1) found.push(data[y * width], data[y * width + width - 1]);
   return found;
 }
 

@@ -4,13 +4,12 @@
  * In: a Blob. Out: pixels, turned as EXIF says, the first frame of several, colour profiles ignored.
  * Where Pillow decodes differently: large JPEGs, which it reads at a half or a quarter; more than 8 bits
  * a channel, which browsers cut to 8; colours under transparency, which a canvas keeps less exactly; and
- * TIFF and PPM, which browsers do not read.
+ * TIFF, PPM, PDF and mostly HEIC, which browsers do not read.
  */
 
+import { MAX_BYTES, MAX_PIXELS } from "../constants/open.js";
 import { PictureError } from "./errors.js";
 
-const MAX_PIXELS = 64_000_000;
-const MAX_BYTES = 100_000_000;
 const PNG = [0x89, 0x50, 0x4e, 0x47];
 const [COLOUR_TYPE, WITH_ALPHA] = [25, 4]; // a byte's place in a PNG, and its bit
 

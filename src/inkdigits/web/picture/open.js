@@ -5,23 +5,28 @@
  * same steps as in decode.py and open.py from where Pillow has decoded; the reasons are there.
  */
 
-import { f32, rounded } from "./arrays.js";
+import { COLOURED, COLOUR_SIDE, GAP, LEAST_SPREAD, LUMA, STRIP } from "../constants/decode.js";
+import { MAX_SIDE, MIN_CONTRAST } from "../constants/open.js";
+import { extremes, f32, rounded } from "./arrays.js";
 import { largestAxis } from "./axes.js";
+import { PictureError } from "./errors.js";
 import { bytesReduced, bytesResized } from "./resample.js";
 
-const MAX_SIDE = 800;
-const GAP = 2;
-const STRIP = 2_000_000;
-const LUMA = [0.299, 0.587, 0.114];
-const COLOUR_SIDE = 64;
-const COLOURED = 3;
-const LEAST_SPREAD = 0.01;
 const OPAQUE = 255;
 
 /** pixels: { width, height, hasAlpha, rows(top, n) }, rows n of the picture's as RGBA bytes. */
 export function openPixels({ width, height, hasAlpha, rows }) {
   const { alpha, ...small } = atMost(plain(width, height, rows));
   return { grey: hasAlpha || alpha ? composed(small) : lightness(small), width, height };
+}
+
+/** Throw PictureError if the picture is all one colour. */
+export function checkContrast({ data }) {
+  const [low, high] = extremes(data);
+  const contrast = f32(high - low);
+  if (contrast >= MIN_CONTRAST) return;
+  const [found, least] = [(100 * contrast).toFixed(1), 100 * MIN_CONTRAST];
+  throw new PictureError(`blank: all one colour (contrast ${found}%, expected at least ${least}%)`);
 }
 
 /** The picture at most some times MAX_SIDE: in strips where it is large. */

@@ -1,33 +1,29 @@
 /**
  * MNIST's framing, exactly: ink to a 20-pixel box, centred by mass in 28x28.
  *
- * In: ink. Out: { height: 28, width: 28, data }. The source is named in place.py.
+ * In: ink. Out: 784 values. The source is named in place.py.
  */
 
-import { clipped, cropped, extent, extremes, f32, grey, mapped, rounded } from "./arrays.js";
-import { PictureError } from "./errors.js";
-import { greyResized } from "./resample.js";
-import { clearlyThick, INK_BOX, thickened } from "./strokes.js";
+import { CENTRE } from "../constants/place.js";
+import { INK_BOX, N_PIXELS, SIDE } from "../constants/spec.js";
+import { clipped, cropped, extent, extremes, f32, mapped, rounded } from "./arrays.js";
+import { resized } from "./resample.js";
+import { clearlyThick, thickened } from "./strokes.js";
 
-export const SIDE = 28;
-const CENTRE = SIDE / 2;
-
-/** The ink scaled so that its longer side is 20 pixels, centred by mass: { array, box } of the ink. */
+/** The ink scaled so that its longer side is 20 pixels, centred by mass in 28x28. Some is above 0. */
 export function place(ink) {
-  const box = extent(ink);
-  if (!box) throw new PictureError("no ink: no pixel is above 0");
-  const own = cropped(ink, box);
+  const own = cropped(ink, extent(ink));
   const digit = scaled(clearlyThick(own) ? own : thickEnough(own));
   const [down, right] = centringShift(digit);
   // The centre of mass can pull a lopsided digit's end past the edge; MNIST keeps all ink.
   const top = clipped(down, 0, SIDE - digit.height);
   const left = clipped(right, 0, SIDE - digit.width);
-  const array = grey(SIDE, SIDE);
+  const array = new Float32Array(N_PIXELS);
   for (let y = 0; y < digit.height; y += 1) {
     const row = digit.data.subarray(y * digit.width, (y + 1) * digit.width);
-    array.data.set(row, (top + y) * SIDE + left);
+    array.set(row, (top + y) * SIDE + left);
   }
-  return { array, box };
+  return array;
 }
 
 /** Whole-pixel [dy, dx] that move the centre of mass to the middle. */
@@ -51,7 +47,7 @@ function scaled(ink) {
   const longer = Math.max(height, width);
   if (longer === INK_BOX) return ink;
   const sides = [height, width].map((side) => Math.max(1, rounded((side * INK_BOX) / longer)));
-  const small = greyResized(ink, ...sides);
+  const small = resized(ink, ...sides, "bilinear");
   // Reduction spreads a thin stroke's ink over whole pixels: bring it back to full strength.
   const most = f32(Math.max(extremes(small.data)[1], 1e-6));
   return mapped(small, (value) => clipped(value / most, 0, 1));

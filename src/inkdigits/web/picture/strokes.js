@@ -4,21 +4,17 @@
  * In: ink. Out: ink of the same digit. The reasons for each number are in strokes.py.
  */
 
+import { INK_BOX } from "../constants/spec.js";
+import { CLEARLY, TARGET, THIN, WORK } from "../constants/strokes.js";
 import { extremes, f32, mapped, marked, median, padded, rounded } from "./arrays.js";
-import { greyResized } from "./resample.js";
-import { depths, dilatedByDisc, grown } from "./shapes.js";
-
-export const INK_BOX = 20;
-const THIN = 1.4;
-const TARGET = 2.3;
-const CLEARLY = 1.5;
-const WORK = 4;
+import { resized } from "./resample.js";
+import { depths, dilatedByDisc } from "./shapes.js";
 
 /** Typical width of the strokes in pixels of `ink`; 0 if there is none. */
-export function strokeWidth(ink) {
+function strokeWidth(ink) {
   const mask = padded(marked(ink, (value) => value > 0.5), 1);
   const distance = depths(mask);
-  const most = grown(distance, 3, 3);
+  const most = dilatedByDisc(distance, 1); // so small a disc is the 3x3 square
   const middle = distance.data.filter((value, i) => mask.data[i] && value >= most.data[i]);
   return middle.length ? 2 * median(middle) - 1 : 0;
 }
@@ -28,7 +24,7 @@ export function thickened(ink) {
   const longer = Math.max(ink.height, ink.width);
   const work = INK_BOX * WORK;
   const sides = [ink.height, ink.width].map((side) => Math.max(1, rounded((side * work) / longer)));
-  const large = greyResized(ink, ...sides);
+  const large = resized(ink, ...sides, "bilinear");
   const most = f32(Math.max(extremes(large.data)[1], 1e-6));
   const full = mapped(large, (value) => value / most);
   const width = strokeWidth(full) / WORK;

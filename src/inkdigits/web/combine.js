@@ -1,0 +1,26 @@
+/**
+ * What each found place is, from what three networks say of it.
+ *
+ * In: a place, the classifier's ten probabilities of its array, and how much each network's answer
+ * counts (the finder's metadata). Out: the probabilities of the twenty sorts and of other.
+ */
+
+import { LEAST } from "./constants/combine.js";
+import { N_CLASSES, OTHER } from "./constants/spec.js";
+import { clipped, f32 } from "./picture/arrays.js";
+
+/** weights: Combination's fields, as combine.py explains them. */
+export function combined({ heat, far, close }, classified, weights) {
+  const logits = Array.from(far, (value, sort) => {
+    const both = weights.far * log(value) + weights.close * log(close[sort]);
+    return both + (sort < N_CLASSES ? weights.classifier * log(classified[sort]) : weights.sign);
+  });
+  const unsure = Math.log(clipped(f32(1 - heat), LEAST, 1)) - Math.log(clipped(heat, LEAST, 1));
+  logits.push(weights.other * log(close[OTHER]) + weights.heat * unsure + weights.other_bias);
+  const most = Math.max(...logits);
+  const powers = logits.map((value) => Math.exp(value - most));
+  const sum = powers.reduce((total, value) => total + value);
+  return Float32Array.from(powers, (value) => value / sum);
+}
+
+const log = (probability) => Math.log(Math.max(probability, LEAST));

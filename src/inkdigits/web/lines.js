@@ -1,0 +1,99 @@
+/**
+ * Digits and signs to lines, and lines to numbers, by where they stand.
+ *
+ * In: places { box, unit, sign } of one picture in any order. Out: lines from top to bottom, each the
+ * places' numbers from left to right, and after which of them a clear gap follows. The same steps as in
+ * lines.py; the reasons are there.
+ */
+
+import { ALL_APART, APART, CLEARLY_WIDER, CLEAR_GAP, FALL, FOLLOWING, LAST, LOW, NEIGHBOUR, OPENING, SAME_LINE, STEEPEST,
+  STEP, WIDEST, WOBBLE } from "./constants/lines.js";
+import { clipped, f32, mean, median } from "./picture/arrays.js";
+
+export const isDigit = (sign) => sign >= "0" && sign <= "9";
+
+/** The places' numbers, line by line, each from left to right. */
+export function linesOf(places) {
+  const x = places.map(({ box }) => (box[0] + box[2]) / 2);
+  const y = places.map(({ box, unit, sign }) => (LOW.includes(sign) ? box[3] - unit / 2 : (box[1] + box[3]) / 2));
+  const order = places.map((_, i) => i).sort((a, b) => x[a] - x[b]);
+  const slope = slopeOf(x, y, places, order);
+  const level = y.map((value, i) => value - slope * x[i]);
+  const lines = []; // { line, end, height }: of each line's last places, where they stand, and their height
+  for (const i of order) {
+    const { unit } = places[i];
+    const away = lines.map(({ end, height }) => Math.abs(end - level[i]) / Math.max(height, unit));
+    const best = away.indexOf(Math.min(...away));
+    if (best < 0 || away[best] >= SAME_LINE) {
+      lines.push({ line: [i], end: level[i], height: unit });
+      continue;
+    }
+    const own = lines[best];
+    own.line.push(i);
+    const last = own.line.slice(-LAST);
+    own.end = mean(last.map((k) => level[k]));
+    own.height = mean(last.map((k) => places[k].unit));
+  }
+  const heights = new Map(lines.map(({ line }) => [line, median(line.map((i) => level[i]))]));
+  return lines.map(({ line }) => line).sort((a, b) => heights.get(a) - heights.get(b));
+}
+
+/** How the lines slope, pixels down per pixel right: the median over neighbours on a line. */
+function slopeOf(x, y, places, order) {
+  const slopes = [];
+  order.forEach((i, place) => {
+    const { unit } = places[i];
+    let nearest = Infinity;
+    let slope = null;
+    for (const k of order.slice(place + 1, place + 1 + FOLLOWING)) {
+      const [across, down] = [x[k] - x[i], y[k] - y[i]];
+      const isNear = across < f32(NEIGHBOUR * unit) && across > f32(APART * unit) &&
+        Math.abs(down) < Math.min(f32(FALL * unit), STEEPEST * across + f32(WOBBLE * unit));
+      if (isNear && across < nearest) [nearest, slope] = [across, down / across];
+    }
+    if (slope !== null) slopes.push(slope);
+  });
+  return slopes.length > 1 ? clipped(median(slopes), -STEEPEST, STEEPEST) : 0;
+}
+
+/** For each line, after which of its places a clear gap follows: one fewer than places. */
+export function gapsAfter(lines, places) {
+  const widths = lines.map((line) => widthsOf(line, places));
+  const least = parting(widths.flat());
+  return lines.map((line, n) => widths[n].map((gap, k) => {
+    const [before, after] = [places[line[k]].sign, places[line[k + 1]].sign];
+    // A sign takes what follows; a point what stands before.
+    if (!isDigit(before) || LOW.includes(after)) return false;
+    if (isDigit(after)) return gap > least;
+    // A minus that stands by its own number, away from the one before.
+    return gap > least && OPENING.includes(after) && widths[n][k + 1] < gap / CLEARLY_WIDER;
+  }));
+}
+
+/** The gaps between a line's places, in heights of a digit. */
+function widthsOf(line, places) {
+  return line.slice(1).map((i, k) => {
+    const [here, next] = [places[line[k]], places[i]];
+    return (next.box[0] - here.box[2]) / Math.max(here.unit, next.unit, 1e-6);
+  });
+}
+
+/** The width that parts gaps between numbers from those within, if there are two kinds (Otsu 1979). */
+function parting(gaps) {
+  if (gaps.length && gaps.every((gap) => gap > ALL_APART)) return ALL_APART;
+  const ordered = Float64Array.from(gaps, (gap) => clipped(gap, 0, WIDEST)).sort();
+  const n = ordered.length;
+  if (n < 2) return Infinity;
+  const total = ordered.reduce((sum, gap) => sum + gap);
+  let best = { apart: -1 };
+  let sum = 0;
+  for (let below = 1; below < n; below += 1) {
+    sum += ordered[below - 1];
+    const [low, high] = [sum / below, (total - sum) / (n - below)];
+    const apart = below * (n - below) * (high - low) ** 2;
+    if (apart > best.apart) best = { apart, low, high, below };
+  }
+  const [narrow, wide] = [ordered[best.below - 1], ordered[best.below]];
+  if (wide < CLEAR_GAP || best.high < CLEARLY_WIDER * best.low || wide < STEP * narrow) return Infinity;
+  return (narrow + wide) / 2;
+}
