@@ -14,12 +14,12 @@ const LIVE_REST_MS = 60; // between readings during a stroke: enough for the eye
 const HOW_TO_SHOW = "or drop or paste one anywhere";
 
 const find = (id) => document.getElementById(id);
-const sheet = new Sheet(find("sheet"), sheetChanged);
+const sheet = new Sheet(find("sheet"), sheetChanged, choose);
 
 let model = null; // what /v1/model says
 let request = null; // the reading under way: an AbortController, whether it is settled, and the picture asked about
 let outdated = false; // the sheet changed during a live reading
-let shown = null; // { picture, reading, saliency, unexplained }: what the result area shows
+let shown = null; // { picture, page, chosen, saliency, unexplained }: what the result area shows
 
 // ---- Reading ----
 
@@ -62,18 +62,17 @@ async function readOnce(mine) {
   const picture = sheet.blob();
   if (picture !== shown?.picture) {
     mine.picture = picture;
-    const reading = await ask("/v1/predict?array=true", { body: picture, signal: mine.signal });
+    const page = await ask("/v1/read?array=true", { body: picture, signal: mine.signal });
     if (mine !== request) return; // a newer one has begun
     mine.picture = null;
-    shown = { picture, reading };
-    result.showReading(reading);
-    sheet.showBox(reading.box);
-    showSeen();
+    shown = { picture, page, chosen: leastSure(page.digits), saliency: new Map(), unexplained: "" };
+    result.showPage(page, choose);
+    showChosen();
     offerCorrections();
     if (!model) loadModel();
   }
   if (mine.settled) {
-    result.announce(shown.reading);
+    result.announce(shown.page);
     await explain(mine.signal);
   } else {
     await pause(LIVE_REST_MS);
@@ -88,7 +87,7 @@ function stopReading() {
 
 function forgetReading() {
   shown = null;
-  sheet.showBox(null);
+  sheet.showBoxes([]);
   showSeen();
   offerCorrections();
 }
@@ -104,15 +103,42 @@ function startAgain() {
   sheetChanged({ settled: true });
 }
 
-// ---- What mattered ----
+// ---- One digit of those read, and what mattered in it ----
 
-/** Ask what mattered for the reading shown, if that is wanted and not known yet. */
+/** The place of the digit that most needs a look; undefined where there is none. */
+function leastSure(digits) {
+  const least = Math.min(...digits.map(({ confidence }) => confidence));
+  return digits.length ? digits.findIndex(({ confidence }) => confidence === least) : undefined;
+}
+
+/** Somebody wants to see more of a digit. */
+function choose(place) {
+  if (!shown) return;
+  shown.chosen = place;
+  showChosen();
+  explain();
+}
+
+function showChosen() {
+  const { page, chosen } = shown;
+  sheet.showBoxes(
+    page.digits.map(({ box, accepted }, place) => ({
+      box,
+      state: `${accepted ? "sure" : "doubt"}${place === chosen && page.digits.length > 1 ? " chosen" : ""}`,
+    })),
+  );
+  result.showChosen(page, chosen);
+  showSeen();
+}
+
+/** Ask what mattered for the digit chosen, if that is wanted and not known yet. */
 async function explain(signal) {
   const told = shown;
-  if (!told || !find("mattered").checked || told.saliency || told.reading.reason === "blank") return;
+  const place = told?.chosen;
+  if (place === undefined || !find("mattered").checked || told.saliency.has(place)) return;
   try {
-    const answer = await ask("/v1/predict?saliency=true", { body: told.picture, signal });
-    told.saliency = answer.saliency;
+    const answer = await ask(`/v1/read?saliency=${place}`, { body: told.picture, signal });
+    told.saliency.set(place, answer.digits[place].saliency);
     told.unexplained = "";
   } catch (error) {
     if (error.name === "AbortError") return; // the sheet has changed: nobody waits for it any more
@@ -122,9 +148,9 @@ async function explain(signal) {
 }
 
 function showSeen() {
-  const { reading, saliency, unexplained } = shown ?? {};
+  const { page, chosen, saliency, unexplained } = shown ?? {};
   const isWanted = find("mattered").checked;
-  result.showSeen({ ...reading, ...(isWanted && { saliency, unexplained }) });
+  result.showSeen({ ...page?.digits[chosen], ...(isWanted && { saliency: saliency?.get(chosen), unexplained }) });
 }
 
 // ---- The model, corrections ----
@@ -145,7 +171,7 @@ async function loadModel() {
 }
 
 function offerCorrections() {
-  find("corrections").hidden = !shown || !model?.keeps_corrections;
+  find("corrections").hidden = !model?.keeps_corrections || shown?.page.digits.length !== 1;
   find("corrected").textContent = "";
   lockCorrections(false);
 }
