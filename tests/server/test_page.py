@@ -166,6 +166,19 @@ def test_a_wrong_reading_is_corrected(open_page):
     expect(page.locator("#corrected")).to_contain_text("Kept")
 
 
+def test_a_digit_of_a_number_is_corrected_and_the_last_word_undone(open_page):
+    page = open_page()
+    page.locator("#width").fill("14")
+    draw(page, written("42", 0.2, 0.2, 0.55))
+    expect(page.locator("#said")).to_contain_text("42")
+    page.locator("#text button").nth(1).click()
+    page.click('[data-correct="none"]')
+    expect(page.locator("#corrected")).to_contain_text("Kept with the picture: 2 is no digit")
+    page.click("#take-back")
+    expect(page.locator("#corrected")).to_have_text("Forgotten: 2 is no digit.")
+    expect(page.locator("#take-back")).to_be_hidden()
+
+
 def test_a_one_is_drawn_by_keyboard_and_undone(open_page):
     page = open_page()
     page.focus("#canvas")

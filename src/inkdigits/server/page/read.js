@@ -19,6 +19,7 @@ const sheet = new Sheet(find("sheet"), sheetChanged, choose);
 let model = null; // what /v1/model says
 let request = null; // the reading under way: an AbortController, whether it is settled, and the picture asked about
 let outdated = false; // the sheet changed during a live reading
+const kept = []; // corrections of this visit: { undo, words }, the last at the end
 let shown = null; // { picture, page, chosen, saliency, unexplained }: what the result area shows
 
 // ---- Reading ----
@@ -68,7 +69,6 @@ async function readOnce(mine) {
     shown = { picture, page, chosen: leastSure(page.digits), saliency: new Map(), unexplained: "" };
     result.showPage(page, choose);
     showChosen();
-    offerCorrections();
     if (!model) loadModel();
   }
   if (mine.settled) {
@@ -129,6 +129,7 @@ function showChosen() {
   );
   result.showChosen(page, chosen);
   showSeen();
+  offerCorrections();
 }
 
 /** Ask what mattered for the digit chosen, if that is wanted and not known yet. */
@@ -171,22 +172,27 @@ async function loadModel() {
 }
 
 function offerCorrections() {
-  find("corrections").hidden = !model?.keeps_corrections || shown?.page.digits.length !== 1;
+  find("corrections").hidden = !model?.keeps_corrections || shown?.chosen === undefined;
   find("corrected").textContent = "";
+  find("take-back").hidden = !kept.length;
   lockCorrections(false);
 }
 
 /** Not by `disabled`, which would take the focus away. */
 function lockCorrections(isLocked) {
-  for (const button of find("corrections").querySelectorAll("button")) button.ariaDisabled = isLocked;
+  for (const button of find("corrections").querySelectorAll("[data-correct]")) button.ariaDisabled = isLocked;
 }
 
 async function correct(button) {
   if (button.ariaDisabled === "true") return;
   lockCorrections(true);
+  const { picture, page, chosen } = shown;
+  const words = `${page.digits[chosen].digit} is ${button.textContent}`;
   try {
-    await ask(`/v1/corrections?digit=${button.dataset.correct}`, { body: shown.picture });
-    find("corrected").textContent = "Kept. Thank you.";
+    const { undo } = await ask(`/v1/corrections?digit=${button.dataset.correct}&place=${chosen}`, { body: picture });
+    kept.push({ undo, words });
+    find("corrected").textContent = `Kept with the picture: ${words}. Thank you.`;
+    find("take-back").hidden = false;
   } catch (error) {
     if (error.status === 401) fail(error);
     find("corrected").textContent = error.message;
@@ -194,13 +200,27 @@ async function correct(button) {
   }
 }
 
-for (let digit = 0; digit < 10; digit += 1) {
+async function takeBack() {
+  const { undo, words } = kept.pop();
+  find("take-back").hidden = !kept.length;
+  try {
+    await ask(`/v1/corrections?undo=${undo}`, { method: "DELETE" });
+    find("corrected").textContent = `Forgotten: ${words}.`;
+    lockCorrections(false);
+  } catch (error) {
+    find("corrected").textContent = error.message;
+  }
+}
+
+for (const digit of [..."0123456789", "none"]) {
   const button = document.createElement("button");
   button.type = "button";
-  button.dataset.correct = button.textContent = digit;
+  button.dataset.correct = digit;
+  button.textContent = digit === "none" ? "no digit" : digit;
   button.addEventListener("click", () => correct(button));
   find("corrections").querySelector(".digits").append(button);
 }
+find("take-back").addEventListener("click", takeBack);
 // Only where one of the two has the focus: a letter alone must not act everywhere (WCAG 2.1.4).
 for (const place of [find("canvas"), find("corrections")]) {
   place.addEventListener("keydown", ({ key }) => {

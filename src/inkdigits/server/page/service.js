@@ -21,12 +21,12 @@ export class ServiceError extends Error {
   }
 }
 
-/** What `path` answers. body: a Blob of an image type. Throws ServiceError, or AbortError by `signal`. */
-export async function ask(path, { body, signal } = {}) {
+/** What `path` answers. body: a Blob of an image type. method: by default what suits that. Throws ServiceError, or AbortError by `signal`. */
+export async function ask(path, { body, signal, method = body ? "POST" : "GET" } = {}) {
   const token = sessionStorage.getItem(TOKEN);
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   for (let tries = 1; ; tries += 1) {
-    const answer = await send(path, { method: body ? "POST" : "GET", body, headers, signal });
+    const answer = await send(path, { method, body, headers, signal });
     if (answer.ok) return answer.json();
     if (answer.status !== 503 || tries === MOST_TRIES) {
       throw new ServiceError(answer.status, await wordsOf(answer));
