@@ -1,5 +1,6 @@
 """The page, in a real Chromium: drawn on by pointer events, given a picture, used by keyboard."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from drawn import CHROMIUM, STROKES, chromium, draw, written
 from PIL import Image
 from playwright.sync_api import expect
+
+from inkdigits.cli.read import CSV_HEADER
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
@@ -43,6 +46,7 @@ def open_page(browser, service):
         page.goto(service.address)
         return page
 
+    opened.said = said
     yield opened
     for context in contexts:
         context.close()
@@ -116,6 +120,32 @@ def test_a_photo_is_read_and_cleared(open_page):
     expect(page.locator("#result")).to_have_attribute("data-text", "7")
     page.click("#clear")
     expect(page.locator("#result")).to_have_attribute("data-state", "empty")
+
+
+def test_several_pictures_are_a_list_with_readings_and_a_csv(open_page, tmp_path):
+    (tmp_path / "broken, too.png").write_bytes(b"no picture")
+    names = ["7_ruled_paper.jpg", "1_form_cell.png", "4_photo_on_its_side.jpg"]
+    page = open_page()
+    page.set_input_files(
+        "#file", [*(EXAMPLES / name for name in names), tmp_path / "broken, too.png"]
+    )
+    expect(page.locator("#counted")).to_have_text("4 pictures, 1 not read")
+    words = page.locator("#pile li strong")
+    assert [words.nth(i).inner_text() for i in range(3)] == ["7", "1", "4"]
+    expect(words.nth(3)).to_contain_text("ot a picture")
+    (told,) = open_page.said  # by the browser itself
+    assert "415" in told
+    open_page.said.clear()
+    page.locator("#pile li button").nth(2).click()
+    expect(page.locator("#result")).to_have_attribute("data-text", "4")
+    expect(page.locator("#source")).to_have_text(names[2])
+    with page.expect_download() as download:
+        page.click("#csv")
+    rows = list(csv.DictReader(download.value.path().open()))
+    assert [(row["file"], row["number"]) for row in rows] == list(zip(names, "714", strict=True))
+    assert list(rows[0]) == list(CSV_HEADER)
+    page.click("#clear")
+    expect(page.locator("#pile")).to_be_hidden()
 
 
 def test_a_picture_is_dropped_and_read(open_page):

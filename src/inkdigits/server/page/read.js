@@ -6,15 +6,17 @@
  */
 
 import { Sheet } from "./draw.js";
-import { aboutPicture, listenForPictures } from "./pictures.js";
+import { listenForPictures } from "./pictures.js";
+import { Pile } from "./pile.js";
 import * as result from "./result.js";
 import { ask, hasToken, keepToken, pause } from "./service.js";
 
 const LIVE_REST_MS = 60; // between readings during a stroke: enough for the eye, gentle on the server
-const HOW_TO_SHOW = "or drop or paste one anywhere";
+const HOW_TO_SHOW = "or drop or paste some anywhere";
 
 const find = (id) => document.getElementById(id);
 const sheet = new Sheet(find("sheet"), sheetChanged, choose);
+const pile = new Pile(find("pile"), { ask, open: (file) => sheet.show(file) });
 
 let model = null; // what /v1/model says
 let request = null; // the reading under way: an AbortController, whether it is settled, and the picture asked about
@@ -26,7 +28,7 @@ let shown = null; // { picture, page, chosen, saliency, unexplained }: what the 
 
 /** During a stroke one request at a time, at its end at once or, if that reads all of it, none. */
 function sheetChanged({ settled }) {
-  find("source").textContent = sheet.picture ? aboutPicture(sheet.picture) : HOW_TO_SHOW;
+  find("source").textContent = sheet.picture?.name ?? HOW_TO_SHOW;
   find("source").classList.toggle("hint", !sheet.picture);
   if (sheet.empty) {
     stopReading();
@@ -96,6 +98,11 @@ function fail(error) {
   forgetReading();
   if (error.status === 401) result.showTokenForm(hasToken());
   else result.showError(error.message, { again: error.mayPass });
+}
+
+function clearAll() {
+  pile.clear();
+  sheet.clear();
 }
 
 function startAgain() {
@@ -231,14 +238,21 @@ for (const place of [find("canvas"), find("corrections")]) {
 // ---- Pictures, tools, keys, token ----
 
 listenForPictures({
-  take: (file) => sheet.show(file),
+  take: (files) => {
+    if (files.length > 1) {
+      pile.lay(files);
+      return;
+    }
+    pile.clear();
+    sheet.show(files[0]);
+  },
   refuse: (words) => {
     stopReading();
     fail(new Error(words));
   },
 });
 find("undo").addEventListener("click", () => sheet.undo());
-find("clear").addEventListener("click", () => sheet.clear());
+find("clear").addEventListener("click", clearAll);
 find("width").addEventListener("input", () => (sheet.penWidth = find("width").valueAsNumber));
 find("again").addEventListener("click", startAgain);
 find("mattered").addEventListener("change", () => {
@@ -255,7 +269,7 @@ document.addEventListener("keydown", (event) => {
   if (event.target === find("token")) return;
   const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
   if (isUndo) sheet.undo();
-  else if (event.key === "Delete" || event.key === "Escape") sheet.clear();
+  else if (event.key === "Delete" || event.key === "Escape") clearAll();
   else return;
   event.preventDefault();
 });
