@@ -37,6 +37,24 @@ STROKES = {
          (0.62, 0.3), (0.61, 0.55), (0.57, 0.82)]],
 }  # fmt: skip
 
+SIGNS = {
+    ".": [[(0.5, 0.78), (0.51, 0.79)]],
+    "-": [[(0.3, 0.5), (0.7, 0.5)]],
+    "+": [[(0.3, 0.5), (0.7, 0.5)], [(0.5, 0.32), (0.5, 0.68)]],
+    "=": [[(0.3, 0.43), (0.7, 0.43)], [(0.3, 0.57), (0.7, 0.57)]],
+}
+
+
+def written(text: str, left: float, top: float, size: float) -> list[list[tuple[float, float]]]:
+    """The strokes of lines of digits and signs. size: of the square that each is drawn in."""
+    strokes = []
+    for row, line in enumerate(text.split("\n")):
+        for column, sign in enumerate(line):
+            x, y = left + 0.6 * size * column, top + 0.85 * size * row
+            drawn = SIGNS[sign] if sign in SIGNS else STROKES[int(sign)]
+            strokes += [[(x + size * a, y + size * b) for a, b in stroke] for stroke in drawn]
+    return strokes
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:

@@ -46,7 +46,7 @@ def one_round(page: Page) -> list[list[float]]:
             draw(page, [stroke], HAND_STEPS, HAND_MS)
             page.wait_for_function("n => times.length >= n", arg=n)
         found += page.evaluate("times")
-        read = page.get_attribute("#result", "data-digit")
+        read = page.get_attribute("#result", "data-text")
         assert read == str(digit), f"a {digit} was read as {read}"
         page.wait_for_timeout(REST_MS)
         page.click("#clear")

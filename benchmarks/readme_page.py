@@ -1,11 +1,11 @@
-"""Draws docs/page.png: a 5 drawn on the page of `inkdigits serve`.
+"""Draws docs/page.png: a number drawn on the page of `inkdigits serve`.
 
 python benchmarks/readme_page.py
 """
 
 from pathlib import Path
 
-from drawn import STROKES, chromium, draw
+from drawn import chromium, draw, written
 from playwright.sync_api import expect
 from serve import running
 
@@ -16,7 +16,8 @@ def main() -> None:
     with running() as (_, address), chromium() as browser:
         page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
         page.goto(address)
-        draw(page, STROKES[5])
+        page.locator("#width").fill("14")
+        draw(page, written("2026", 0.0, 0.3, 0.4))
         expect(page.locator("#legend")).to_be_visible()
         page.mouse.move(0, 0)
         page.wait_for_timeout(500)  # the bars grow

@@ -5,7 +5,14 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from inkdigits.data.corrections import Corrections, Kept, read_corrections, write_corrections
+from inkdigits.data.corrections import (
+    Corrections,
+    Kept,
+    delete_corrections,
+    drawn_corrections,
+    read_corrections,
+    write_corrections,
+)
 from inkdigits.errors import CorrectionsError
 
 READING = '{"digit": 8, "confidence": 0.5, "accepted": false, "reason": "unsure"}'
@@ -19,6 +26,82 @@ def test_what_is_kept_is_read_while_it_is_open_and_after(tmp_path):
     corrections.close()
     assert [row.kept for row in read_corrections(tmp_path / "kept?.db")] == [KEPT]
     assert [file.name for file in tmp_path.iterdir()] == ["kept?.db"]
+
+
+def kept_in(path, *several):
+    corrections = Corrections(path)
+    numbers = [asyncio.run(corrections.keep(one))[0] for one in several]
+    return corrections, numbers
+
+
+def test_each_digit_of_a_picture_is_corrected_by_itself_and_the_last_word_counts(tmp_path):
+    third = KEPT._replace(place=2)
+    corrections, numbers = kept_in(
+        tmp_path / "kept.db", KEPT, third, third._replace(digit=None), KEPT._replace(digit=5)
+    )
+    assert numbers == [1, 2, 2, 1]
+    corrections.close()
+    rows = [(row.kept.place, row.kept.digit) for row in read_corrections(tmp_path / "kept.db")]
+    assert rows == [(0, 5), (2, None)]
+    assert write_corrections(tmp_path / "kept.db", tmp_path / "mine") == 1
+    assert [file.name for file in (tmp_path / "mine").iterdir()] == ["5_00001.png"]
+
+
+def test_one_is_taken_back_and_some_are_deleted(tmp_path):
+    file = tmp_path / "kept.db"
+    corrections, _ = kept_in(file, *(KEPT._replace(place=place) for place in range(4)))
+    assert asyncio.run(corrections.remove(2)) == 3
+    corrections.close()
+    with pytest.raises(CorrectionsError, match="holds no correction 2; nothing is deleted"):
+        delete_corrections(file, [1, 2])
+    assert delete_corrections(file, [1, 4]) == 1
+    assert [row.id for row in read_corrections(file)] == [3]
+
+
+def test_a_sheet_shows_each_correction(tmp_path):
+    array = np.zeros((28, 28), "<f4")
+    array[10, 5] = 1
+    corrections, _ = kept_in(
+        tmp_path / "kept.db",
+        *(KEPT._replace(place=place, array=array.tobytes()) for place in range(9)),
+    )
+    corrections.close()
+    sheet = np.asarray(drawn_corrections(tmp_path / "kept.db"))
+    assert sheet.shape == (2 * 128, 8 * 128)
+    for x in (0, 7 * 128):  # three pixels for each of 28, from (8, 8) of its cell
+        assert (sheet[38:41, x + 23 : x + 26] == 0).all()
+        assert sheet[38, x + 22] == sheet[37, x + 23] == 255
+
+
+OLD = """CREATE TABLE corrections (
+    id INTEGER PRIMARY KEY,
+    time TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    digit INTEGER NOT NULL CHECK (digit BETWEEN 0 AND 9), -- the right one
+    picture BLOB NOT NULL,                                -- a file's bytes, as they were sent
+    sha256 TEXT NOT NULL UNIQUE,                          -- of the picture
+    array BLOB NOT NULL,                                  -- (28, 28) float32, little-endian, ink 1
+    reading TEXT NOT NULL,                                -- JSON, as it was answered
+    model TEXT NOT NULL                                   -- SHA-256 of the model that read it
+)"""
+
+
+def test_a_file_of_version_0_1_0_is_read_and_goes_on(tmp_path):
+    file = tmp_path / "kept.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("PRAGMA application_id = 1768844132")  # "inkd"
+        connection.execute(OLD)
+        connection.execute(
+            "INSERT INTO corrections VALUES (7, '2026-01-02T03:04:05Z', 3, ?, 'x', ?, ?, ?)",
+            (KEPT.picture, KEPT.array, READING, KEPT.model),
+        )
+    before = file.read_bytes()
+    (row,) = read_corrections(file)
+    assert (row.id, row.kept) == (7, KEPT)
+    assert file.read_bytes() == before
+    corrections, numbers = kept_in(file, KEPT._replace(place=1))
+    corrections.close()
+    assert numbers == [8]
+    assert [(row.id, row.kept.place) for row in read_corrections(file)] == [(7, 0), (8, 1)]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +143,7 @@ def test_a_row_says_what_was_read_and_what_it_is(tmp_path):
     [
         {"digit": "../../elsewhere"},
         {"digit": 10},
+        {"place": "first"},
         {"array": b"short"},
         {"array": "text"},
         {"picture": 3},
@@ -69,7 +153,19 @@ def test_a_row_says_what_was_read_and_what_it_is(tmp_path):
         {"reading": READING.replace("0.5", "1" + "0" * 400)},
         {"time": "\x1b[2J"},
     ],
-    ids=["path", "digit", "short", "text", "number", "json", "deep", "lacks", "huge", "escape"],
+    ids=[
+        "path",
+        "digit",
+        "place",
+        "short",
+        "text",
+        "number",
+        "json",
+        "deep",
+        "lacks",
+        "huge",
+        "escape",
+    ],
 )
 def test_a_row_that_a_server_does_not_write_is_refused(tmp_path, values):
     file = changed(tmp_path / "kept.db", **values)

@@ -1,13 +1,16 @@
 """The page, in a real Chromium: drawn on by pointer events, given a picture, used by keyboard."""
 
+import csv
 import re
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from drawn import CHROMIUM, STROKES, chromium, draw
+from drawn import CHROMIUM, STROKES, chromium, draw, written
 from PIL import Image
 from playwright.sync_api import expect
+
+from inkdigits.cli.read import CSV_HEADER
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
@@ -43,6 +46,7 @@ def open_page(browser, service):
         page.goto(service.address)
         return page
 
+    opened.said = said
     yield opened
     for context in contexts:
         context.close()
@@ -65,23 +69,89 @@ def test_each_of_the_ten_digits_is_drawn_and_read(open_page):
     for digit, strokes in STROKES.items():
         draw(page, strokes)
         # Not by `expect`, which looks again after a while; this waits for the change itself.
-        page.locator(f'#result[data-digit="{digit}"][data-state="read"]').wait_for(timeout=5_000)
+        page.locator(f'#result[data-text="{digit}"][data-state="read"]').wait_for(timeout=5_000)
         page.keyboard.press("Delete")
         page.locator('#result[data-state="empty"]').wait_for(timeout=5_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "top", "size"),
+    [
+        ("10", 0.2, 0.25, 0.5),
+        ("42", 0.2, 0.2, 0.55),
+        ("71", 0.1, 0.1, 0.5),
+        ("11", 0.2, 0.2, 0.5),
+        ("3.5", 0.05, 0.2, 0.45),
+        ("-5", 0.1, 0.2, 0.5),
+        ("2024", 0.0, 0.3, 0.4),
+        ("12+3=15", -0.05, 0.35, 0.24),
+        ("4\n17\n208", 0.2, 0.05, 0.34),
+    ],
+)
+def test_a_number_is_drawn_and_read(open_page, text, left, top, size):
+    page = open_page()
+    page.locator("#width").fill("12")
+    draw(page, written(text, left, top, size))
+    expect(page.locator("#result")).to_have_attribute("data-text", text)
+    n = sum(sign.isdigit() for sign in text)
+    expect(page.locator("#text button")).to_have_count(n if n > 1 else 0)
+    expect(page.locator("#boxes div")).to_have_count(n)
+
+
+def test_a_digit_that_is_tapped_shows_its_bars(open_page):
+    page = open_page()
+    page.locator("#width").fill("14")
+    draw(page, written("42", 0.2, 0.2, 0.55))
+    expect(page.locator("#result")).to_have_attribute("data-text", "42")
+    for place, digit in enumerate("42"):
+        page.locator("#text button").nth(place).click()
+        expect(page.locator("#which")).to_contain_text(f"Digit {place + 1} of 2: {digit}")
+        expect(page.locator("#bars li.winner .name")).to_have_text(digit)
+        expect(page.locator("#text button[aria-pressed=true]")).to_have_text(digit)
+    page.set_input_files("#file", EXAMPLES.parent / "docs" / "read.png")
+    expect(page.locator("#text button").nth(20)).to_be_visible()
+    page.locator("#boxes div").nth(3).click()
+    expect(page.locator("#which")).to_contain_text("Digit 4 of ")
 
 
 def test_a_photo_is_read_and_cleared(open_page):
     page = open_page()
     page.set_input_files("#file", EXAMPLES / "7_ruled_paper.jpg")
-    expect(page.locator("#result")).to_have_attribute("data-digit", "7")
+    expect(page.locator("#result")).to_have_attribute("data-text", "7")
     page.click("#clear")
     expect(page.locator("#result")).to_have_attribute("data-state", "empty")
+
+
+def test_several_pictures_are_a_list_with_readings_and_a_csv(open_page, tmp_path):
+    (tmp_path / "broken, too.png").write_bytes(b"no picture")
+    names = ["7_ruled_paper.jpg", "1_form_cell.png", "4_photo_on_its_side.jpg"]
+    page = open_page()
+    page.set_input_files(
+        "#file", [*(EXAMPLES / name for name in names), tmp_path / "broken, too.png"]
+    )
+    expect(page.locator("#counted")).to_have_text("4 pictures, 1 not read")
+    words = page.locator("#pile li strong")
+    assert [words.nth(i).inner_text() for i in range(3)] == ["7", "1", "4"]
+    expect(words.nth(3)).to_contain_text("ot a picture")
+    (told,) = open_page.said  # by the browser itself
+    assert "415" in told
+    open_page.said.clear()
+    page.locator("#pile li button").nth(2).click()
+    expect(page.locator("#result")).to_have_attribute("data-text", "4")
+    expect(page.locator("#source")).to_have_text(names[2])
+    with page.expect_download() as download:
+        page.click("#csv")
+    rows = list(csv.DictReader(download.value.path().open()))
+    assert [(row["file"], row["number"]) for row in rows] == list(zip(names, "714", strict=True))
+    assert list(rows[0]) == list(CSV_HEADER)
+    page.click("#clear")
+    expect(page.locator("#pile")).to_be_hidden()
 
 
 def test_a_picture_is_dropped_and_read(open_page):
     page = open_page()
     drop(page, EXAMPLES / "7_ruled_paper.jpg")
-    expect(page.locator("#result")).to_have_attribute("data-digit", "7")
+    expect(page.locator("#result")).to_have_attribute("data-text", "7")
     expect(page.locator("#source")).to_have_text("7_ruled_paper.jpg")
 
 
@@ -92,7 +162,7 @@ def test_a_picture_takes_the_place_of_a_stroke_under_way(open_page):
     page.mouse.move(200, 400, steps=4)
     page.set_input_files("#file", EXAMPLES / "7_ruled_paper.jpg")
     page.mouse.up()
-    expect(page.locator("#result")).to_have_attribute("data-digit", "7")
+    expect(page.locator("#result")).to_have_attribute("data-text", "7")
     expect(page.locator("#picture")).to_be_visible()
     page.click("#undo")
     expect(page.locator("#result")).to_have_attribute("data-state", "empty")
@@ -103,7 +173,7 @@ def test_a_picture_that_cannot_be_shown_is_named_until_it_is_cleared(open_page, 
     page = open_page()
     page.set_input_files("#file", tmp_path / "7.tif")
     expect(page.locator("#picture p")).to_have_text("7.tif: this browser cannot show it.")
-    expect(page.locator("#result")).to_have_attribute("data-digit", "7")
+    expect(page.locator("#result")).to_have_attribute("data-text", "7")
     page.click("#clear")
     # The browser may find out later than that.
     page.locator("#picture img").dispatch_event("error")
@@ -126,6 +196,19 @@ def test_a_wrong_reading_is_corrected(open_page):
     expect(page.locator("#corrected")).to_contain_text("Kept")
 
 
+def test_a_digit_of_a_number_is_corrected_and_the_last_word_undone(open_page):
+    page = open_page()
+    page.locator("#width").fill("14")
+    draw(page, written("42", 0.2, 0.2, 0.55))
+    expect(page.locator("#said")).to_contain_text("42")
+    page.locator("#text button").nth(1).click()
+    page.click('[data-correct="none"]')
+    expect(page.locator("#corrected")).to_contain_text("Kept with the picture: 2 is no digit")
+    page.click("#take-back")
+    expect(page.locator("#corrected")).to_have_text("Forgotten: 2 is no digit.")
+    expect(page.locator("#take-back")).to_be_hidden()
+
+
 def test_a_one_is_drawn_by_keyboard_and_undone(open_page):
     page = open_page()
     page.focus("#canvas")
@@ -135,7 +218,7 @@ def test_a_one_is_drawn_by_keyboard_and_undone(open_page):
     for _ in range(12):
         page.keyboard.press("Shift+ArrowDown")
     page.keyboard.press("Space")
-    expect(page.locator("#result")).to_have_attribute("data-digit", "1")
+    expect(page.locator("#result")).to_have_attribute("data-text", "1")
     page.keyboard.press("Control+z")
     expect(page.locator("#result")).to_have_attribute("data-state", "empty")
 
@@ -143,9 +226,10 @@ def test_a_one_is_drawn_by_keyboard_and_undone(open_page):
 @pytest.mark.parametrize("width", [360, 1440])
 def test_axe_finds_nothing_and_nothing_overflows(open_page, theme, width):
     page = open_page(theme, width)
-    for strokes in ([], STROKES[4]):
+    for strokes, text in (([], None), (STROKES[4], "4"), (written("42", 0.2, 0.2, 0.5), "42")):
+        page.click("#clear")
         draw(page, strokes)
-        if strokes:
-            expect(page.locator("#result")).to_have_attribute("data-digit", "4")
+        if text:
+            expect(page.locator("#result")).to_have_attribute("data-text", text)
         assert [v["id"] for v in Axe().run(page).response["violations"]] == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -242,7 +242,7 @@ def test_a_correction_is_kept_and_the_last_word_counts(service, tmp_path):
     first = service.client.post("/v1/corrections?digit=3", content=body, headers=PNG)
     again = service.client.post("/v1/corrections?digit=2", content=body, headers=PNG)
     assert (first.status_code, again.status_code) == (201, 201)
-    assert first.json() == again.json()
+    assert all(first.json()[key] == again.json()[key] for key in ("id", "kept"))
     out = tmp_path / "pngs"
     command = [sys.executable, "-m", "inkdigits", "data", "corrections", service.kept]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -252,6 +252,26 @@ def test_a_correction_is_kept_and_the_last_word_counts(service, tmp_path):
     assert "is 2" in row
     subprocess.run([*command, "--to", str(out)], check=True, capture_output=True)
     assert Image.open(out / f"2_{number:05d}.png").size == (28, 28)
+
+
+def test_a_digit_of_several_is_corrected_and_the_correction_taken_back(service, numbers_png):
+    def post(query):
+        return service.client.post(f"/v1/corrections{query}", content=numbers_png, headers=PNG)
+
+    digits = service.client.post("/v1/read", content=numbers_png, headers=PNG).json()["digits"]
+    answer = post("?digit=none&place=2")
+    assert answer.status_code == 201
+    with sqlite3.connect(service.kept) as kept:
+        (row,) = kept.execute(
+            "SELECT digit, place, reading FROM corrections WHERE id = ?", [answer.json()["id"]]
+        )
+    assert (row[:2], json.loads(row[2])) == ((None, 2), digits[2])
+    undo = f"/v1/corrections?undo={answer.json()['undo']}"
+    done = service.client.delete(undo)
+    assert (done.status_code, done.json()["kept"]) == (200, answer.json()["kept"] - 1)
+    assert service.client.delete(undo).status_code == 404
+    assert post("?digit=1&place=3").status_code == 422
+    assert post("?digit=ten&place=1").status_code == 422
 
 
 def test_corrections_are_refused_where_none_are_kept(guarded):

@@ -160,20 +160,47 @@ def _make_scenes(folder: Path, source: str, count: int, seed: int, fonts: Path |
     type=click.Path(path_type=Path),
     help="Write their 28x28 arrays as PNGs, for train --add.",
 )
-def corrections(file: Path, folder: Path | None) -> None:
+@click.option(
+    "--show",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="OUT.png",
+    help="Draw a sheet of thumbnails.",
+)
+@click.option(
+    "--delete", type=int, multiple=True, metavar="ID", help="Delete one; may be repeated."
+)
+def corrections(
+    file: Path, folder: Path | None, show: Path | None, delete: tuple[int, ...]
+) -> None:
     """List the corrections that `serve --keep FILE.db` kept, or write them out to learn from.
 
     \b
     Example:
       inkdigits data corrections kept.db
+      inkdigits data corrections kept.db --show kept.png
+      inkdigits data corrections kept.db --delete 12 --delete 14
       inkdigits data corrections kept.db --to mine/
       inkdigits train --from runs/mine --data mnist --add mine/ --epochs 1
     """
-    from inkdigits.data.corrections import read_corrections, write_corrections
+    from inkdigits.data.corrections import (
+        delete_corrections,
+        drawn_corrections,
+        read_corrections,
+        write_corrections,
+    )
 
+    if delete:
+        n = delete_corrections(file, delete)
+        click.echo(f"{len(set(delete)):,} deleted, {n:,} left in {file}")
+    if show:
+        from inkdigits.drawings import save_drawing
+
+        save_drawing(drawn_corrections(file), show)
+        click.echo(f"thumbnails in {show}")
     if folder:
         n = write_corrections(file, folder)
-        click.echo(f"{n:,} corrections in {folder}")
+        click.echo(f"{n:,} corrected digits in {folder}")
+    if delete or show or folder:
         return
     for row in read_corrections(file):
         click.echo(str(row))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
+import webbrowser
 from pathlib import Path
 
 import click
@@ -28,6 +30,7 @@ from inkdigits.cli.console import say
 @click.option(
     "--allow-origin", multiple=True, metavar="URL", help="Let pages of this other site call it."
 )
+@click.option("--open", "in_browser", is_flag=True, help="Open the page in this machine's browser.")
 def serve(
     host: str,
     port: int,
@@ -35,14 +38,18 @@ def serve(
     keep: Path | None,
     token: str | None,
     allow_origin: tuple[str, ...],
+    in_browser: bool,
 ) -> None:
     """Serve a page to draw on, and POST /v1/read for programs; /docs describes it.
+
+    With --host 0.0.0.0 it says which addresses others open, and shows a QR code on a terminal. The
+    link holds the token.
 
     Ctrl-C or SIGTERM ends it when what is in flight is answered, 10 seconds at most.
 
     \b
     Example:
-      inkdigits serve
+      inkdigits serve --open
       inkdigits serve --keep corrections.db
       INKDIGITS_TOKEN=secret inkdigits serve --host 0.0.0.0
     """
@@ -51,6 +58,7 @@ def serve(
 
     from inkdigits.data.corrections import Corrections
     from inkdigits.server.app import create_app
+    from inkdigits.server.invite import addresses, link, qr_code
     from inkdigits.server.limits import Limits
     from inkdigits.server.pool import Pool
     from inkdigits.server.serve import bound
@@ -63,12 +71,21 @@ def serve(
     try:
         app = create_app(pool, limits, corrections, token, allow_origin)
         address, found = listening.getsockname()[:2]
-        shown = f"[{address}]" if ":" in address else address
-        if not ipaddress.ip_address(address).is_loopback:
+        here = ipaddress.ip_address(address)
+        if not here.is_loopback:
             say(_warning(token))
 
         def started() -> None:
-            say(f"inkdigits serves http://{shown}:{found} with {pool.model.name}; Ctrl-C ends it")
+            served = link(address, found, None).rstrip("/")
+            say(f"inkdigits serves {served} with {pool.model.name}; Ctrl-C ends it")
+            links = [link(one, found, token) for one in addresses(address)]
+            for one in links:
+                say(f"others open {one}")
+            if links and sys.stderr.isatty():
+                say(qr_code(links[0]))
+            if in_browser:
+                own = {4: "127.0.0.1", 6: "::1"}[here.version] if here.is_unspecified else address
+                webbrowser.open(link(own, found, token))
 
         run(app, listening, limits, started)
     finally:

@@ -1,6 +1,7 @@
 """Corrections that people made of readings, in one SQLite file.
 
-In: pictures with their right digit. Out: the file, and a PNG folder that `train --add` takes.
+In: pictures, which of their digits was read wrongly, and what it is. Out: the file, a PNG folder
+that `train --add` takes, and a sheet of thumbnails.
 Imports sqlite3; numpy and Pillow only to export.
 """
 
@@ -10,21 +11,38 @@ import asyncio
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from inkdigits.errors import CorrectionsError
 from inkdigits.spec import SIDE
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 _OURS = 0x696E6B64  # "inkd", the file's application_id
-_VERSION = 1
+_VERSION = 2
+_CELL, _COLUMNS = 128, 8  # of the sheet: pixels, thumbnails a row
 _MAX_BYTES = 100_000_000  # of one value in it
 # A file whose tables are not exactly these is not ours: SQL in it may count for ever, or give
 # gigabytes for a row. Another wording, be it of a comment, makes another version.
 _TABLE = """corrections (
+    id INTEGER PRIMARY KEY,
+    time TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    digit INTEGER CHECK (digit BETWEEN 0 AND 9), -- the right one; none where there is no digit
+    picture BLOB NOT NULL,                       -- a file's bytes, as they were sent
+    sha256 TEXT NOT NULL,                        -- of the picture
+    place INTEGER NOT NULL CHECK (place >= 0),   -- which of the picture's digits, in reading order
+    array BLOB NOT NULL,                         -- (28, 28) float32, little-endian, ink 1
+    reading TEXT NOT NULL,                       -- of that digit, JSON, as it was answered
+    model TEXT NOT NULL,                         -- identity of the models that read it
+    UNIQUE (sha256, place)
+)"""
+# Version 0.1.0's: one digit a picture.
+_TABLE_1 = """corrections (
     id INTEGER PRIMARY KEY,
     time TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
     digit INTEGER NOT NULL CHECK (digit BETWEEN 0 AND 9), -- the right one
@@ -34,10 +52,17 @@ _TABLE = """corrections (
     reading TEXT NOT NULL,                                -- JSON, as it was answered
     model TEXT NOT NULL                                   -- SHA-256 of the model that read it
 )"""
-# The same picture corrected again: the last word counts.
+_FROM_1 = f"""
+ALTER TABLE corrections RENAME TO old;
+CREATE TABLE {_TABLE};
+INSERT INTO corrections SELECT id, time, digit, picture, sha256, 0, array, reading, model FROM old;
+DROP TABLE old;
+"""
+# The same digit corrected again: the last word counts.
 _KEEP = """
-INSERT INTO corrections (digit, picture, sha256, array, reading, model) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (sha256) DO UPDATE SET digit = excluded.digit, array = excluded.array,
+INSERT INTO corrections (digit, picture, sha256, place, array, reading, model)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (sha256, place) DO UPDATE SET digit = excluded.digit, array = excluded.array,
     reading = excluded.reading, model = excluded.model,
     time = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
 RETURNING id"""
@@ -46,11 +71,12 @@ RETURNING id"""
 class Kept(NamedTuple):
     """One correction."""
 
-    digit: int  # the right one
+    digit: int | None  # the right one; None where there is no digit
     picture: bytes  # a file's bytes
     array: bytes  # (28, 28) float32, little-endian, ink 1
     reading: str  # JSON
-    model: str  # SHA-256
+    model: str  # its identity
+    place: int = 0  # which of the picture's digits, in reading order
 
 
 class Row(NamedTuple):
@@ -65,8 +91,13 @@ class Row(NamedTuple):
         doubt = "" if reading["accepted"] else f" ({reading['reason']})"
         return (
             f"{self.id:>5}  {self.time}  read {reading['digit']}, {reading['confidence']:.1%}"
-            f"{doubt}  is {self.kept.digit}  model {self.kept.model[:8]}"
+            f"{doubt}  is {self.right}  model {self.kept.model[:8]}"
         )
+
+    @property
+    def right(self) -> str:
+        """What it is, in words."""
+        return "no digit" if self.kept.digit is None else str(self.kept.digit)
 
 
 class Corrections:
@@ -85,6 +116,10 @@ class Corrections:
         """Write one down; its id, and how many there are. Raises CorrectionsError."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._keep, kept)
 
+    async def remove(self, number: int) -> int:
+        """Take one back; how many are left. Raises CorrectionsError."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._remove, number)
+
     def close(self) -> None:
         """Close the file."""
         self._thread.submit(self._connection.close).result()
@@ -94,12 +129,26 @@ class Corrections:
         digest = hashlib.sha256(kept.picture).hexdigest()
         try:
             with self._connection:
-                values = (kept.digit, kept.picture, digest, kept.array, kept.reading, kept.model)
+                values = (
+                    kept.digit, kept.picture, digest, kept.place, kept.array, kept.reading,
+                    kept.model,
+                )  # fmt: skip
                 (number,) = self._connection.execute(_KEEP, values).fetchone()
-            (total,) = self._connection.execute("SELECT count(*) FROM corrections").fetchone()
+            return int(number), self._count()
         except sqlite3.Error as error:
             raise CorrectionsError(f"the correction could not be kept: {error}") from error
-        return int(number), int(total)
+
+    def _remove(self, number: int) -> int:
+        try:
+            with self._connection:
+                self._connection.execute("DELETE FROM corrections WHERE id = ?", (number,))
+            return self._count()
+        except sqlite3.Error as error:
+            raise CorrectionsError(f"the correction could not be taken back: {error}") from error
+
+    def _count(self) -> int:
+        (total,) = self._connection.execute("SELECT count(*) FROM corrections").fetchone()
+        return int(total)
 
 
 def read_corrections(path: Path) -> Iterator[Row]:
@@ -113,10 +162,12 @@ def read_corrections(path: Path) -> Iterator[Row]:
         with closing(sqlite3.connect(address, timeout=10, uri=True)) as connection:
             # A server keeps no larger pictures; a damaged file may say that it has.
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_BYTES)
-            if not _is_ours(connection, path):
+            version = _version(connection, path)
+            if not version:
                 raise CorrectionsError(f"{path}: is empty; inkdigits serve --keep FILE.db fills it")
+            place = "0" if version == 1 else "place"
             rows = connection.execute(
-                "SELECT id, time, digit, picture, array, reading, model FROM corrections "
+                f"SELECT id, time, digit, picture, array, reading, model, {place} FROM corrections "
                 "ORDER BY id"
             )
             for number, time, *kept in rows:
@@ -127,11 +178,22 @@ def read_corrections(path: Path) -> Iterator[Row]:
         raise CorrectionsError(f"{path}: cannot be read as corrections: {error}") from error
 
 
-def write_corrections(path: Path, folder: Path) -> int:
-    """Write each correction's array to `folder`/{digit}_{id}.png; return how many.
+def delete_corrections(path: Path, numbers: Sequence[int]) -> int:
+    """Delete those from the file; return how many are left. Raises CorrectionsError."""
+    known = {row.id for row in read_corrections(path)}
+    missing = [number for number in numbers if number not in known]
+    if missing:
+        raise CorrectionsError(f"{path}: holds no correction {missing[0]}; nothing is deleted")
+    with closing(_opened(path)) as connection, connection:
+        connection.executemany("DELETE FROM corrections WHERE id = ?", [(n,) for n in numbers])
+    return len(known - set(numbers))
 
-    The folder appears whole or not at all. Raises CorrectionsError, and DataError as
-    write_png_folder does.
+
+def write_corrections(path: Path, folder: Path) -> int:
+    """Write each corrected digit's array to `folder`/{digit}_{id}.png; return how many.
+
+    What is no digit is left out. The folder appears whole or not at all. Raises CorrectionsError,
+    and DataError as write_png_folder does.
     """
     import numpy as np
 
@@ -139,10 +201,12 @@ def write_corrections(path: Path, folder: Path) -> int:
 
     # Without the pictures, which may be of any size.
     rows = [
-        (f"{row.kept.digit}_{row.id:05d}.png", row.kept.array) for row in read_corrections(path)
+        (f"{row.kept.digit}_{row.id:05d}.png", row.kept.array)
+        for row in read_corrections(path)
+        if row.kept.digit is not None
     ]
     if not rows:
-        raise CorrectionsError(f"{path}: holds no correction yet")
+        raise CorrectionsError(f"{path}: holds no corrected digit yet")
     names, values = zip(*rows, strict=True)
     arrays = np.frombuffer(b"".join(values), "<f4").reshape(-1, SIDE, SIDE)
     if not (arrays.min() >= 0 and arrays.max() <= 1):
@@ -152,10 +216,36 @@ def write_corrections(path: Path, folder: Path) -> int:
     return len(rows)
 
 
+def drawn_corrections(path: Path) -> Image.Image:
+    """A sheet with what the classifier saw of each, what it read and what it is.
+
+    Raises CorrectionsError.
+    """
+    import numpy as np
+    from PIL import Image, ImageDraw, ImageFont
+
+    rows = list(read_corrections(path))
+    if not rows:
+        raise CorrectionsError(f"{path}: holds no correction yet")
+    sheet = Image.new("L", (_CELL * _COLUMNS, _CELL * -(-len(rows) // _COLUMNS)), 255)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    side = 3 * SIDE
+    for n, row in enumerate(rows):
+        x, y = _CELL * (n % _COLUMNS) + 8, _CELL * (n // _COLUMNS) + 8
+        array = np.frombuffer(row.kept.array, "<f4").reshape(SIDE, SIDE)
+        grey = np.rint(255 * (1 - np.clip(np.nan_to_num(array), 0, 1))).astype(np.uint8)
+        sheet.paste(Image.fromarray(grey).resize((side, side), Image.Resampling.NEAREST), (x, y))
+        pen.rectangle((x - 1, y - 1, x + side, y + side), outline=200)
+        words = f"{row.id}: read {json.loads(row.kept.reading)['digit']}\nis {row.right}"
+        pen.multiline_text((x, y + side + 3), words, 0, font)
+    return sheet
+
+
 def _opened(path: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
-        _is_ours(connection, path)
+        if _version(connection, path) == 1:
+            connection.executescript(f"BEGIN; {_FROM_1} COMMIT;")
         connection.execute("PRAGMA journal_mode = WAL")
         # A commit is on the disk before it is answered.
         connection.execute("PRAGMA synchronous = FULL")
@@ -168,14 +258,17 @@ def _opened(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether corrections were kept in it before; False if it is empty. Raises CorrectionsError."""
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """Of the file's table; 0 if it is empty. Raises CorrectionsError if it is another program's."""
     (program,) = connection.execute("PRAGMA application_id").fetchone()
     # An index that SQLite made for itself has no SQL.
     found = connection.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL").fetchall()
-    if found and (program != _OURS or found != [(f"CREATE TABLE {_TABLE}",)]):
+    if not found:
+        return 0
+    tables = {f"CREATE TABLE {_TABLE_1}": 1, f"CREATE TABLE {_TABLE}": 2}
+    if program != _OURS or len(found) > 1 or found[0][0] not in tables:
         raise CorrectionsError(f"{path}: is a database of another program; name a new file")
-    return bool(found)
+    return tables[found[0][0]]
 
 
 def _check(row: Row, path: Path) -> None:
@@ -183,8 +276,8 @@ def _check(row: Row, path: Path) -> None:
     kept = row.kept
     try:
         fits = (
-            isinstance(kept.digit, int)
-            and kept.digit in range(10)
+            (kept.digit is None or (isinstance(kept.digit, int) and kept.digit in range(10)))
+            and isinstance(kept.place, int)
             and isinstance(kept.picture, bytes)
             and isinstance(kept.array, bytes)
             and len(kept.array) == 4 * SIDE * SIDE

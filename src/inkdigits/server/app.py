@@ -7,6 +7,7 @@ picture is logged, written or fetched.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -38,6 +39,8 @@ from inkdigits.version import __version__
 
 PAGE = Path(__file__).parent / "page"
 _JSON = "application/json"
+NO_DIGIT = "none"  # in the place of a correction's digit
+_UNDOABLE = 1_000  # corrections that may be taken back: the last ones
 _SWITCHES = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -58,7 +61,7 @@ def create_app(
         Route("/v1/read", service.read, methods=["POST"]),
         Route("/v1/predict", service.predict, methods=["POST"]),
         Route("/v1/model", service.model),
-        Route("/v1/corrections", service.correct, methods=["POST"]),
+        Route("/v1/corrections", service.correct_or_not, methods=["POST", "DELETE"]),
         Route("/healthz", service.health),
         Route("/readyz", service.ready),
         Route("/metrics", service.metrics_page),
@@ -79,7 +82,7 @@ def create_app(
         return guarded
     # Outermost: a browser asks whether it may call without showing the token.
     return CORSMiddleware(
-        guarded, allow_origins=list(origins), allow_methods=["GET", "POST"],
+        guarded, allow_origins=list(origins), allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["Authorization", "Content-Type"],
     )  # fmt: skip
 
@@ -89,6 +92,7 @@ class _Service:
         self._pool = pool
         self._again = {"Retry-After": str(limits.retry_after)}
         self._corrections = corrections
+        self._undo: dict[str, int] = {}  # the last corrections' numbers, by what takes them back
         self._bodies = Bodies(limits)
         self._description = json.dumps(description(limits), ensure_ascii=False)
         self.metrics = Metrics()
@@ -121,6 +125,12 @@ class _Service:
         listed = b",".join(answer.json for answer in answers)
         return Response(b'{"' + several + b'":[' + listed + b"]}", media_type=_JSON)
 
+    async def correct_or_not(self, request: Request) -> Response:
+        """Keep a correction, or forget one."""
+        return await (
+            self.correct(request) if request.method == "POST" else self.take_back(request)
+        )
+
     async def correct(self, request: Request) -> Response:
         """Keep what a picture shows where it was read wrong."""
         if self._corrections is None:
@@ -128,21 +138,39 @@ class _Service:
                 404, "this server keeps no corrections; start it with --keep FILE.db"
             )
         digit = request.query_params.get("digit", "")
-        if digit not in CLASS_NAMES:
-            raise RefusedError(422, f"digit is {digit!r}, wanted 0 to 9: /v1/corrections?digit=7")
+        if digit not in (*CLASS_NAMES, NO_DIGIT):
+            raise RefusedError(
+                422, f"digit is {digit!r}, wanted 0 to 9 or {NO_DIGIT}: /v1/corrections?digit=7"
+            )
+        place = _whole(request, "place")
         # Never a form: another site's page may send one without being asked whether it may.
         check_is_picture(request)
         with self._bodies.held() as sizes:
             body = await self._bodies.read(request, sizes)
-            (answer,) = await self._pool.read([Task(body, keep=True)])
+            (answer,) = await self._pool.read([Task(body, page=place is not None, keep=place or 0)])
             self.metrics.count([answer])
             if answer.status != 200:
                 return Response(answer.json, answer.status, media_type=_JSON)
             kept = Kept(
-                int(digit), body, answer.array, answer.json.decode(), self._pool.model.identity
-            )
+                None if digit == NO_DIGIT else int(digit), body, answer.array,
+                answer.json.decode(), self._pool.model.identity, place or 0,
+            )  # fmt: skip
             number, total = await self._corrections.keep(kept)
-        return _json({"id": number, "kept": total}, 201)
+        undo = secrets.token_urlsafe(16)
+        self._undo[undo] = number
+        if len(self._undo) > _UNDOABLE:
+            del self._undo[next(iter(self._undo))]
+        return _json({"id": number, "kept": total, "undo": undo}, 201)
+
+    async def take_back(self, request: Request) -> Response:
+        """Forget a correction that was kept a while ago."""
+        undo = request.query_params.get("undo", "")
+        if self._corrections is None or undo not in self._undo:
+            raise RefusedError(404, "no correction that can be taken back by this")
+        number = self._undo[undo]
+        total = await self._corrections.remove(number)
+        del self._undo[undo]
+        return _json({"id": number, "kept": total})
 
     async def model(self, request: Request) -> Response:
         """What reads."""

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from inkdigits.server.limits import Limits
-from inkdigits.spec import N_CLASSES, SIDE, SORTS
+from inkdigits.spec import CLASS_NAMES, N_CLASSES, SIDE, SORTS
 from inkdigits.version import __version__
 
 _REASONS = ["", "blank", "several digits", "no digit", "unsure"]
@@ -120,9 +120,15 @@ def description(limits: Limits) -> dict[str, Any]:
         "parameters": [
             {
                 "name": "digit", "in": "query", "required": True,
-                "schema": {"type": "integer", "minimum": 0, "maximum": 9},
-                "description": "The right one",
-            }
+                "schema": {"enum": [*CLASS_NAMES, "none"]},
+                "description": "The right one; none where there is no digit",
+            },
+            {
+                "name": "place", "in": "query",
+                "schema": {"type": "integer", "minimum": 0, "maximum": 99_999},
+                "description": "Which digit of /v1/read's it is: 0 is the first. Left out for the "
+                "digit of /v1/predict",
+            },
         ],
         "requestBody": {"required": True, "content": picture},
         "responses": {
@@ -130,6 +136,22 @@ def description(limits: Limits) -> dict[str, Any]:
             "404": {"description": "This server keeps no corrections", "content": _json("Error")},
             "507": faults["507"],
             **some,
+        },
+    }  # fmt: skip
+    take_back = {
+        "summary": "Forget a correction again",
+        "description": "One of the last thousand since the server started.",
+        "parameters": [
+            {
+                "name": "undo", "in": "query", "required": True, "schema": {"type": "string"},
+                "description": "As it was answered when the correction was kept",
+            }
+        ],
+        "responses": {
+            "200": {"description": "Forgotten", "content": _json("Forgotten")},
+            "401": faults["401"],
+            "404": {"description": "No such correction", "content": _json("Error")},
+            "507": faults["507"],
         },
     }  # fmt: skip
     return {
@@ -143,7 +165,7 @@ def description(limits: Limits) -> dict[str, Any]:
         "paths": {
             "/v1/read": {"post": read},
             "/v1/predict": {"post": predict},
-            "/v1/corrections": {"post": correct},
+            "/v1/corrections": {"post": correct, "delete": take_back},
             "/v1/model": {"get": _get("What reads", _json("Model"), {"401": faults["401"]})},
             "/healthz": {"get": _get("Whether the service runs", _json("Status"))},
             "/readyz": {
@@ -246,7 +268,14 @@ def _schemas() -> dict[str, Any]:
         "Reading": _object(reading, wanted),
         "Error": _object({"name": text, "error": text, "status": whole}, ("error", "status")),
         "Readings": _listed("readings", "Reading"),
-        "Kept": _object({"id": whole, "kept": whole}),
+        "Kept": _object(
+            {
+                "id": whole,
+                "kept": {**whole, "description": "How many are kept"},
+                "undo": {**text, "description": "Takes it back: DELETE /v1/corrections?undo=..."},
+            }
+        ),
+        "Forgotten": _object({"id": whole, "kept": whole}),
         "Status": _object({"status": {"enum": ["alive", "ready"]}}),
         "Model": _object(
             {

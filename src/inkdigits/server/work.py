@@ -35,7 +35,7 @@ class Task(NamedTuple):
     page: bool = False  # answer with a Page of all it shows, not with a Reading of one digit
     array: bool = False  # answer with each digit's 28x28 array
     saliency: int | None = None  # which of its digits to answer with what mattered in
-    keep: bool = False  # give the array's bytes as well, to be kept with a correction
+    keep: int | None = None  # which digit alone is asked for, with its array's bytes: a correction
 
 
 class Answer(NamedTuple):
@@ -126,7 +126,7 @@ def _answer(
         answer["array"] = _rows(seen.array)
     if task.saliency is not None:
         answer["saliency"] = _mattered(reader, seen.array, reading.digit)
-    kept = seen.array.astype("<f4").tobytes() if task.keep else b""
+    kept = b"" if task.keep is None else seen.array.astype("<f4").tobytes()
     return Answer(200, _json(answer), reading.reason or "accepted", kept)
 
 
@@ -135,10 +135,15 @@ def _page(reader: Reader, task: Task, page: Page, answer: dict[str, Any]) -> Ans
     if task.array:
         for digit, array in zip(answer["digits"], page.digits.arrays, strict=True):
             digit["array"] = _rows(array)
-    if task.saliency is not None:
-        if task.saliency >= len(page.digits):
-            message = f"saliency is {task.saliency}, and the picture has {len(page.digits)} digits"
+    for name, place in (("saliency", task.saliency), ("place", task.keep)):
+        if place is not None and place >= len(page.digits):
+            message = f"{name} is {place}, and the picture has {len(page.digits)} digits"
             return Answer(422, error_json(message, 422, task.name), "error")
+    if task.keep is not None:
+        digit = answer["digits"][task.keep]
+        kept = page.digits.arrays[task.keep].astype("<f4").tobytes()
+        return Answer(200, _json(digit), digit["reason"] or "accepted", kept)
+    if task.saliency is not None:
         chosen = answer["digits"][task.saliency]
         array = page.digits.arrays[task.saliency]
         chosen["saliency"] = _mattered(reader, array, chosen["digit"])

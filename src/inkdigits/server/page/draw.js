@@ -10,7 +10,7 @@ import { paintCursor, paintStrokes } from "./strokes.js";
 
 const SIDE = 448; // of the sheet, in its own units
 const CANVAS_SIDE = 2 * SIDE; // pixels: crisp on fine screens
-const BITMAP_SIDE = 128; // pixels: read as well as twice as many, in 7 tenths of the time
+const BITMAP_SIDE = 320; // pixels: ten digits in a line have 25 each
 const STEP = 8; // an arrow key moves the pen so far, Shift so much farther
 const LONG_STEP = 32;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -18,30 +18,37 @@ const BLANK = { strokes: [], picture: null };
 
 export class Sheet {
   #canvas;
-  #frame; // holds the picture, its box, and words for a picture that the browser cannot show
+  #frame; // holds the picture, and words for one that the browser cannot show
+  #boxesFrame;
   #context;
   #changed;
+  #picked;
   #history = [BLANK]; // states are never altered, so undo only has to go back
   #stroke = null; // the one being drawn: points { x, y, width }
   #pointer = null; // id of the pointer that draws it
   #cursor = null; // { x, y } of the keyboard's pen while it is in use
   #awaitsPaint = false;
   #address = ""; // object URL of the picture shown
-  #box = null; // of the ink in it
+  #boxes = []; // of the digits: { box, state }
   #encoded = { address: "", blob: null }; // the last drawing that was asked for, as a data URL and as bytes
 
-  penWidth = 28;
+  penWidth = 20;
 
-  /** root: holds the canvas and the picture's frame. changed: called with { settled }. */
-  constructor(root, changed) {
+  /**
+   * root: holds the canvas and the frames. changed: called with { settled }.
+   * picked: called with the place of a box that was tapped in a picture.
+   */
+  constructor(root, changed, picked) {
     this.#canvas = root.querySelector("canvas");
     this.#frame = root.querySelector("#picture");
+    this.#boxesFrame = root.querySelector("#boxes");
     this.#changed = changed;
+    this.#picked = picked;
     this.#context = squareContext(this.#canvas, CANVAS_SIDE);
     this.#listenToPointers();
     this.#listenToKeys();
     const image = this.#frame.querySelector("img");
-    image.addEventListener("load", () => this.#placeBox()); // the reading may come before the picture
+    image.addEventListener("load", () => this.#placeBoxes()); // the reading may come before the picture
     image.addEventListener("error", () => this.#sayUnshown());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paintSoon());
   }
@@ -78,10 +85,13 @@ export class Sheet {
     this.#become({ strokes: [], picture: file });
   }
 
-  /** Frame the ink. box: [left, top, right, bottom] in pixels of the upright picture, or null. */
-  showBox(box) {
-    this.#box = box;
-    this.#placeBox();
+  /**
+   * Frame the digits. boxes: { box, state }, box [left, top, right, bottom] in pixels of the upright
+   * picture, state a class name.
+   */
+  showBoxes(boxes) {
+    this.#boxes = boxes;
+    this.#placeBoxes();
   }
 
   /** Take back the last stroke, picture or clearing. */
@@ -117,25 +127,30 @@ export class Sheet {
     this.#frame.hidden = !this.picture;
     this.#frame.querySelector("img").hidden = false;
     this.#frame.querySelector("p").hidden = true;
-    this.showBox(null);
+    this.showBoxes([]);
     if (this.picture) this.#frame.querySelector("img").src = this.#address;
     this.#canvas.hidden = Boolean(this.picture);
     this.#paintSoon();
     this.#changed({ settled: true });
   }
 
-  #placeBox() {
+  #placeBoxes() {
     const { naturalWidth, naturalHeight } = this.#frame.querySelector("img");
-    const frame = this.#frame.querySelector("#box");
-    frame.hidden = !this.#box || !naturalWidth;
-    if (frame.hidden) return;
-    const [left, top, right, bottom] = this.#box;
-    const side = Math.max(naturalWidth, naturalHeight); // the picture is fitted into a square
+    const [width, height] = this.picture ? [naturalWidth, naturalHeight] : [BITMAP_SIDE, BITMAP_SIDE];
+    const side = Math.max(width, height); // the picture is fitted into a square
     const share = (pixels) => `${(100 * pixels) / side}%`;
-    frame.style.left = share(left + (side - naturalWidth) / 2);
-    frame.style.top = share(top + (side - naturalHeight) / 2);
-    frame.style.width = share(right - left);
-    frame.style.height = share(bottom - top);
+    const frames = this.#boxes.map(({ box: [left, top, right, bottom], state }, place) => {
+      const frame = document.createElement("div");
+      frame.className = state;
+      frame.style.left = share(left + (side - width) / 2);
+      frame.style.top = share(top + (side - height) / 2);
+      frame.style.width = share(right - left);
+      frame.style.height = share(bottom - top);
+      frame.addEventListener("click", () => this.#picked(place));
+      return frame;
+    });
+    this.#boxesFrame.classList.toggle("touchable", Boolean(this.picture)); // else ink would not get through
+    this.#boxesFrame.replaceChildren(...(side ? frames : []));
   }
 
   #sayUnshown() {

@@ -1,32 +1,23 @@
 /**
  * Pictures from outside: chosen, photographed, dropped or pasted.
  *
- * In: the browser's events. Out: `take(file)` for a picture, `refuse(words)` for anything else.
+ * In: the browser's events. Out: `take(files)` for pictures, `refuse(words)` for anything else.
  */
-
-const companions = new WeakMap(); // picture → how many files came with it, itself counted
 
 export function listenForPictures({ take, refuse }) {
   const pick = (files) => {
-    const [file] = files;
-    companions.set(file, files.length);
-    if (file.type.startsWith("image/")) take(file);
-    else refuse(`${file.name} is ${file.type || "of no known kind"}. Choose a picture, such as a PNG or JPEG file.`);
+    const pictures = files.filter(({ type }) => type.startsWith("image/") || type === "application/pdf");
+    if (pictures.length) take(pictures);
+    else refuse(`${files[0].name} is ${files[0].type || "of no known kind"}. Choose a picture, such as a PNG or JPEG file.`);
   };
   listenToInputs(pick);
-  listenToDrops((files) => (files.length ? pick(files) : refuse("What was dropped holds no picture file.")));
+  listenToDrops((files) => (files.length ? pick([...files]) : refuse("What was dropped holds no picture file.")));
   document.addEventListener("paste", (event) => {
     if (event.target.closest?.("input")) return; // words for a field
     const { files } = event.clipboardData;
-    if (files.length) pick(files);
+    if (files.length) pick([...files]);
     else refuse("There is no picture on the clipboard.");
   });
-}
-
-/** What to say of a picture that came in by `take`. */
-export function aboutPicture(file) {
-  const number = companions.get(file);
-  return number > 1 ? `${file.name}, the first of ${number}. I read one at a time.` : file.name;
 }
 
 function listenToInputs(pick) {

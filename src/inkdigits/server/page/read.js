@@ -6,26 +6,29 @@
  */
 
 import { Sheet } from "./draw.js";
-import { aboutPicture, listenForPictures } from "./pictures.js";
+import { listenForPictures } from "./pictures.js";
+import { Pile } from "./pile.js";
 import * as result from "./result.js";
 import { ask, hasToken, keepToken, pause } from "./service.js";
 
 const LIVE_REST_MS = 60; // between readings during a stroke: enough for the eye, gentle on the server
-const HOW_TO_SHOW = "or drop or paste one anywhere";
+const HOW_TO_SHOW = "or drop or paste some anywhere";
 
 const find = (id) => document.getElementById(id);
-const sheet = new Sheet(find("sheet"), sheetChanged);
+const sheet = new Sheet(find("sheet"), sheetChanged, choose);
+const pile = new Pile(find("pile"), { ask, open: (file) => sheet.show(file) });
 
 let model = null; // what /v1/model says
 let request = null; // the reading under way: an AbortController, whether it is settled, and the picture asked about
 let outdated = false; // the sheet changed during a live reading
-let shown = null; // { picture, reading, saliency, unexplained }: what the result area shows
+const kept = []; // corrections of this visit: { undo, words }, the last at the end
+let shown = null; // { picture, page, chosen, saliency, unexplained }: what the result area shows
 
 // ---- Reading ----
 
 /** During a stroke one request at a time, at its end at once or, if that reads all of it, none. */
 function sheetChanged({ settled }) {
-  find("source").textContent = sheet.picture ? aboutPicture(sheet.picture) : HOW_TO_SHOW;
+  find("source").textContent = sheet.picture?.name ?? HOW_TO_SHOW;
   find("source").classList.toggle("hint", !sheet.picture);
   if (sheet.empty) {
     stopReading();
@@ -62,18 +65,16 @@ async function readOnce(mine) {
   const picture = sheet.blob();
   if (picture !== shown?.picture) {
     mine.picture = picture;
-    const reading = await ask("/v1/predict?array=true", { body: picture, signal: mine.signal });
+    const page = await ask("/v1/read?array=true", { body: picture, signal: mine.signal });
     if (mine !== request) return; // a newer one has begun
     mine.picture = null;
-    shown = { picture, reading };
-    result.showReading(reading);
-    sheet.showBox(reading.box);
-    showSeen();
-    offerCorrections();
+    shown = { picture, page, chosen: leastSure(page.digits), saliency: new Map(), unexplained: "" };
+    result.showPage(page, choose);
+    showChosen();
     if (!model) loadModel();
   }
   if (mine.settled) {
-    result.announce(shown.reading);
+    result.announce(shown.page);
     await explain(mine.signal);
   } else {
     await pause(LIVE_REST_MS);
@@ -88,7 +89,7 @@ function stopReading() {
 
 function forgetReading() {
   shown = null;
-  sheet.showBox(null);
+  sheet.showBoxes([]);
   showSeen();
   offerCorrections();
 }
@@ -99,20 +100,53 @@ function fail(error) {
   else result.showError(error.message, { again: error.mayPass });
 }
 
+function clearAll() {
+  pile.clear();
+  sheet.clear();
+}
+
 function startAgain() {
   if (!model) loadModel();
   sheetChanged({ settled: true });
 }
 
-// ---- What mattered ----
+// ---- One digit of those read, and what mattered in it ----
 
-/** Ask what mattered for the reading shown, if that is wanted and not known yet. */
+/** The place of the digit that most needs a look; undefined where there is none. */
+function leastSure(digits) {
+  const least = Math.min(...digits.map(({ confidence }) => confidence));
+  return digits.length ? digits.findIndex(({ confidence }) => confidence === least) : undefined;
+}
+
+/** Somebody wants to see more of a digit. */
+function choose(place) {
+  if (!shown) return;
+  shown.chosen = place;
+  showChosen();
+  explain();
+}
+
+function showChosen() {
+  const { page, chosen } = shown;
+  sheet.showBoxes(
+    page.digits.map(({ box, accepted }, place) => ({
+      box,
+      state: `${accepted ? "sure" : "doubt"}${place === chosen && page.digits.length > 1 ? " chosen" : ""}`,
+    })),
+  );
+  result.showChosen(page, chosen);
+  showSeen();
+  offerCorrections();
+}
+
+/** Ask what mattered for the digit chosen, if that is wanted and not known yet. */
 async function explain(signal) {
   const told = shown;
-  if (!told || !find("mattered").checked || told.saliency || told.reading.reason === "blank") return;
+  const place = told?.chosen;
+  if (place === undefined || !find("mattered").checked || told.saliency.has(place)) return;
   try {
-    const answer = await ask("/v1/predict?saliency=true", { body: told.picture, signal });
-    told.saliency = answer.saliency;
+    const answer = await ask(`/v1/read?saliency=${place}`, { body: told.picture, signal });
+    told.saliency.set(place, answer.digits[place].saliency);
     told.unexplained = "";
   } catch (error) {
     if (error.name === "AbortError") return; // the sheet has changed: nobody waits for it any more
@@ -122,9 +156,9 @@ async function explain(signal) {
 }
 
 function showSeen() {
-  const { reading, saliency, unexplained } = shown ?? {};
+  const { page, chosen, saliency, unexplained } = shown ?? {};
   const isWanted = find("mattered").checked;
-  result.showSeen({ ...reading, ...(isWanted && { saliency, unexplained }) });
+  result.showSeen({ ...page?.digits[chosen], ...(isWanted && { saliency: saliency?.get(chosen), unexplained }) });
 }
 
 // ---- The model, corrections ----
@@ -145,22 +179,27 @@ async function loadModel() {
 }
 
 function offerCorrections() {
-  find("corrections").hidden = !shown || !model?.keeps_corrections;
+  find("corrections").hidden = !model?.keeps_corrections || shown?.chosen === undefined;
   find("corrected").textContent = "";
+  find("take-back").hidden = !kept.length;
   lockCorrections(false);
 }
 
 /** Not by `disabled`, which would take the focus away. */
 function lockCorrections(isLocked) {
-  for (const button of find("corrections").querySelectorAll("button")) button.ariaDisabled = isLocked;
+  for (const button of find("corrections").querySelectorAll("[data-correct]")) button.ariaDisabled = isLocked;
 }
 
 async function correct(button) {
   if (button.ariaDisabled === "true") return;
   lockCorrections(true);
+  const { picture, page, chosen } = shown;
+  const words = `${page.digits[chosen].digit} is ${button.textContent}`;
   try {
-    await ask(`/v1/corrections?digit=${button.dataset.correct}`, { body: shown.picture });
-    find("corrected").textContent = "Kept. Thank you.";
+    const { undo } = await ask(`/v1/corrections?digit=${button.dataset.correct}&place=${chosen}`, { body: picture });
+    kept.push({ undo, words });
+    find("corrected").textContent = `Kept with the picture: ${words}. Thank you.`;
+    find("take-back").hidden = false;
   } catch (error) {
     if (error.status === 401) fail(error);
     find("corrected").textContent = error.message;
@@ -168,13 +207,27 @@ async function correct(button) {
   }
 }
 
-for (let digit = 0; digit < 10; digit += 1) {
+async function takeBack() {
+  const { undo, words } = kept.pop();
+  find("take-back").hidden = !kept.length;
+  try {
+    await ask(`/v1/corrections?undo=${undo}`, { method: "DELETE" });
+    find("corrected").textContent = `Forgotten: ${words}.`;
+    lockCorrections(false);
+  } catch (error) {
+    find("corrected").textContent = error.message;
+  }
+}
+
+for (const digit of [..."0123456789", "none"]) {
   const button = document.createElement("button");
   button.type = "button";
-  button.dataset.correct = button.textContent = digit;
+  button.dataset.correct = digit;
+  button.textContent = digit === "none" ? "no digit" : digit;
   button.addEventListener("click", () => correct(button));
   find("corrections").querySelector(".digits").append(button);
 }
+find("take-back").addEventListener("click", takeBack);
 // Only where one of the two has the focus: a letter alone must not act everywhere (WCAG 2.1.4).
 for (const place of [find("canvas"), find("corrections")]) {
   place.addEventListener("keydown", ({ key }) => {
@@ -185,14 +238,21 @@ for (const place of [find("canvas"), find("corrections")]) {
 // ---- Pictures, tools, keys, token ----
 
 listenForPictures({
-  take: (file) => sheet.show(file),
+  take: (files) => {
+    if (files.length > 1) {
+      pile.lay(files);
+      return;
+    }
+    pile.clear();
+    sheet.show(files[0]);
+  },
   refuse: (words) => {
     stopReading();
     fail(new Error(words));
   },
 });
 find("undo").addEventListener("click", () => sheet.undo());
-find("clear").addEventListener("click", () => sheet.clear());
+find("clear").addEventListener("click", clearAll);
 find("width").addEventListener("input", () => (sheet.penWidth = find("width").valueAsNumber));
 find("again").addEventListener("click", startAgain);
 find("mattered").addEventListener("change", () => {
@@ -209,7 +269,7 @@ document.addEventListener("keydown", (event) => {
   if (event.target === find("token")) return;
   const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
   if (isUndo) sheet.undo();
-  else if (event.key === "Delete" || event.key === "Escape") sheet.clear();
+  else if (event.key === "Delete" || event.key === "Escape") clearAll();
   else return;
   event.preventDefault();
 });

@@ -1,7 +1,7 @@
 /**
  * The result area: what was read, in digits, words, bars and pixels.
  *
- * In: readings as /v1/predict gives them, errors. Out: the page. Asks nothing and keeps nothing.
+ * In: pages as /v1/read gives them, errors. Out: the page. Asks nothing and keeps nothing.
  */
 
 const SALIENCY_FLOOR = 0.05; // share of probability; less is not worth the full colour
@@ -11,22 +11,14 @@ const LIKELY = [
   [0.7, "Likely"],
   [0, "Perhaps"],
 ];
-const DOUBTS = {
-  blank: () => ["Blank", "I see paper, but no ink."],
-  "several digits": () => ["More than one digit", "I read one at a time."],
-  "no digit": () => ["I see no digit", "I know 0 to 9, written by hand."],
-  unsure: (digit, share) => [
-    `Not sure: perhaps ${digit === 8 ? "an" : "a"} ${digit}`,
-    `${share} is too little to rely on.`,
-  ],
-};
+const NO_DIGIT = ["I see no digit", "I know 0 to 9, written by hand."];
 
 const find = (id) => document.getElementById(id);
 const bars = [...Array(10).keys()].map(makeBar);
 
 export function showEmpty() {
-  show({ state: "empty", verdict: "Draw a digit", detail: "It is read while you draw." });
-  say(""); // so that the same digit, drawn again, is said again
+  show({ state: "empty", verdict: "Draw a number", detail: "It is read while you draw." });
+  say(""); // so that the same number, drawn again, is said again
 }
 
 export function showWaiting() {
@@ -48,22 +40,90 @@ export function showTokenForm(wasWrong) {
   say(`${find("verdict").textContent}. ${detail}`);
 }
 
-export function showReading({ digit, confidence, probabilities, accepted, reason }) {
-  const share = percent(confidence);
-  if (accepted) {
-    const [, verdict] = LIKELY.find(([least]) => confidence >= least);
-    show({ state: "read", sign: digit, verdict, detail: share });
-  } else {
-    const [verdict, detail] = DOUBTS[reason]?.(digit, share) ?? [reason, ""];
-    show({ state: "doubt", sign: reason === "unsure" ? digit : "?", verdict, detail });
+/** page: as /v1/read gives it. choose: called with the place of a digit that is tapped. */
+export function showPage(page, choose) {
+  const { digits } = page;
+  const [verdict, detail] = wordsFor(page);
+  const isDoubtful = !digits.length || digits.some(({ accepted }) => !accepted);
+  show({ state: isDoubtful ? "doubt" : "read", verdict, detail });
+  find("result").dataset.text = page.text;
+  const lines = digits.length ? linesOf(page, choose) : [plain("?")];
+  find("text").replaceChildren(...lines);
+  find("text").style.setProperty("--longest", Math.max(1, ...page.text.split("\n").map(({ length }) => length)));
+  find("result").toggleAttribute("data-many", page.text.length > 1);
+}
+
+/** Show which digit of several the bars are of, and them. */
+export function showChosen({ digits }, place) {
+  const digit = digits[place];
+  for (const button of find("text").querySelectorAll("button")) {
+    button.ariaPressed = button.dataset.place === String(place);
   }
-  find("result").dataset.digit = digit;
-  showBars(probabilities, digit);
+  find("which").hidden = digits.length < 2;
+  find("which").textContent = digit ? `Digit ${place + 1} of ${digits.length}: ${digit.digit}, ${percent(digit.confidence)}` : "";
+  showBars(digit?.probabilities, digit?.digit);
 }
 
 /** For ears. Only of settled readings: not all that pass during a stroke. */
-export function announce({ digit, confidence, accepted }) {
-  say(accepted ? `Read ${digit}, ${percent(confidence)}` : find("verdict").textContent);
+export function announce(page) {
+  const [verdict, detail] = wordsFor(page);
+  say(page.digits.length ? `Read ${page.text.replaceAll("\n", ", ")}. ${verdict}` : `${verdict}. ${detail}`);
+}
+
+/** Verdict and detail. */
+function wordsFor({ digits, numbers, signs }) {
+  if (!digits.length) return NO_DIGIT;
+  const doubtful = digits.filter(({ accepted }) => !accepted);
+  const share = digits.reduce((product, { confidence }) => product * confidence, 1);
+  if (digits.length === 1 && !signs.length) {
+    const [{ digit, reason, confidence }] = digits;
+    if (reason === "no digit") return NO_DIGIT;
+    if (reason) {
+      const [verdict, detail] = [`Not sure: perhaps ${digit === 8 ? "an" : "a"} ${digit}`, "is too little to rely on."];
+      return [verdict, `${percent(confidence)} ${detail}`];
+    }
+    return [likely(share), percent(share)];
+  }
+  const counted = numbers.length > 1 ? `${numbers.length} numbers, ${digits.length} digits. ` : "";
+  if (doubtful.length) return [`Not sure of ${doubtful.length} of ${digits.length} digits`, `${counted}Tap one to see why.`];
+  return [likely(share), `${counted}${percent(share)} that all are right.`];
+}
+
+function likely(share) {
+  return LIKELY.find(([least]) => share >= least)[1];
+}
+
+/** The text's lines as elements; each of several digits is a button. */
+function linesOf({ text, digits }, choose) {
+  let place = -1;
+  return text.split("\n").map((line) => {
+    const row = document.createElement("p");
+    row.append(
+      ...Array.from(line, (sign) => {
+        if (!/[0-9]/.test(sign)) return sign;
+        place += 1;
+        return digits.length > 1 ? digitButton(digits[place], place, choose) : sign;
+      }),
+    );
+    return row;
+  });
+}
+
+function digitButton({ digit, confidence, accepted }, place, choose) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = digit;
+  button.dataset.place = place;
+  button.ariaLabel = `${digit}, ${percent(confidence)}${accepted ? "" : ", not sure"}`;
+  button.classList.toggle("doubt", !accepted);
+  button.addEventListener("click", () => choose(place));
+  return button;
+}
+
+function plain(words) {
+  const row = document.createElement("p");
+  row.textContent = words;
+  return row;
 }
 
 /**
@@ -79,13 +139,14 @@ export function showSeen({ digit, array, saliency, unexplained = "" } = {}) {
   find("unexplained").textContent = unexplained;
 }
 
-function show({ state, sign = "", verdict, detail = "" }) {
+function show({ state, verdict, detail = "" }) {
   find("result").dataset.state = state;
-  delete find("result").dataset.digit;
-  find("digit").textContent = sign;
+  delete find("result").dataset.text;
+  find("result").removeAttribute("data-many");
+  find("text").replaceChildren();
   find("verdict").textContent = verdict;
   find("detail").textContent = detail;
-  find("again").hidden = find("token-form").hidden = true;
+  find("again").hidden = find("token-form").hidden = find("which").hidden = true;
   showBars(null);
 }
 

@@ -2,10 +2,11 @@
  * Ask the service.
  *
  * In: a path below /v1 and, to be posted, a picture. Out: the answer's JSON, or a ServiceError with
- * words for a person. Shows the token that this tab was given.
+ * words for a person. Shows the token that this browser was given: in the page's address, once, from
+ * where it goes into a cookie of this host that is never sent by itself to any other.
  */
 
-const TOKEN = "inkdigits-token"; // its key in sessionStorage
+const TOKEN = "inkdigits-token"; // the cookie's name
 const MOST_TRIES = 4; // of a request that a busy server turns away
 
 export class ServiceError extends Error {
@@ -21,12 +22,12 @@ export class ServiceError extends Error {
   }
 }
 
-/** What `path` answers. body: a Blob of an image type. Throws ServiceError, or AbortError by `signal`. */
-export async function ask(path, { body, signal } = {}) {
-  const token = sessionStorage.getItem(TOKEN);
+/** What `path` answers. body: a Blob of an image type. method: by default what suits that. Throws ServiceError, or AbortError by `signal`. */
+export async function ask(path, { body, signal, method = body ? "POST" : "GET" } = {}) {
+  const token = keptToken();
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   for (let tries = 1; ; tries += 1) {
-    const answer = await send(path, { method: body ? "POST" : "GET", body, headers, signal });
+    const answer = await send(path, { method, body, headers, signal });
     if (answer.ok) return answer.json();
     if (answer.status !== 503 || tries === MOST_TRIES) {
       throw new ServiceError(answer.status, await wordsOf(answer));
@@ -36,11 +37,22 @@ export async function ask(path, { body, signal } = {}) {
 }
 
 export function keepToken(token) {
-  sessionStorage.setItem(TOKEN, token);
+  document.cookie = `${TOKEN}=${encodeURIComponent(token)}; Path=/; SameSite=Strict`;
 }
 
 export function hasToken() {
-  return sessionStorage.getItem(TOKEN) !== null;
+  return keptToken() !== "";
+}
+
+function keptToken() {
+  const found = document.cookie.split("; ").find((cookie) => cookie.startsWith(`${TOKEN}=`));
+  return found ? decodeURIComponent(found.slice(TOKEN.length + 1)) : "";
+}
+
+const invited = new URLSearchParams(location.hash.slice(1)).get("token");
+if (invited) {
+  keepToken(invited);
+  history.replaceState(null, "", location.pathname); // out of sight, and out of the history
 }
 
 export function pause(ms) {
