@@ -74,7 +74,7 @@ def test_thirty_corrections_teach_a_hand_and_cost_nothing_of_mnist(learnt, hand)
     before, after = (
         wrong(model, leaning[others], labels[others]).mean() for model in (SHIPPED_MODEL, run)
     )
-    assert before > 0.05
+    assert before > 0.03
     assert 0 < after < 0.7 * before
     before, after = (int(wrong(model, *hand[1]).sum()) for model in (SHIPPED_MODEL, run))
     assert after <= before
