@@ -169,6 +169,7 @@ def hosted(host, files):
     return [str(i) for i in range(len(files))]
 
 
+@pytest.mark.timeout(600)  # some 40 s on two free cores
 def test_the_browser_reads_500_pictures_as_python_does(browser, host, files, hosted):
     assert len(files) == N_PICTURES
     with opened(browser, host[1]) as page:

@@ -178,7 +178,7 @@ def test_what_a_storage_library_raises_is_an_error_of_that_picture(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("empty", "no picture in it; wanted a folder, a glob or a file with .bmp"),
+        ("empty", "no picture in it; wanted a folder, a glob or a file with .avif"),
         ("missing", "no such file or folder; quote a glob"),
         ("*.png", "no picture in it"),
     ],

@@ -129,7 +129,7 @@ def test_several_pictures_are_a_list_with_readings_and_a_csv(open_page, tmp_path
     page.set_input_files(
         "#file", [*(EXAMPLES / name for name in names), tmp_path / "broken, too.png"]
     )
-    expect(page.locator("#counted")).to_have_text("4 pictures, 1 not read")
+    expect(page.locator("#counted")).to_have_text("4 pictures, 1 not read", timeout=20_000)
     words = page.locator("#pile li strong")
     assert [words.nth(i).inner_text() for i in range(3)] == ["7", "1", "4"]
     expect(words.nth(3)).to_contain_text("ot a picture")
