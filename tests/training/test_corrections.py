@@ -81,7 +81,8 @@ def test_thirty_corrections_teach_a_hand_and_cost_nothing_of_mnist(learnt, hand)
     found = json.loads((run / "result.json").read_text())["fine_tuning"]
     assert 0 < found["kept"] <= 0.5
     assert found["end_accuracy"] >= found["start_accuracy"]
-    assert (found["start_added"], found["end_added"] > 0.8) == (0, True)
+    assert found["start_added"] == 0
+    assert found["end_added"] > 0.7
 
 
 def test_the_run_says_what_was_added(learnt):
