@@ -5,6 +5,8 @@ In: a path. Out: probabilities of digit arrays. Runs on ONNX Runtime.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +97,16 @@ class ModelFile:
                 f"{self.path} answers {answer.tolist()}, wanted ten probabilities that sum to 1; "
                 "export it again: inkdigits train"
             )
+
+
+def digests_of(files: Iterable[Path]) -> list[bytes]:
+    """The SHA-256 of each file."""
+    return [hashlib.sha256(path.read_bytes()).digest() for path in files]
+
+
+def identity_of(digests: Iterable[bytes]) -> str:
+    """One value for files that read together, by their `digests_of`: SHA-256 in hexadecimal."""
+    return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
 def model_path(model: str | Path | None) -> Path:

@@ -6,7 +6,6 @@ Runtime; never imports a training framework.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,7 +18,14 @@ from numpy.typing import NDArray
 from inkdigits.combine import Combination
 from inkdigits.errors import ConfigError, PictureError
 from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL, shipped_finder
-from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, ModelFile, model_path
+from inkdigits.model_file import (
+    FIRST_MODEL,
+    SECOND_MODEL,
+    ModelFile,
+    digests_of,
+    identity_of,
+    model_path,
+)
 from inkdigits.page import Page, Places, page_of
 from inkdigits.picture import MAX_PIXELS, Opened, Picture, check_contrast, open_picture
 from inkdigits.picture.small import SMALL, Cut, cuts_of
@@ -113,8 +119,7 @@ class Reader:
     @property
     def identity(self) -> str:
         """One SHA-256 for all `files`, in hexadecimal: the same value, the same answers."""
-        parts = (hashlib.sha256(path.read_bytes()).digest() for path in self.files)
-        return hashlib.sha256(b"".join(parts)).hexdigest()
+        return identity_of(digests_of(self.files))
 
     def read(self, picture: Picture) -> Page:
         """Every digit and number in one picture.

@@ -8,7 +8,6 @@ package's networks that find digits, and ONNX Runtime's WebAssembly.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -27,6 +26,7 @@ from inkdigits.errors import ModelError
 from inkdigits.exports.packages import ONNXRUNTIME, taken_out
 from inkdigits.files import check_replaceable, folder_written_whole
 from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL, shipped_finder
+from inkdigits.model_file import digests_of, identity_of
 from inkdigits.picture import decode, levels, place, small, strokes, views
 from inkdigits.picture import open as opening
 from inkdigits.spec import ACCEPT, N_CLASSES, accept_from
@@ -147,14 +147,13 @@ def _plain(value: object) -> Any:
 def _about(source: Path, about: Mapping[str, str]) -> dict[str, object]:
     """What the service says at /v1/model, and what the finding networks state."""
     paths = (source, FINDER_MODEL, CLOSE_UP_MODEL)
-    digests = {path.name: hashlib.sha256(path.read_bytes()) for path in paths}
-    parts = b"".join(digest.digest() for digest in digests.values())
+    digests = digests_of(paths)
     found = shipped_finder().metadata
     weights = combine.Combination.from_metadata(found, str(FINDER_MODEL))
     return {
         "name": source.name,
-        "identity": hashlib.sha256(parts).hexdigest(),
-        "files": {name: digest.hexdigest() for name, digest in digests.items()},
+        "identity": identity_of(digests),
+        "files": {path.name: d.hex() for path, d in zip(paths, digests, strict=True)},
         "accept": float(about.get(ACCEPT, 0)),
         "finder": {"accept": accept_from(found, str(FINDER_MODEL)), "combine": asdict(weights)},
         "metadata": dict(about),

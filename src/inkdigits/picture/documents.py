@@ -19,6 +19,8 @@ _TIFF = (".tif", ".tiff")
 _PAGE = "#page="  # as in a PDF's address. Source: RFC 8118
 _SHARPNESS = 200 / 72  # pixels of a point: 200 an inch, as offices scan
 _LONGEST = 4_000  # pixels of a page's longer side at most
+_AVIF = (b"avif", b"avis")  # brands: what a file says that it is
+_HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 INSTALL = "pip install 'inkdigits[files]'"
 
 
@@ -93,7 +95,3 @@ def phone_format(data: bytes, name: str) -> tuple[str, ...]:
         raise NotAPictureError(f"{name}: is HEIC; to read those: {INSTALL}") from error
     pillow_heif.register_heif_opener()
     return ("HEIF",)
-
-
-_AVIF = (b"avif", b"avis")
-_HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inkdigits.errors import NotAPictureError, PictureError
+from inkdigits.picture.documents import page_of
 from inkdigits.picture.grey_png import grey_png
 
 if TYPE_CHECKING:
@@ -83,10 +84,6 @@ def read_page(path: str | Path) -> tuple[bytes, int]:
 
     Raises PictureError.
     """
-    if "#page=" not in str(path):
-        return _read(path), 1
-    from inkdigits.picture.documents import page_of
-
     file, page = page_of(str(path))
     return _read(file), page
 

@@ -29,7 +29,7 @@ from inkdigits.server.bodies import (
     check_has_pictures,
     check_is_picture,
 )
-from inkdigits.server.description import as_page, description
+from inkdigits.server.description import NO_DIGIT, as_page, description
 from inkdigits.server.guard import Guard, Metrics
 from inkdigits.server.limits import Limits
 from inkdigits.server.pool import BusyError, Pool
@@ -39,7 +39,6 @@ from inkdigits.version import __version__
 
 PAGE = Path(__file__).parent / "page"
 _JSON = "application/json"
-NO_DIGIT = "none"  # in the place of a correction's digit
 _UNDOABLE = 1_000  # corrections that may be taken back: the last ones
 _SWITCHES = {"true": True, "1": True, "false": False, "0": False}
 

@@ -13,6 +13,7 @@ from inkdigits.spec import CLASS_NAMES, N_CLASSES, SIDE, SORTS
 from inkdigits.version import __version__
 
 _REASONS = ["", "blank", "several digits", "no digit", "unsure"]
+NO_DIGIT = "none"  # in the place of a correction's digit
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/bmp", "image/tiff", "image/webp")
 _BODY = "The body is one picture, as it is or in base64 in JSON,"
 _SEVERAL = (
@@ -120,8 +121,8 @@ def description(limits: Limits) -> dict[str, Any]:
         "parameters": [
             {
                 "name": "digit", "in": "query", "required": True,
-                "schema": {"enum": [*CLASS_NAMES, "none"]},
-                "description": "The right one; none where there is no digit",
+                "schema": {"enum": [*CLASS_NAMES, NO_DIGIT]},
+                "description": f"The right one; {NO_DIGIT} where there is no digit",
             },
             {
                 "name": "place", "in": "query",

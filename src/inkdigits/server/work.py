@@ -6,7 +6,6 @@ a picture's fault is.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pickle
 import signal
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import ModelError, NotAPictureError, PictureError
+from inkdigits.model_file import digests_of, identity_of
 from inkdigits.page import Page
 from inkdigits.reader import Reader, Reading, Seen
 from inkdigits.version import __version__
@@ -106,9 +106,10 @@ def error_json(message: str, status: int, name: str = "") -> bytes:
 
 
 def _described(reader: Reader) -> Model:
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in reader.files}
+    digests = digests_of(reader.files)
+    files = {path.name: d.hex() for path, d in zip(reader.files, digests, strict=True)}
     name = f"inkdigits {__version__}" if reader.model is None else reader.path.name
-    return Model(name, reader.identity, files, reader.metadata)
+    return Model(name, identity_of(digests), files, reader.metadata)
 
 
 def _answer(
