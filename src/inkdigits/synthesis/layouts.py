@@ -1,7 +1,6 @@
 """What people write on a sheet, and where: digits, numbers, sums, tables, pages, no digit at all.
 
-In: an empty Sheet. Out: nothing; each layout writes on the sheet and gives the height of its digits
-and the part of the sheet that its picture shows.
+In: an empty Sheet. Out: each layout writes on the sheet and gives the height of its digits.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import numpy as np
 from inkdigits.spec import OTHER
 from inkdigits.synthesis.sheet import Sheet, Style
 
-Part = tuple[int, int, int, int]  # left, top, right, bottom, pixels
 Layout = Callable[[Sheet, np.random.Generator], float]  # gives a digit's height
 
 
@@ -201,6 +199,26 @@ def boxes(sheet: Sheet, random: np.random.Generator) -> float:
     return high * size
 
 
+def cell(sheet: Sheet, random: np.random.Generator) -> float:
+    """One cell as a program cuts it out of a form: a digit or none, and what is left of lines."""
+    high = float(np.exp(random.uniform(np.log(16), np.log(sheet.height / 1.25))))
+    wide = min(high * random.uniform(0.6, 1.4), sheet.width / 1.25)
+    left, top = 0.1 * wide, 0.1 * high
+    _grid(sheet, random, left, top, wide, high, 1, 1)
+    # Cut a little beside the lines, so that one or two of them may stay.
+    off = random.normal(0, 0.06, 4) * (high if random.random() < 0.7 else 0)
+    sheet.cell = (left + off[0], top + off[1], left + wide + off[2], top + high + off[3])
+    unit = high * random.uniform(0.4, 0.9)
+    if random.random() < 0.6:
+        style = Style.drawn(random)
+        plain = random.random() < _LONE_ONES
+        patch, sort = sheet.digit(unit, style, 1 if plain else None)
+        h, w = patch.shape
+        x, y = left + (wide - w) * random.uniform(0.15, 0.85), top + (high - h) * random.random()
+        sheet.put(patch, x, y, sort, unit)
+    return unit
+
+
 def sums(sheet: Sheet, random: np.random.Generator) -> float:
     """Sums in lines, under one another with a line below, or as fractions."""
     unit = float(np.exp(random.uniform(np.log(13), np.log(70))))
@@ -235,15 +253,15 @@ def nothing(sheet: Sheet, random: np.random.Generator) -> float:
     """No digit: letters, marks, scribbles, the rest of a cell, or an empty sheet."""
     unit = float(np.exp(random.uniform(np.log(13), np.log(0.8 * sheet.height))))
     kind = random.random()
-    if kind < 0.6:
+    if kind < 0.7:
         patch = sheet.other(unit)
         x = random.uniform(0, max(1, sheet.width - patch.shape[1]))
         sheet.put(patch, x, random.uniform(0, max(1, sheet.height - unit)), OTHER, unit)
-    elif kind < 0.78:
+    elif kind < 0.84:
         unit = min(unit, 60.0)
         for _ in range(int(random.integers(1, 5))):
             word(sheet, random, unit)
-    elif kind < 0.87:
+    elif kind < 0.9:
         high = random.uniform(0.7, 2) * sheet.height
         _grid(sheet, random, random.uniform(-50, 100), random.uniform(-50, 80), high, high, 1, 1)
     return unit
@@ -296,6 +314,6 @@ def _grid(
 
 
 LAYOUTS: dict[Layout, float] = {  # how often each is made
-    single: 0.2, string: 0.2, amount: 0.15, page: 0.12, boxes: 0.1, scattered: 0.04, sums: 0.09,
-    nothing: 0.1,
+    single: 0.2, string: 0.2, amount: 0.16, page: 0.11, boxes: 0.07, cell: 0.04, scattered: 0.04,
+    sums: 0.07, nothing: 0.11,
 }  # fmt: skip

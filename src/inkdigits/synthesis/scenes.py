@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.synthesis.hands import Hands
-from inkdigits.synthesis.layouts import LAYOUTS, Part
-from inkdigits.synthesis.sheet import Item, Sheet
+from inkdigits.synthesis.layouts import LAYOUTS
+from inkdigits.synthesis.sheet import Item, Part, Sheet
 from inkdigits.synthesis.surfaces import clutter, pictured, texture
 
 HEIGHT, WIDTH = 192, 256  # pixels
-_NO_SHEET = 0.25  # share of the pictures without digits that show no sheet either
+_NO_SHEET = 0.15  # share of the pictures without digits that show no sheet either
 _CUT, _CUT_ALONE = 0.45, 0.65  # shares of the pictures that are cut close to their digits
 _BLEED = (0.0, 0.0, 0.02, 0.1, 0.3, 0.8)  # margins around the digits, as shares of their height
 
@@ -54,19 +54,24 @@ def scene(hands: Hands, seed: int, number: int) -> Scene:
 
 
 def _part(sheet: Sheet, random: np.random.Generator, unit: float) -> Part:
-    """What of the sheet the picture shows: all, or the part where the digits are."""
-    alone = len(sheet.items) == 1
-    if not sheet.items or random.random() >= (_CUT_ALONE if alone else _CUT):
+    """What of the sheet the picture shows: all, a cell, or the part where something is written."""
+    written = [
+        (item.left, item.top, item.left + item.ink.shape[1], item.top + item.ink.shape[0])
+        for item in sheet.items
+    ] or sheet.others
+    alone = len(written) == 1
+    if sheet.cell is not None:
+        left, top, right, bottom = sheet.cell
+    elif not written or random.random() >= (_CUT_ALONE if alone else _CUT):
         return 0, 0, sheet.width, sheet.height
-    margins = random.choice(_BLEED, 4) * unit
-    if alone and random.random() < 0.5:  # cut out along its outline
-        margins[:] = random.choice((0, 0.02)) * unit
-    elif random.random() < 0.4:
-        margins[:] = margins[0]
-    left = min(item.left for item in sheet.items) - margins[0]
-    top = min(item.top for item in sheet.items) - margins[1]
-    right = max(item.left + item.ink.shape[1] for item in sheet.items) + margins[2]
-    bottom = max(item.top + item.ink.shape[0] for item in sheet.items) + margins[3]
+    else:
+        margins = random.choice(_BLEED, 4) * unit
+        if alone and random.random() < 0.5:  # cut out along its outline
+            margins[:] = random.choice((0, 0.02)) * unit
+        elif random.random() < 0.4:
+            margins[:] = margins[0]
+        left, top = np.min(written, 0)[:2] - margins[:2]
+        right, bottom = np.max(written, 0)[2:] + margins[2:]
     left, top = max(0, int(left)), max(0, int(top))
     return (
         left, top,

@@ -17,6 +17,7 @@ from inkdigits.spec import N_CLASSES, OTHER, SORTS
 from inkdigits.synthesis.hands import Hands
 from inkdigits.synthesis.strokes import inked, sketched
 
+Part = tuple[int, int, int, int]  # left, top, right, bottom, pixels
 Grey = NDArray[Any]  # float32; OpenCV does not say what it gives
 Patch = NDArray[Any]  # uint8
 
@@ -82,6 +83,7 @@ class Sheet:
         self.marks: Grey = np.zeros((height, width), np.float32)  # printed, or another pen's
         self.items: list[Item] = []
         self.others: list[tuple[int, int, int, int]] = []  # left, top, right, bottom of OTHER ink
+        self.cell: tuple[float, float, float, float] | None = None  # what a picture must show
         self._hands = hands
 
     def write(
@@ -96,8 +98,7 @@ class Sheet:
         small = random.uniform(0.5, 0.85) if random.random() < _SMALL_ZEROS else 1.0
         joined = random.random() < _LIGATURES
         running = random.uniform(0, 0.3) if random.random() < _RUNNING_ZEROS else None
-        before = ""
-        for sign in text:
+        for before, sign in zip(" " + text, text, strict=False):
             if sign == " ":
                 x += unit * random.uniform(0.45, 1.1)
                 continue
@@ -115,7 +116,6 @@ class Sheet:
                     self.items[-1].left
                     + (1 - running * random.uniform(0.5, 1.2)) * (self.items[-1].ink.shape[1])
                 )
-            before = sign
             if (runs and random.random() < 0.7) or (joined and x > start and random.random() < 0.6):
                 self._join(
                     self.items[-1], x + max(left, 0), at, patch.shape[0], unit * style.pen,

@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.synthesis.layouts import Part, word
-from inkdigits.synthesis.sheet import Grey, Sheet, Style
+from inkdigits.synthesis.layouts import word
+from inkdigits.synthesis.sheet import Grey, Part, Sheet, Style
 
 _LEGIBLE = 0.25  # of the ink's contrast that paper and noise vary by at most, or nobody reads it
+_LIGHT, _LIGHT_ALONE = 0.12, 0.25  # shares of the pictures that are turned to light ink on dark
 _LETTERS = list("abcdefghikmnprstuvwxyzABCDEFGHKLMNPRTUVWXY:.,- ")
 
 
@@ -137,7 +138,7 @@ def pictured(
         )
         noise = min(noise, _LEGIBLE * contrast)
         grey = grey + random.standard_normal((h, w), np.float32) * np.float32(noise)
-    if random.random() < 0.12:
+    if random.random() < (_LIGHT_ALONE if len(sheet.items) == 1 else _LIGHT):
         grey = 1 - grey
     pixels: NDArray[Any] = np.rint(255 * np.clip(grey, 0, 1)).astype(np.uint8)
     if random.random() < 0.25 and unit > 16:  # low resolution
