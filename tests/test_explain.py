@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from inkdigits import explain
-from inkdigits.picture.decode import upright_image
+from inkdigits.picture.decode import Shown, upright_image
 from inkdigits.reader import Reader, Seen
 
 
@@ -41,3 +41,21 @@ def test_the_page_has_a_row_for_each_picture(tmp_path, seven):
     half = page.shape[0] // 2
     assert page.shape[1] > 900
     assert np.ptp(page[:half]) == np.ptp(page[half:]) == 255
+
+
+def test_a_page_has_a_row_for_each_two_of_its_digits(seven):
+    """A row is a panel of 112 pixels, two lines of 14 and a gap of 16: 156."""
+    reader = Reader()
+    paper = np.full((70, 260), 255, np.uint8)
+    for k in range(5):
+        paper[20:48, 10 + 50 * k : 38 + 50 * k] = 255 - seven
+    page = reader.read(paper)
+    assert page.text.replace(" ", "") == "77777"
+    shown = Shown(Image.fromarray(paper).convert("RGB"), 260, 70)
+    heights = {
+        most: explain.page_figure("sevens", shown, page, reader, most).height
+        for most in (1, 2, 3, 5)
+    }
+    assert heights[1] == heights[2]
+    assert heights[3] - heights[2] == 156
+    assert heights[5] - heights[2] == 2 * 156

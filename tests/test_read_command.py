@@ -150,6 +150,20 @@ def test_a_drawing_never_takes_the_place_of_a_picture(folder, tmp_path):
         assert inkdigits("read", "--draw", tmp_path / "new", place / "one.png").returncode == 0
 
 
+def test_explaining_shows_each_digit_of_each_picture(folder, tmp_path):
+    place, _ = folder
+    heights = {}
+    for name in ("one", "two", "zno"):
+        why = tmp_path / f"{name}.png"
+        inkdigits("read", "--explain", why, place / f"{name}.png")
+        heights[name] = Image.open(why).height if why.exists() else 0
+    assert heights["zno"] == 0
+    both = tmp_path / "both.png"
+    done = inkdigits("read", "--explain", both, place)
+    assert len(done.stdout.splitlines()) == 3  # every picture is read as well
+    assert Image.open(both).height == heights["one"] + heights["two"]
+
+
 @pytest.mark.parametrize("grain", [0, 3])
 def test_a_blank_page_is_said_on_standard_error(tmp_path, grain):
     paper = 210 + np.random.default_rng(0).normal(0, grain, (100, 140))
@@ -182,10 +196,11 @@ def test_pictures_are_not_drawn_into_the_folder_that_is_read(folder):
     assert "is read and cannot be drawn into; name another folder" in done.stderr
 
 
-def test_explaining_never_takes_the_place_of_a_picture(folder):
+@pytest.mark.parametrize("command", ["predict", "read"])
+def test_explaining_never_takes_the_place_of_a_picture(folder, command):
     picture = folder[0] / "one.png"
     before = picture.read_bytes()
-    done = inkdigits("predict", "--explain", picture, picture)
+    done = inkdigits(command, "--explain", picture, picture)
     assert done.returncode == 2
     assert "exists and is no earlier drawing" in done.stderr
     assert picture.read_bytes() == before

@@ -139,17 +139,20 @@ class Page:
         picture: what was read; without it the page is white. A large one is made smaller, its
         longer side under 4,000 pixels. Raises PictureError.
         """
-        from PIL import Image, ImageDraw, ImageFont
+        from PIL import Image
 
         if picture is None:
-            image = Image.new("RGB", (self.width, self.height), "white")
-            share = 1.0
-        else:
-            from inkdigits.picture.decode import upright_image
+            return self.draw_on(Image.new("RGB", (self.width, self.height), "white"))
 
-            shown = upright_image(picture)
-            share = shown.image.width / shown.width
-            image = shown.image.rotate(-self.turned, expand=True)
+        from inkdigits.picture.decode import upright_image
+
+        return self.draw_on(upright_image(picture).image.rotate(-self.turned, expand=True))
+
+    def draw_on(self, image: Image.Image) -> Image.Image:
+        """The same on an RGB image of the upright page, of any size; `image` itself is given."""
+        from PIL import ImageDraw, ImageFont
+
+        share = image.width / self.width
         pen = ImageDraw.Draw(image)
         width, height = image.size
         heights = share * (self.digits.boxes[:, 3] - self.digits.boxes[:, 1])

@@ -111,17 +111,18 @@ def give_error(name: str, error: PictureError, as_json: bool) -> None:
         say_error(name, error)
 
 
-def picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[File]:
+def picture_files(given: tuple[str, ...], *drawn: Path | None) -> Iterator[File]:
     """Files in the order given; a folder stands for the pictures in it and below, by name.
 
     "-" stands for standard input, a pattern that no file is called for the files it fits.
-    page: a file or folder that this command draws; it may lie in such a folder and is no input.
+    drawn: files and folders that this command draws; they may lie in such a folder and are no
+    input.
     """
     from inkdigits.many import pictures_below
     from inkdigits.picture.documents import pages_in
     from inkdigits.picture.open import MAX_BYTES
 
-    drawn = page and page.resolve()
+    own = {path.resolve() for path in drawn if path}
     for name in (name for pattern in given for name in _fitting(pattern)):
         if name == "-":
             yield sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -129,11 +130,11 @@ def picture_files(given: tuple[str, ...], page: Path | None) -> Iterator[File]:
         if not Path(name).is_dir():
             yield from pages_in(name)
             continue
-        if drawn == Path(name).resolve():
+        if Path(name).resolve() in own:
             raise click.UsageError(f"{name}: is read and cannot be drawn into; name another folder")
         found = False
         for file in pictures_below(name):
-            if drawn is None or drawn not in (path := Path(file).resolve(), *path.parents):
+            if not own or own.isdisjoint((path := Path(file).resolve(), *path.parents)):
                 found = True
                 yield from pages_in(file)
         if not found:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,9 @@ from inkdigits.errors import InkdigitsError, PictureError
 if TYPE_CHECKING:
     from inkdigits.many import File
     from inkdigits.page import Page
+    from inkdigits.reader import Reader
+
+MOST_EXPLAINED = 200  # digits in one figure: more is 15,000 pixels high
 
 CSV_HEADER = (
     "file", "line", "number", "confidence", "accepted", "left", "top", "right", "bottom",
@@ -35,6 +40,12 @@ CSV_HEADER = (
     metavar="FOLDER",
     help="Write each picture as a PNG with a box and its reading on each digit.",
 )
+@click.option(
+    "--explain",
+    type=click.Path(path_type=Path),
+    metavar="OUT.png",
+    help=f"Draw why each digit was read as it was, {MOST_EXPLAINED} digits at most.",
+)
 def read(
     pictures: tuple[str, ...],
     model: str | None,
@@ -42,6 +53,7 @@ def read(
     as_csv: bool,
     as_table: bool,
     draw: Path | None,
+    explain: Path | None,
 ) -> None:
     """Read all digits and numbers in each picture: photos, forms, pages, drawings.
 
@@ -59,6 +71,7 @@ def read(
       inkdigits read --csv --draw boxes/ forms/ > numbers.csv
       inkdigits read --table marks.jpg > marks.csv
       inkdigits read --json --model runs/mine photo.jpg
+      inkdigits read --explain why.png form.png
     """
     if as_json + as_csv + as_table > 1:
         raise click.UsageError("--json, --csv and --table exclude each other")
@@ -73,10 +86,13 @@ def read(
     alone = len(pictures) == 1 and (pictures[0] == "-" or Path(pictures[0]).is_file())
     if as_csv:
         give(_row(CSV_HEADER))
+    files = picture_files(pictures, draw, explain)
+    if explain:
+        files = chain(_explain(files, reader, explain), files)
     failed = 0
     drawn: set[str] = set()
     with stopped_at_once():
-        for file, page in read_files(picture_files(pictures, draw), reader, cores(), "read"):
+        for file, page in read_files(files, reader, cores(), "read"):
             name = name_of(file)
             if isinstance(page, PictureError):
                 give_error(name, page, as_json)
@@ -105,6 +121,31 @@ def read(
                     failed += 1
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def _explain(files: Iterator[File], reader: Reader, path: Path) -> list[File]:
+    """Draw the first pictures, as many digits as one figure holds; gives those pictures back."""
+    from inkdigits.drawings import check_drawable
+    from inkdigits.explain import page_figure, save_figures
+    from inkdigits.many import name_of
+    from inkdigits.picture.decode import upright_image
+
+    check_drawable(path)
+    taken, figures, left = [], [], MOST_EXPLAINED
+    for file in files:
+        taken.append(file)
+        try:
+            page = reader.read(file)
+            figure = page_figure(name_of(file), upright_image(file), page, reader, left)
+        except PictureError:
+            continue  # said where it is read
+        figures.append(figure)
+        left -= max(1, len(page.digits))
+        if left <= 0:
+            break
+    if figures:
+        save_figures(figures, path)
+    return taken
 
 
 def _warn(name: str, page: Page) -> None:
