@@ -66,6 +66,23 @@ def in_a_row(images: Sequence[np.ndarray], gap: int, margin: int) -> np.ndarray:
     return 255 - paper
 
 
+def small_string(images: np.ndarray) -> np.ndarray:
+    """Eight digits, 20 pixels high, on 250x60."""
+    paper = np.full((60, 250), 235, np.float32)
+    for i, image in enumerate(images):
+        paper[16:44, 10 + 29 * i : 38 + 29 * i] -= 0.8 * image
+    return as_pixels(paper)
+
+
+def large_page(images: np.ndarray) -> np.ndarray:
+    """Six rows of ten digits, 150 pixels high, on 4000x3000 of light paper with some grain."""
+    paper = np.random.default_rng(0).normal(228, 4, (3000, 4000))
+    for i, image in enumerate(images):
+        y, x = 250 + 430 * (i // 10), 250 + 360 * (i % 10)
+        paper[y : y + 210, x : x + 210] -= 0.75 * enlarged(image, 7.5)
+    return as_pixels(paper)
+
+
 def page(height: int, width: int, grey: float) -> np.ndarray:
     return np.full((height, width), grey, np.float32)
 

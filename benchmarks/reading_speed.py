@@ -26,7 +26,7 @@ if hasattr(os, "sched_setaffinity"):
 
 import cv2
 import numpy as np
-from pictures import as_pixels, enlarged, held_out
+from pictures import enlarged, held_out, large_page, small_string
 from PIL import Image
 from read_numbers import digits_of, edits
 
@@ -34,23 +34,6 @@ from inkdigits import Reader
 
 TURNS = 3
 HERE = Path(__file__).parent
-
-
-def string(images: np.ndarray) -> np.ndarray:
-    """Eight digits, 20 pixels high, on 250x60."""
-    paper = np.full((60, 250), 235, np.float32)
-    for i, image in enumerate(images):
-        paper[16:44, 10 + 29 * i : 38 + 29 * i] -= 0.8 * image
-    return as_pixels(paper)
-
-
-def page(images: np.ndarray) -> np.ndarray:
-    """Six rows of ten digits, 150 pixels high, on 4000x3000 of light paper with some grain."""
-    paper = np.random.default_rng(0).normal(228, 4, (3000, 4000))
-    for i, image in enumerate(images):
-        y, x = 250 + 430 * (i // 10), 250 + 360 * (i % 10)
-        paper[y : y + 210, x : x + 210] -= 0.75 * enlarged(image, 7.5)
-    return as_pixels(paper)
 
 
 def ours(read: Callable[[Path], object], path: Path, runs: int) -> list[float]:
@@ -114,8 +97,8 @@ def main() -> None:
         right = accuracy(str(reader.predict(single).digit), str(labels[0]))
         row("28x28 PNG, predict", ours(reader.predict, single, 20 * args.runs), right, [], "")
         for name, n, make, options, runs in (
-            ("250x60 PNG, 8 digits.png", 8, string, ("--string",), 4 * args.runs),
-            ("12-megapixel JPEG, 60 digits.jpg", 60, page, (), args.runs),
+            ("250x60 PNG, 8 digits.png", 8, small_string, ("--string",), 4 * args.runs),
+            ("12-megapixel JPEG, 60 digits.jpg", 60, large_page, (), args.runs),
         ):
             path = Path(folder) / name
             Image.fromarray(make(images[:n])).save(path, quality=92)
@@ -129,7 +112,7 @@ def main() -> None:
             other = accuracy(text, true) if its else ""
             row(path.stem, own, accuracy(reader.read(path).text, true), its, other)
         large = np.full((8000, 8000, 3), 235, np.uint8)
-        drawn = 255 - enlarged(page(images[:60]), 2)
+        drawn = 255 - enlarged(large_page(images[:60]), 2)
         large[: len(drawn)] -= np.minimum(drawn, 235)[..., None]
         print()
         for kind, options in (("PNG", {"compress_level": 1}), ("JPEG", {"quality": 90})):

@@ -2,8 +2,9 @@
 
     python benchmarks/serve.py [--seconds 10] [--requests 50000]
 
-Needs wrk (Debian's package) and MNIST. 28x28 PNGs of 500 training images in turn, then a
-12-megapixel JPEG, at 1 to 64 connections; then the service's memory before and after many requests.
+Needs wrk (Debian's package) and MNIST. By `/v1/predict` 28x28 PNGs of 500 digits in turn; by
+`/v1/read` PNGs of 250x60 with eight digits, 60 in turn, and a JPEG of 12 megapixels with 60 digits;
+each at 1 to 64 connections. Then the service's memory before and after many requests.
 """
 
 import argparse
@@ -16,11 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from pictures import held_out, large_page, small_string
 from PIL import Image
 
-from inkdigits.data import load
-
-EXAMPLES = Path(__file__).parent.parent / "examples"
 SCRIPT = """
 local bodies = {{}}
 for i = 1, {n} do
@@ -29,7 +28,7 @@ end
 local headers, at = {{["Content-Type"] = "{kind}"}}, 0
 request = function()
   at = at % {n} + 1
-  return wrk.format("POST", "/v1/predict", headers, bodies[at])
+  return wrk.format("POST", "{path}", headers, bodies[at])
 end
 """
 
@@ -65,18 +64,18 @@ def load_with(script: Path, address: str, connections: int, seconds: int) -> tup
     return rate, f"| {connections} | {rate:,.0f} | {half} | {most} | {faults} |"
 
 
-def script_of(bodies: list[bytes], kind: str, folder: Path) -> Path:
+def script_of(bodies: list[bytes], kind: str, path: str, folder: Path) -> Path:
     folder.mkdir()
     for i, body in enumerate(bodies, 1):
         (folder / str(i)).write_bytes(body)
     script = folder / "wrk.lua"
-    script.write_text(SCRIPT.format(n=len(bodies), folder=folder, kind=kind))
+    script.write_text(SCRIPT.format(n=len(bodies), folder=folder, kind=kind, path=path))
     return script
 
 
-def as_file(image: Image.Image, kind: str) -> bytes:
+def as_file(pixels: np.ndarray, kind: str) -> bytes:
     file = io.BytesIO()
-    image.save(file, kind)
+    Image.fromarray(pixels).save(file, kind, quality=92)
     return file.getvalue()
 
 
@@ -85,20 +84,27 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--requests", type=int, default=50_000)
     args = parser.parse_args()
-    chosen = np.random.default_rng(0).choice(60_000, 500, replace=False)
-    small = [as_file(Image.fromarray(x), "PNG") for x in load("mnist").train.images[chosen]]
-    photo = as_file(Image.open(EXAMPLES / "0_yellow_paper.jpg").resize((4000, 3000)), "JPEG")
+    images, _ = held_out()
+    sets = {
+        "28x28 PNG": ([as_file(x, "PNG") for x in images[:500]], "image/png", "/v1/predict"),
+        "250x60 PNG, 8 digits": (
+            [as_file(small_string(images[8 * i : 8 * i + 8]), "PNG") for i in range(60)],
+            "image/png", "/v1/read",
+        ),
+        "12-megapixel JPEG, 60 digits": (
+            [as_file(large_page(images[:60]), "JPEG")], "image/jpeg", "/v1/read",
+        ),
+    }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder, running() as (process, address):
-        sets = {
-            "28x28 PNG": script_of(small, "image/png", Path(folder) / "small"),
-            "12-megapixel JPEG": script_of([photo], "image/jpeg", Path(folder) / "photo"),
-        }
-        for name, script in sets.items():
-            print(f"{name}\n| connections | requests a second | p50 | p99 | errors |")
+        print("| | connections | requests a second | median | 99th percentile | errors |")
+        scripts = {}
+        for name, (bodies, kind, path) in sets.items():
+            script = script_of(bodies, kind, path, Path(folder) / str(len(scripts)))
+            scripts[name] = script
             for connections in (1, 4, 16, 64):
-                rate, row = load_with(script, address, connections, args.seconds)
-                print(row, flush=True)
-        before, script = memory_mb(process.pid), sets["28x28 PNG"]
+                _, row = load_with(script, address, connections, args.seconds)
+                print(f"| {name} {row}", flush=True)
+        before, script = memory_mb(process.pid), scripts["28x28 PNG"]
         done = 0.0
         while done < args.requests:
             done += 20 * load_with(script, address, 16, 20)[0]
