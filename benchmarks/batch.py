@@ -93,7 +93,7 @@ def resident_mb(pid: int) -> float:
 
 
 def command(source: str | Path, out: Path, *options: object) -> list[str]:
-    given = map(str, ("scale", "read", source, "--out", out, *options))
+    given = map(str, ("batch", source, "--out", out, *options))
     return [sys.executable, "-m", "inkdigits", *given]
 
 
@@ -222,8 +222,8 @@ def kill(folder: Path, n: int) -> None:
 
 
 def listing(folder: Path, n: int) -> None:
-    from inkdigits.scale.parts import write_listing
-    from inkdigits.scale.source import Source, parts_of
+    from inkdigits.batch.parts import write_listing
+    from inkdigits.batch.source import Source, parts_of
 
     for start in range(0, n, PER_FILE):
         below = folder / "in" / f"{start // PER_FILE:05d}"
