@@ -12,9 +12,11 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from inkdigits.batch.kept import NOTHING, joined
@@ -88,13 +90,14 @@ def plan_of(job: Job, source: Source, out: Place, reader: Reader) -> Plan:
             manifest = json.load(file)
         _check_same(job, given, manifest)
         plan = _plan_in(manifest)
-        return _listed(source, out, given, plan) if job.add_new else plan
-    _check_new(job, source, out)
-    out.remove(MODEL)  # of a start that was killed before it wrote the manifest
-    if job.model is not None:
-        with out.writing(MODEL) as path:
-            path.write_bytes(reader.path.read_bytes())
-    return _listed(source, out, given, Plan(job.part_size or PART_SIZE))
+        if not job.add_new:
+            return plan
+        plan, _ = _listed(source, out, plan)
+    else:
+        plan = _begun(job, source, out, reader)
+    with out.writing(MANIFEST) as path:
+        path.write_text(json.dumps(_manifest_of(plan, given), indent=1) + "\n", encoding="utf-8")
+    return plan
 
 
 def changes(source: Source, out: Place, plan: Plan) -> tuple[Some, Some]:
@@ -109,10 +112,34 @@ def changes(source: Source, out: Place, plan: Plan) -> tuple[Some, Some]:
     return came, gone
 
 
-def _listed(source: Source, out: Place, given: dict[str, str], before: Plan) -> Plan:
-    """List the files that no listing of the plan has; write them down, then the manifest."""
+def _begun(job: Job, source: Source, out: Place, reader: Reader) -> Plan:
+    """The plan of a first start, and all that the parts need but the manifest."""
+    _check_new(job, source, out)
+    new = not out.files.exists(out.path)
+    try:
+        plan, kept = _listed(source, out, Plan(job.part_size or PART_SIZE))
+    except ConfigError:
+        if new:
+            with suppress(OSError):
+                out.files.rmdir(out.path)
+        raise
+    with out.writing(SCHEMA) as path:
+        pq.write_table(schema_of(kept, reader.identity).empty_table(), path)
+    if job.model is None:
+        out.remove(MODEL)  # of a start that was killed here
+    else:
+        with out.writing(MODEL) as path:
+            path.write_bytes(reader.path.read_bytes())
+    return plan
+
+
+def _listed(source: Source, out: Place, before: Plan) -> tuple[Plan, pa.Schema]:
+    """The plan with the files that it does not list yet, and the columns that rows keep.
+
+    Writes the files that it names. Raises ConfigError where what came later does not fit.
+    """
     first = not before.listings
-    kept = NOTHING if first else kept_in(_schema(out))
+    kept = NOTHING if first else _kept(out)
     passed_over, added, gone = Some(), Some(), Some()
     name = listing_name(len(before.listings))
 
@@ -149,27 +176,19 @@ def _listed(source: Source, out: Place, given: dict[str, str], before: Plan) -> 
             raise _nothing(source, passed_over)
     if not passed_over.n:
         out.remove(PASSED_OVER)
-    if first:
-        with out.writing(SCHEMA) as path:
-            pq.write_table(schema_of(kept, given["model"]).empty_table(), path)
-    listings = before.listings
-    if parts:
-        listings += ((name, parts),)
-    else:
+    if not parts:
         out.remove(name)
-    plan = Plan(before.part_size, listings, passed_over, True, added, gone)
-    with out.writing(MANIFEST) as path:
-        path.write_text(json.dumps(_manifest_of(plan, given), indent=1) + "\n", encoding="utf-8")
-    return plan
+    listings = (*before.listings, (name, parts)) if parts else before.listings
+    return Plan(before.part_size, listings, passed_over, True, added, gone), kept
 
 
 def _names(plan: Plan) -> list[str]:
     return [name for name, _ in plan.listings]
 
 
-def _schema(out: Place) -> Any:
+def _kept(out: Place) -> pa.Schema:
     with out.open(SCHEMA) as file:
-        return pq.read_schema(file)
+        return kept_in(pq.read_schema(file))
 
 
 def _manifest_of(plan: Plan, given: dict[str, str]) -> dict[str, object]:

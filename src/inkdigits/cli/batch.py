@@ -94,7 +94,7 @@ def _say_files(found: Summary, out: str, add_new: bool) -> None:
     if found.came_later.n:
         say(f"{_files(found.came_later.n)} came later; read with --add-new: {found.came_later}")
     if found.gone.n:
-        say(f"{_files(found.gone.n)} no longer there, with rows that stay: {found.gone}")
+        say(f"{_files(found.gone.n)} no longer there, whose rows stay: {found.gone}")
 
 
 def _files(n: int) -> str:
