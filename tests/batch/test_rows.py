@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -119,6 +121,17 @@ def test_pandas_gives_nullable_whole_numbers_and_booleans(tmp_path):
 
 def test_a_file_says_which_model_read_it():
     assert schema_of(KEPT, "0123").metadata[IDENTITY] == b"0123"
+
+
+def test_every_column_stands_in_the_document():
+    document = (Path(__file__).parents[2] / "docs" / "SCALE.md").read_text(encoding="utf-8")
+    cells = [line.split("|")[1] for line in document.splitlines() if line.startswith("| ")]
+    named = {name.strip() for cell in cells for name in cell.split(",")}
+    assert set(OWN.names) <= named
+    for column in ("numbers", "digits"):
+        (line,) = (line for line in document.splitlines() if line.startswith(f"| {column} |"))
+        fields = {name.split(" ")[0] for name in line.split("a list: ")[1].split(", ")}
+        assert fields == {field.name for field in OWN.field(column).type.value_type}
 
 
 def test_a_byte_that_is_no_text_is_written_so():

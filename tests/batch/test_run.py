@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import ray
 from PIL import Image
 
-from batch import command, killed_half_way, paths_in, png, wait_for_parts
+from batch import QUIET, command, killed_half_way, paths_in, png, wait_for_parts
 from inkdigits.batch import Job, Some, Source, Summary, read_all
 from inkdigits.batch.listing import listing_name
 from inkdigits.batch.parts import Counts, Worker, name_of
@@ -336,9 +336,7 @@ def test_a_worker_and_then_the_driver_are_killed_and_every_picture_is_read_once(
 
     for i in range(1000, 1500):
         (source / f"{i:04d}.png").write_bytes(png(sample.train.images[i]))
-    adding = subprocess.Popen(
-        command(source, out, "--add-new", "--workers", 1), stdout=subprocess.DEVNULL
-    )
+    adding = subprocess.Popen(command(source, out, "--add-new", "--workers", 1), **QUIET)
     wait_for_parts(adding, out, 45)
     adding.kill()
     adding.wait()

@@ -41,7 +41,10 @@ def kept_rows(batch: pa.RecordBatch, kept: pa.Schema) -> pa.RecordBatch:
 
     Raises pa.ArrowInvalid where a column is of another type than when it was listed.
     """
-    there = {_kept_as(name): column for name, column in zip(batch.schema.names, batch, strict=True)}
+    there = {
+        _kept_as(name): column
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    }
     return pa.RecordBatch.from_arrays(
         [
             there[field.name].cast(field.type)
