@@ -46,7 +46,7 @@ test-wheel: .venv/.dev
 	touch $@
 
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/pip install $(PIP_QUIET) -c constraints.txt -e '.[train,serve,scale,files,dev]'
+	$(BIN)/pip install $(PIP_QUIET) -c constraints.txt -e '.[train,serve,batch,files,dev]'
 	touch $@ .venv/.train
 
 .venv-tensorflow/.done: constraints-tensorflow.txt

@@ -280,6 +280,7 @@ def test_export_png_writes_a_folder_that_train_reads(tmp_path):
         ["data", "export-png"],
         ["data", "info"],
         ["data", "make"],
+        ["batch"],
         ["scale"],
         ["scale", "read"],
     ],

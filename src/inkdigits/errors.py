@@ -39,7 +39,7 @@ class CorrectionsError(InkdigitsError):
     """Corrections cannot be kept or read: no such file, not one of ours, a full disk."""
 
 
-class ScaleError(InkdigitsError):
+class BatchError(InkdigitsError):
     """A job of many pictures cannot go on: no cluster, no room, a worker that cannot write."""
 
 

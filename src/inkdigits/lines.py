@@ -33,8 +33,8 @@ def lines_of(boxes: Boxes, units: NDArray[np.float32], signs: str) -> list[Indic
 
     units: (n,) height of a digit of each box's line, pixels. signs: n characters.
     """
-    if not len(boxes):
-        return []
+    if len(boxes) < 2:  # of a picture of one digit the rest would take a quarter of the time
+        return [np.zeros(1, np.int64)] * len(boxes)
     x, y = middles(boxes, units, signs)
     slope = slope_of(x, y, units)
     level = y - slope * x

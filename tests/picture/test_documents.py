@@ -11,7 +11,13 @@ from PIL import Image
 import inkdigits
 from inkdigits.errors import NotAPictureError, PictureError
 from inkdigits.picture import open_picture
-from inkdigits.picture.documents import page_of, pages_in
+from inkdigits.picture.documents import (
+    DocumentPage,
+    count_pages,
+    page_of,
+    pages_in,
+    unread_endings,
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +59,21 @@ def test_a_pdfs_page_is_drawn_with_200_pixels_an_inch_and_4000_at_most(tmp_path)
     document.save(tmp_path / "sizes.pdf")
     sizes = [open_picture(f"{tmp_path / 'sizes.pdf'}#page={page}")[1:] for page in (1, 2)]
     assert sizes == [(200, 400), (4000, 2000)]
+
+
+@pytest.mark.parametrize("name", ["scan.tif", "scan.pdf"])
+def test_each_page_is_read_of_a_file_in_memory(files, pages, name):
+    data = (files / name).read_bytes()
+    assert (count_pages(data, name), count_pages(data, "t.parquet#0")) == (3, 1)
+    assert [inkdigits.predict(DocumentPage(data, i)).digit for i in (1, 2, 3)] == pages[1]
+    with pytest.raises(PictureError, match="has 3 pages"):
+        open_picture(DocumentPage(data, 4))
+
+
+def test_the_endings_of_what_is_not_installed_are_known(monkeypatch):
+    assert unread_endings() == ()
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert unread_endings() == (".heic", ".heif")
 
 
 def test_a_file_of_one_page_keeps_its_name(files):

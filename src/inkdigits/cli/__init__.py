@@ -21,7 +21,7 @@ from inkdigits.version import __version__
 # Libraries by the extra that brings them; all others are [train]'s.
 _EXTRAS = {
     "serve": ("starlette", "uvicorn", "httptools", "prometheus_client", "python_multipart"),
-    "scale": ("ray", "pyarrow", "fsspec"),
+    "batch": ("ray", "pyarrow", "fsspec"),
     "tflite": ("litert_torch", "ai_edge_litert"),
 }
 
@@ -92,7 +92,7 @@ class _Commands(click.Group):
 _MODULES = {
     "read": "read", "predict": "predict", "serve": "serve", "train": "train", "ensemble": "train",
     "recipes": "train", "export": "export", "data": "data",
-    "scale": "scale",
+    "batch": "batch", "scale": "batch",
 }  # fmt: skip
 
 

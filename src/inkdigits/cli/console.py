@@ -16,6 +16,8 @@ from typing import NoReturn
 
 import click
 
+_LINE_EVERY = 10  # seconds from one line of progress to the next, in a log
+
 
 def say(line: str) -> None:
     """Write a line to standard error."""
@@ -48,15 +50,18 @@ give = _Results()
 
 
 class _Counter:
-    """A counter line on a terminal; nothing elsewhere."""
+    """A counter line on a terminal; elsewhere nothing, or with `lines` a line now and then."""
 
     def __init__(self) -> None:
         self._shown = 0.0
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if not sys.stderr.isatty():
-            return
+    def __call__(self, what: str, done: int, total: int, *, lines: bool = False) -> None:
         now = time.monotonic()
+        if not sys.stderr.isatty():
+            if lines and (done >= total or now - self._shown >= _LINE_EVERY):
+                self._shown = now
+                say(f"{what}: {done:,} of {total:,}")
+            return
         if done < total and now - self._shown < 0.1:
             return
         self._shown = now

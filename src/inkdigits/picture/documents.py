@@ -6,7 +6,10 @@ picture. PDF and HEIC need the extra [files], which is imported only where one i
 
 from __future__ import annotations
 
+import io
 import os
+from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from inkdigits.errors import NotAPictureError, PictureError
@@ -22,6 +25,15 @@ _LONGEST = 4_000  # pixels of a page's longer side at most
 _AVIF = (b"avif", b"avis")  # brands: what a file says that it is
 _HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 INSTALL = "pip install 'inkdigits[files]'"
+_LIBRARIES = {PDF: "pypdfium2", ".heic": "pillow_heif", ".heif": "pillow_heif"}
+
+
+@dataclass(frozen=True)
+class DocumentPage:
+    """A page of a file that is in memory; its bytes alone are a picture of the first page."""
+
+    data: bytes
+    page: int  # 1 is the first
 
 
 def page_of(name: str) -> tuple[str, int]:
@@ -34,23 +46,42 @@ def page_of(name: str) -> tuple[str, int]:
 
 def pages_in(name: str) -> list[str]:
     """The names of a file's pages; the name alone where it has one, or cannot be read."""
+    return page_names(name, count_pages(name, name))
+
+
+def page_names(name: str, count: int) -> list[str]:
+    """What the pages of a file are called; the file's own name where it has one."""
+    return [name] if count == 1 else [f"{name}{_PAGE}{page}" for page in range(1, count + 1)]
+
+
+def count_pages(file: str | bytes, name: str) -> int:
+    """How many pages a file has; 1 where it cannot be read: reading the page says what is wrong.
+
+    file: its path, or its bytes. name: its ending says whether it is a PDF or a TIFF; others have
+    one page.
+    """
     kind = os.path.splitext(name)[1].lower()
     count = 1
     try:
         if kind == PDF:
             import pypdfium2
 
-            with pypdfium2.PdfDocument(name) as document:
+            with pypdfium2.PdfDocument(file) as document:
                 count = len(document)
         elif kind in _TIFF:
             from PIL import Image
 
-            with Image.open(name, formats=("TIFF",)) as image:
+            given = io.BytesIO(file) if isinstance(file, bytes) else file
+            with Image.open(given, formats=("TIFF",)) as image:
                 count = getattr(image, "n_frames", 1)
-    # Reading the page says what is wrong with the file.
     except Exception:  # noqa: BLE001 - decoders fail in many ways
         count = 1
-    return [name] if count == 1 else [f"{name}{_PAGE}{page}" for page in range(1, count + 1)]
+    return max(1, count)
+
+
+def unread_endings() -> tuple[str, ...]:
+    """The endings of files that cannot be read, because the extra [files] is not installed."""
+    return tuple(ending for ending, library in _LIBRARIES.items() if find_spec(library) is None)
 
 
 def pdf_page(data: bytes, page: int, name: str) -> Image.Image:

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inkdigits.errors import NotAPictureError, PictureError
-from inkdigits.picture.documents import page_of
+from inkdigits.picture.documents import DocumentPage, page_of
 from inkdigits.picture.grey_png import grey_png
 
 if TYPE_CHECKING:
     from PIL import Image
 
 # A tensor, nested lists and whatever else numpy.asarray takes are arrays.
-Picture: TypeAlias = "str | Path | bytes | BinaryIO | Image.Image | ArrayLike"
+Picture: TypeAlias = "str | Path | bytes | BinaryIO | DocumentPage | Image.Image | ArrayLike"
 
 MAX_PIXELS = 64_000_000  # 8000 x 8000; decoded in colour that is 256 MB
 MAX_BYTES = 100_000_000  # of a file; 64 million pixels of JPEG stay well under
@@ -56,6 +56,11 @@ def open_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> Opened:
     Raises NotAPictureError if it cannot be decoded,
     and PictureError, before it is decoded, if it has more than `max_pixels`.
     """
+    if isinstance(picture, DocumentPage):
+        check_bytes(picture.data, "picture")
+        from inkdigits.picture import decode
+
+        return decode.from_file(picture.data, "picture", max_pixels, picture.page)
     picture = as_known(picture)
     if isinstance(picture, np.ndarray):
         pixels = as_pixels(picture)

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from contextlib import suppress
 
-from inkdigits.scale.storage import Place
+from inkdigits.batch.storage import Place
 
 BEGUN = "_begun-"  # begins the names of the files that say so
 _HASTY = 2  # starts in which pictures are read many at once

@@ -17,13 +17,13 @@ import ray
 import ray.data
 from ray.exceptions import RayError
 
-from inkdigits.errors import ScaleError
+from inkdigits.errors import BatchError
 from inkdigits.machine import cores
 
 GO_ON = "what was read is kept: mend that and start the same command again"
 _OBJECT_STORE = 200_000_000  # bytes; part numbers and counts go through it, never a picture
 _HINTS = {  # by what Ray says
-    "No module named": "the cluster's machines all need pip install 'inkdigits[scale]'",
+    "No module named": "the cluster's machines all need pip install 'inkdigits[batch]'",
     "Failed to connect": "a cluster that wants a token is joined with RAY_AUTH_MODE=token",
 }
 _PATIENCE = 10  # seconds that a cluster's head has to answer
@@ -33,7 +33,7 @@ _PATIENCE = 10  # seconds that a cluster's head has to answer
 def ray_for(address: str | None, workers: int | None) -> Iterator[int]:
     """How many workers the job shall have: those asked for, or one for each core.
 
-    A Ray that this process has already goes on afterwards. Raises ScaleError for what Ray raises.
+    A Ray that this process has already goes on afterwards. Raises BatchError for what Ray raises.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # A worker that ends is begun anew; that is no news for a user.
@@ -61,7 +61,7 @@ def ray_for(address: str | None, workers: int | None) -> Iterator[int]:
     except (RayError, ConnectionError) as error:
         cause = _cause(error)
         hints = [hint for said, hint in _HINTS.items() if said in cause]
-        raise ScaleError("; ".join([f"Ray: {cause}", *hints, GO_ON])) from error
+        raise BatchError("; ".join([f"Ray: {cause}", *hints, GO_ON])) from error
     finally:
         if mine:
             ray.shutdown()

@@ -1,14 +1,17 @@
-"""`inkdigits scale read` on this machine: pictures a second, memory, and what a kill costs.
+"""`inkdigits batch` on this machine: pictures a second, memory, and what a kill costs.
 
-    python benchmarks/scale.py [--pictures 10000 100000] [--folder]
-    python benchmarks/scale.py --killed [--pictures 100000]
-    python benchmarks/scale.py --listing [--pictures 100000]
+    python benchmarks/batch.py [--pictures 10000 100000] [--folder]
+    python benchmarks/batch.py --pages [--pictures 500 2000]
+    python benchmarks/batch.py --killed [--pictures 100000]
+    python benchmarks/batch.py --listing [--pictures 100000]
 
 The first prints, for each number of pictures with one worker and two: seconds from start to end;
 pictures a second of these, and while reading alone; those of a plain loop on one core just before,
-and how many times that is; memory. Pictures are MNIST's as PNGs, in Parquet files of 10,000 rows,
-or in folders of 10,000 files. The second kills a worker, then the driver half way, starts again and
-compares the sets of paths. The third lists empty files: files a second, bytes of the listing.
+and how many times that is; memory; digits found in a picture. Pictures are MNIST's as PNGs, in
+Parquet files of 10,000 rows, or in folders of 10,000 files. With --pages they are pages of 60
+digits that no shipped network was trained on, 600x800 pixels. --killed kills a worker, then the
+driver half way, starts again and compares the sets of paths. --listing lists empty files: files a
+second, bytes of the listing.
 """
 
 import argparse
@@ -29,7 +32,12 @@ from PIL import Image
 
 PER_FILE = 10_000
 PLAIN = 10_000  # pictures of the plain loop
+# A page takes some 60 times as long as a digit.
+PAGES_PER_FILE, PLAIN_PAGES, PAGES_A_PART = 500, 100, 50
+PAGES = 100  # different ones
+ROWS, COLUMNS = 10, 6  # 60 digits
 POLL = 0.05  # seconds
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 def png(array: np.ndarray) -> bytes:
@@ -38,19 +46,41 @@ def png(array: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def make(folder: Path, n: int, as_files: bool) -> None:
-    """n of MNIST's digits as PNGs, over again where there are not so many."""
+def page_of_60(images: np.ndarray, random: np.random.Generator) -> bytes:
+    """Ten rows of six digits, 31 pixels high, on light paper with some grain: 600x800 pixels.
+
+    images: (60, 28, 28) uint8, ink 255.
+    """
+    from pictures import as_pixels, grained, page, sized, write
+
+    paper = page(800, 600, 228)
+    for i, image in enumerate(images):
+        y = 40 + 74 * (i // COLUMNS) + int(random.integers(0, 6))
+        write(paper, sized(image)(44), y, 50 + 88 * (i % COLUMNS) + int(random.integers(0, 12)))
+    return png(as_pixels(grained(paper, random)))
+
+
+def drawn_pages() -> list[bytes]:
+    from pictures import held_out
+
+    images, _ = held_out()
+    random = np.random.default_rng(0)
+    return [page_of_60(random.permutation(images)[:60], random) for _ in range(PAGES)]
+
+
+def make(folder: Path, n: int, as_files: bool, pages: bool = False) -> None:
+    """n of MNIST's digits, or pages of 60, as PNGs; over again where there are not so many."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from inkdigits.data import load
 
-    sets = load("mnist")
-    pictures = [png(array) for array in sets.test.images]
+    pictures = drawn_pages() if pages else [png(array) for array in load("mnist").test.images]
+    per_file = PAGES_PER_FILE if pages else PER_FILE
     folder.mkdir()
-    for start in range(0, n, PER_FILE):
-        chosen = [pictures[i % len(pictures)] for i in range(start, min(n, start + PER_FILE))]
-        name = folder / f"{start // PER_FILE:05d}"
+    for start in range(0, n, per_file):
+        chosen = [pictures[i % len(pictures)] for i in range(start, min(n, start + per_file))]
+        name = folder / f"{start // per_file:05d}"
         if as_files:
             name.mkdir()
             for i, data in enumerate(chosen):
@@ -93,14 +123,14 @@ def resident_mb(pid: int) -> float:
 
 
 def command(source: str | Path, out: Path, *options: object) -> list[str]:
-    given = map(str, ("scale", "read", source, "--out", out, *options))
+    given = map(str, ("batch", source, "--out", out, *options))
     return [sys.executable, "-m", "inkdigits", *given]
 
 
-def run(source: Path, out: Path, workers: int) -> tuple[float, float, float]:
+def run(source: Path, out: Path, workers: int, *options: object) -> tuple[float, float, float]:
     """Wall seconds; the most memory that the driver and a worker held, MB."""
     start = time.perf_counter()
-    job = subprocess.Popen(command(source, out, "--workers", workers), stdout=subprocess.DEVNULL)
+    job = subprocess.Popen(command(source, out, "--workers", workers, *options), **QUIET)
     peaks = [0.0, 0.0]
 
     def watch() -> None:
@@ -136,7 +166,7 @@ def killed_half_way(source: Path, out: Path, parts: int, *options: object) -> in
 
     parts: how many files the job will write.
     """
-    job = subprocess.Popen(command(source, out, *options), stdout=subprocess.DEVNULL)
+    job = subprocess.Popen(command(source, out, *options), **QUIET)
     found = wait_for_parts(job, out, parts // 4)
     os.kill(workers_of(job.pid)[0], signal.SIGKILL)
     wait_for_parts(job, out, max(parts // 2, found + 3))
@@ -149,15 +179,16 @@ def killed_half_way(source: Path, out: Path, parts: int, *options: object) -> in
     return len(list(out.glob("part-*.parquet")))
 
 
-def plain_loop(folder: Path) -> float:
-    """Pictures a second of Reader.predict_many on one core."""
+def plain_loop(folder: Path, n: int) -> float:
+    """Pictures a second of Reader.read_many on one core."""
     code = (
         "import sys, time, cv2, pyarrow.parquet as pq\n"
         "from inkdigits.reader import Reader\n"
         "cv2.setNumThreads(1); reader = Reader(threads=1)\n"
-        f"data = pq.read_table(sys.argv[1])['image'].to_pylist()[:{PLAIN}]\n"
-        "list(reader.predict_many(data[:64])); start = time.perf_counter()\n"
-        "list(reader.predict_many(data)); print(len(data) / (time.perf_counter() - start))\n"
+        f"data = pq.read_table(sys.argv[1])['image'].to_pylist()[:{n}]\n"
+        "list(reader.read_many(data[:64])); start = time.perf_counter()\n"
+        "for page in reader.read_many(data): pass\n"
+        "print(len(data) / (time.perf_counter() - start))\n"
     )
     file = min(folder.glob("*.parquet"))
     done = subprocess.run(
@@ -178,22 +209,38 @@ def reading(out: Path, workers: int) -> float:
     return sum(pq.read_metadata(part).num_rows for part in later) / seconds
 
 
-def measure(folder: Path, sizes: list[int], as_files: bool, workers: list[int]) -> None:
-    make(folder / "plain", PLAIN, False)
+def digits_in(out: Path) -> float:
+    """How many digits were found in a picture, the mean."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    return pc.mean(pc.list_value_length(pq.read_table(out, columns=["digits"])["digits"])).as_py()
+
+
+def measure(
+    folder: Path, sizes: list[int], as_files: bool, workers: list[int], pages: bool
+) -> None:
+    plain = PLAIN_PAGES if pages else PLAIN
+    options = ("--part-size", PAGES_A_PART) if pages else ()
+    make(folder / "plain", plain, False, pages)
     print(
         "pictures  workers  seconds  pictures/s  reading  plain loop  times  driver MB  worker MB"
+        "  digits"
     )
     for n in sizes:
         source = folder / f"{n}"
-        make(source, n, as_files)
+        make(source, n, as_files, pages)
         for count in workers:
-            one = plain_loop(folder / "plain")  # each time: other work on the machine changes
+            one = plain_loop(
+                folder / "plain", plain
+            )  # each time: other work on the machine changes
             out = folder / f"{n}-{count}"
-            seconds, driver, worker = run(source, out, count)
+            seconds, driver, worker = run(source, out, count, *options)
             rate = reading(out, count)
             print(
-                f"{n:>9,} {count:>7} {seconds:>8.1f} {n / seconds:>11,.0f} {rate:>8,.0f} "
-                f"{one:>11,.0f} {rate / one:>6.2f} {driver:>10.0f} {worker:>10.0f}",
+                f"{n:>8,} {count:>8} {seconds:>8.1f} {n / seconds:>11,.1f} {rate:>8,.1f} "
+                f"{one:>11,.1f} {rate / one:>6.2f} {driver:>10.0f} {worker:>10.0f} "
+                f"{digits_in(out):>7.2f}",
                 flush=True,
             )
 
@@ -222,8 +269,8 @@ def kill(folder: Path, n: int) -> None:
 
 
 def listing(folder: Path, n: int) -> None:
-    from inkdigits.scale.parts import write_listing
-    from inkdigits.scale.source import Source, parts_of
+    from inkdigits.batch.listing import write_listing
+    from inkdigits.batch.source import Source, parts_of
 
     for start in range(0, n, PER_FILE):
         below = folder / "in" / f"{start // PER_FILE:05d}"
@@ -231,7 +278,9 @@ def listing(folder: Path, n: int) -> None:
         for i in range(min(PER_FILE, n - start)):
             (below / f"{i:05d}.png").touch()
     start = time.perf_counter()
-    write_listing(folder / "listing", parts_of(Source(str(folder / "in")).entries(), 2000))
+    source = Source(str(folder / "in"))
+    entries = (source.entry(file.address)[0] for file in source.files())
+    write_listing(folder / "listing", parts_of(entries, 2000))
     rate = n / (time.perf_counter() - start)
     size = (folder / "listing").stat().st_size / n
     print(f"{n:,} files listed: {rate:,.0f} files/s, {size:.1f} bytes a file")
@@ -239,19 +288,21 @@ def listing(folder: Path, n: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--pictures", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--pictures", type=int, nargs="+")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--folder", action="store_true", help="files, not Parquet")
+    parser.add_argument("--pages", action="store_true", help="of 60 digits, in Parquet")
     parser.add_argument("--killed", action="store_true")
     parser.add_argument("--listing", action="store_true")
     given = parser.parse_args()
+    given.pictures = given.pictures or ([500, 2000] if given.pages else [10_000, 100_000])
     with tempfile.TemporaryDirectory() as folder:
         if given.killed:
             kill(Path(folder), given.pictures[-1])
         elif given.listing:
             listing(Path(folder), given.pictures[-1])
         else:
-            measure(Path(folder), given.pictures, given.folder, given.workers)
+            measure(Path(folder), given.pictures, given.folder, given.workers, given.pages)
 
 
 if __name__ == "__main__":

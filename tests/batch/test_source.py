@@ -1,16 +1,18 @@
 import io
+import os
+import sys
 import tarfile
 
 import pytest
 
-pytest.importorskip("ray", reason="needs ray: pip install 'inkdigits[scale]'")
+pytest.importorskip("ray", reason="needs ray: pip install 'inkdigits[batch]'")
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from inkdigits.batch.source import Entry, Source, in_order, parts_of
+from inkdigits.batch.storage import Place
 from inkdigits.errors import ConfigError, PictureError
-from inkdigits.scale.source import Entry, Source, parts_of
-from inkdigits.scale.storage import Place
 
 
 def tar(path, members):
@@ -21,8 +23,12 @@ def tar(path, members):
             shard.addfile(about, io.BytesIO(data))
 
 
+def entries(source):
+    return [source.entry(file.address)[0] for file in source.files() if not file.why]
+
+
 def read(source):
-    return list(source.pictures(source.entries()))
+    return [(item.name, item.data) for item in source.items(entries(source))]
 
 
 def test_a_folder_is_listed_by_name_with_what_is_below_and_nothing_but_pictures(tmp_path):
@@ -39,7 +45,7 @@ def test_a_folder_is_listed_by_name_with_what_is_below_and_nothing_but_pictures(
 def test_a_glob_takes_what_it_matches(tmp_path):
     for name in ("1.png", "2.png", "3.gif"):
         (tmp_path / name).write_bytes(b"x")
-    found = [entry.address for entry in Source(f"{tmp_path}/*.png").entries()]
+    found = [entry.address for entry in entries(Source(f"{tmp_path}/*.png"))]
     assert found == [f"{tmp_path}/1.png", f"{tmp_path}/2.png"]
 
 
@@ -73,13 +79,13 @@ def test_a_tables_rows_are_cut_across_its_row_groups(tmp_path):
     data = [bytes([i]) for i in range(250)]
     pq.write_table(pa.table({"label": range(250), "image": data}), path, row_group_size=70)
     source = Source(str(tmp_path))
-    parts = list(parts_of(source.entries(), 100))
+    parts = list(parts_of(entries(source), 100))
     assert parts == [
         [Entry(str(path), "table", 0, 100)],
         [Entry(str(path), "table", 100, 100)],
         [Entry(str(path), "table", 200, 50)],
     ]
-    found = [list(source.pictures(part)) for part in parts]
+    found = [[item[:2] for item in source.items(part)] for part in parts]
     assert [picture for part in found for picture in part] == [
         (f"{path}#{i}", data[i]) for i in range(250)
     ]
@@ -111,10 +117,10 @@ def test_a_table_says_which_columns_it_has(tmp_path):
     with pytest.raises(
         ConfigError, match=r"has the columns a \(binary\), b \(binary\), wanted one"
     ):
-        list(Source(str(tmp_path)).entries())
+        entries(Source(str(tmp_path)))
     with pytest.raises(ConfigError, match=r"wanted 'c' with bytes; .*: --column NAME"):
-        list(Source(str(tmp_path), "c").entries())
-    assert len(list(Source(str(tmp_path), "b").entries())) == 1
+        entries(Source(str(tmp_path), "c"))
+    assert len(entries(Source(str(tmp_path), "b"))) == 1
 
 
 def test_a_shards_pictures_are_its_members(tmp_path):
@@ -146,9 +152,9 @@ def test_a_table_that_grew_shorter_gives_an_error_for_each_row_it_lost(tmp_path)
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"image": [b"1", b"2", b"3"]}), path)
     source = Source(str(path))
-    listed = list(source.entries())
+    listed = entries(source)
     pq.write_table(pa.table({"image": [b"1"]}), path)
-    found = list(source.pictures(listed))
+    found = [item[:2] for item in source.items(listed)]
     assert [name for name, _ in found] == [f"{path}#{i}" for i in range(3)]
     assert found[0][1] == b"1"
     assert "the file ends before row 3" in str(found[2][1])
@@ -156,8 +162,8 @@ def test_a_table_that_grew_shorter_gives_an_error_for_each_row_it_lost(tmp_path)
 
 def test_a_file_that_went_away_is_an_error(tmp_path):
     path = tmp_path / "1.png"
-    ((_, error),) = Source(str(tmp_path)).pictures([Entry(str(path), "picture")])
-    assert str(error) == "cannot be read: No such file or directory"
+    (item,) = Source(str(tmp_path)).items([Entry(str(path), "picture")])
+    assert str(item.data) == "cannot be read: No such file or directory"
 
 
 def test_what_a_storage_library_raises_is_an_error_of_that_picture(monkeypatch):
@@ -175,18 +181,49 @@ def test_what_a_storage_library_raises_is_an_error_of_that_picture(monkeypatch):
     assert (str(error), data) == ("cannot be read: throttled", b"b")
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("empty", "no picture in it; wanted a folder, a glob or a file with .avif"),
-        ("missing", "no such file or folder; quote a glob"),
-        ("*.png", "no picture in it"),
-    ],
-)
-def test_a_source_of_nothing_says_so(tmp_path, name, said):
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match=said):
-        list(Source(f"{tmp_path}/{name}").entries())
+def test_a_source_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(ConfigError, match="no such file or folder; quote a glob"):
+        entries(Source(f"{tmp_path}/missing"))
+
+
+def test_what_is_passed_over_is_told_with_its_reason(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    for name in ("a.png", "b.txt", "c.PDF", "d", ".DS_Store", ".e.png", "f/g.JSON"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "h.png").symlink_to(tmp_path / "nothing")
+    (tmp_path / "i").symlink_to(tmp_path / "f")
+    found = {os.path.relpath(path, tmp_path): why for path, why in Source(str(tmp_path)).files()}
+    assert found == {
+        ".e.png": "",
+        "a.png": "",
+        "b.txt": ".txt",
+        "c.PDF": ".pdf (to read those: pip install 'inkdigits[files]')",
+        "d": "no ending",
+        "f/g.JSON": ".json",
+        "h.png": "no file",
+        "i": "link to a folder",
+    }
+
+
+def test_files_come_in_one_order_whatever_lists_them(tmp_path):
+    """Of names alone "a-b" is before "a/b"; by folders it is after it."""
+    for name in ("a-b.png", "a/z.png", "a/b/c.png", "B.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    wanted = ["B.png", "a/b/c.png", "a/z.png", "a-b.png"]
+    for address in (str(tmp_path), f"{tmp_path}/**"):
+        found = [file.address for file in Source(address).files()]
+        assert [os.path.relpath(path, tmp_path) for path in found] == wanted
+        assert found == sorted(found, key=in_order)
+
+
+def test_a_folder_apart_is_not_found(tmp_path):
+    for name in ("a.png", "out/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = Source(f"{tmp_path}/**").files(apart=f"{tmp_path}/out")
+    assert [file.address for file in found] == [f"{tmp_path}/a.png"]
 
 
 def test_an_unknown_protocol_names_what_is_wanted():

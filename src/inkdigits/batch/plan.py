@@ -1,0 +1,271 @@
+"""What a job is: begun, gone on with, added to. Its folder's manifest says it.
+
+In: a Job and its folder. Out: a Plan, which is in the manifest. What the parts need lies in the
+folder before the manifest names it: so a start that is killed here leaves nothing that is in force.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from inkdigits.batch.kept import NOTHING, joined
+from inkdigits.batch.listing import LISTING, Some, compared, listing_name, write_listing
+from inkdigits.batch.rows import as_text, kept_in, schema_of
+from inkdigits.batch.source import SHARDS, TABLES, Entry, Source, parts_of
+from inkdigits.batch.storage import Place
+from inkdigits.errors import ConfigError
+from inkdigits.picture.open import SUFFIXES
+from inkdigits.reader import Reader
+from inkdigits.version import __version__
+
+MANIFEST = "_manifest.json"
+SCHEMA = "_schema.parquet"  # no rows, and the schema of all parts
+MODEL = "_model.onnx"  # what the parts are read with; not there for the shipped model
+PASSED_OVER = "_passed_over.txt"  # a line for each such file
+PART_SIZE = 2000  # pictures: some seconds of a core, which is what a worker's death costs
+_FORMAT = 2  # of the manifest and of what lies beside it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to read, where to, and by whom."""
+
+    source: Source
+    out: str  # a folder, local or at an address; other than a new one only to go on
+    model: str | None = None  # an .onnx file or a run folder; None is the shipped model
+    part_size: int | None = None  # pictures in an output file; None: 2,000, or what was begun with
+    workers: int | None = None  # processes of one core; None: all of the machine or cluster
+    address: str | None = None  # of a Ray cluster's head: host:port or auto; None starts Ray here
+    add_new: bool = False  # read the files as well that came after the job was begun
+
+    def __post_init__(self) -> None:
+        for name in ("part_size", "workers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} is {value}, wanted 1 or more")
+        if not re.fullmatch(r"auto|[^/]+:\d+", self.address or "auto"):
+            raise ConfigError(
+                f"address is {self.address!r}, wanted a Ray cluster's: host:port of its head, or "
+                "auto on one of its machines"
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job as it is read."""
+
+    part_size: int
+    listings: tuple[tuple[str, int], ...] = ()  # files, and how many parts each lists
+    passed_over: Some = field(default_factory=Some)
+    fresh: bool = True  # this start listed the source
+    added: Some = field(default_factory=Some)  # came later, and are listed now
+    gone: Some = field(default_factory=Some)  # are listed, and not there now; known where fresh
+
+    @property
+    def parts(self) -> int:
+        """How many there are."""
+        return sum(n for _, n in self.listings)
+
+
+def plan_of(job: Job, source: Source, out: Place, reader: Reader) -> Plan:
+    """The plan in the folder's manifest; the first start lists the source and writes it.
+
+    source: the job's, at an address that all workers can open. Raises ConfigError if the source
+    holds nothing, or the folder holds another job, and OSError.
+    """
+    given = {"source": source.address, "column": source.column, "model": reader.identity}
+    if out.has(MANIFEST):
+        with out.open(MANIFEST) as file:
+            manifest = json.load(file)
+        _check_same(job, given, manifest)
+        plan = _plan_in(manifest)
+        if not job.add_new:
+            return plan
+        plan, _ = _listed(source, out, plan)
+    else:
+        plan = _begun(job, source, out, reader)
+    with out.writing(MANIFEST) as path:
+        path.write_text(json.dumps(_manifest_of(plan, given), indent=1) + "\n", encoding="utf-8")
+    return plan
+
+
+def changes(source: Source, out: Place, plan: Plan) -> tuple[Some, Some]:
+    """The files that came after they were listed, and those that are gone since."""
+    came, gone = Some(), Some()
+    files = source.files(out.named(out.path))
+    for file, listed, there in compared(out, _names(plan), files):
+        if listed and not there:
+            gone.add(file)
+        elif there and not listed and not file.why:
+            came.add(file)
+    return came, gone
+
+
+def _begun(job: Job, source: Source, out: Place, reader: Reader) -> Plan:
+    """The plan of a first start, and all that the parts need but the manifest."""
+    _check_new(job, source, out)
+    new = not out.files.exists(out.path)
+    try:
+        plan, kept = _listed(source, out, Plan(job.part_size or PART_SIZE))
+    except ConfigError:
+        if new:
+            with suppress(OSError):
+                out.files.rmdir(out.path)
+        raise
+    with out.writing(SCHEMA) as path:
+        pq.write_table(schema_of(kept, reader.identity).empty_table(), path)
+    if job.model is None:
+        out.remove(MODEL)  # of a start that was killed here
+    else:
+        with out.writing(MODEL) as path:
+            path.write_bytes(reader.path.read_bytes())
+    return plan
+
+
+def _listed(source: Source, out: Place, before: Plan) -> tuple[Plan, pa.Schema]:
+    """The plan with the files that it does not list yet, and the columns that rows keep.
+
+    Writes the files that it names. Raises ConfigError where what came later does not fit.
+    """
+    first = not before.listings
+    kept = NOTHING if first else _kept(out)
+    passed_over, added, gone = Some(), Some(), Some()
+    name = listing_name(len(before.listings))
+
+    with (
+        out.writing(PASSED_OVER) as passed_path,
+        out.writing(name) as path,
+        open(passed_path, "w", encoding="utf-8") as lines,
+    ):
+
+        def entries() -> Iterator[Entry]:
+            nonlocal kept
+            files = source.files(out.named(out.path))
+            for file, listed, there in compared(out, _names(before), files):
+                if not there:
+                    gone.add(file)
+                elif file.why:
+                    passed_over.add(file)
+                    lines.write(f"{as_text(file.address)}\t{file.why}\n")
+                elif not listed:
+                    added.add(file)
+                    entry, columns = source.entry(file.address)
+                    wider = joined(kept, columns, file.address)
+                    if not first and not wider.equals(kept):
+                        raise ConfigError(
+                            f"{file.address} came later, and has columns that the rows of the job "
+                            f"do not have: {', '.join(columns.names)}; the rows keep "
+                            f"{', '.join(kept.names) or 'none'}: read it into a folder of its own"
+                        )
+                    kept = wider
+                    yield entry
+
+        parts = write_listing(path, parts_of(entries(), before.part_size))
+        if first and not parts:
+            raise _nothing(source, passed_over)
+    if not passed_over.n:
+        out.remove(PASSED_OVER)
+    if not parts:
+        out.remove(name)
+    listings = (*before.listings, (name, parts)) if parts else before.listings
+    return Plan(before.part_size, listings, passed_over, True, added, gone), kept
+
+
+def _names(plan: Plan) -> list[str]:
+    return [name for name, _ in plan.listings]
+
+
+def _kept(out: Place) -> pa.Schema:
+    with out.open(SCHEMA) as file:
+        return kept_in(pq.read_schema(file))
+
+
+def _manifest_of(plan: Plan, given: dict[str, str]) -> dict[str, object]:
+    return {
+        "format": _FORMAT,
+        **given,
+        "part_size": plan.part_size,
+        "listings": [{"file": name, "parts": parts} for name, parts in plan.listings],
+        "passed_over": vars(plan.passed_over),
+        "inkdigits": __version__,
+    }
+
+
+def _plan_in(manifest: dict[str, Any]) -> Plan:
+    passed = manifest["passed_over"]
+    return Plan(
+        manifest["part_size"],
+        tuple((listing["file"], listing["parts"]) for listing in manifest["listings"]),
+        Some(passed["n"], passed["first"], Counter(passed["why"])),
+        fresh=False,
+    )
+
+
+def _check_same(job: Job, given: dict[str, str], manifest: dict[str, Any]) -> None:
+    """Raise ConfigError where the folder is of another job than this."""
+    if manifest.get("format") != _FORMAT:
+        raise ConfigError(
+            f"{job.out} was written by inkdigits {manifest.get('inkdigits', 'of another version')}"
+            ", whose rows have other columns than this version's; name a new folder, or go on with "
+            "that version"
+        )
+    if manifest["model"] != given["model"]:
+        raise ConfigError(
+            f"{job.out} was begun with a model of the identity {manifest['model'][:12]}, by "
+            f"inkdigits {manifest['inkdigits']}; this is {given['model'][:12]}, by {__version__}; "
+            "go on with the same --model and version, or name another folder"
+        )
+    wanted: dict[str, object] = {**given}
+    if job.part_size is not None:
+        wanted["part_size"] = job.part_size
+    for name, value in wanted.items():
+        if manifest[name] != value:
+            raise ConfigError(
+                f"{job.out} was begun with {name} {manifest[name]!r}, this is {value!r}; "
+                "go on with what it was begun with, or name another folder"
+            )
+
+
+def _check_new(job: Job, source: Source, out: Place) -> None:
+    """Raise ConfigError where the job cannot begin in its folder."""
+    if f"{_real(out)}/".startswith(f"{_real(Place(source.address)).rstrip('/')}/"):
+        raise ConfigError(
+            f"{job.out} lies in {job.source.address}: its files would be read as input; name a "
+            "folder elsewhere"
+        )
+    if not out.files.exists(out.path):
+        return
+    if not out.files.isdir(out.path):
+        raise ConfigError(f"{job.out}: is a file, wanted a folder to write Parquet files to")
+    names = {posixpath.basename(path) for path in out.files.ls(out.path, detail=False)}
+    ours = (".", LISTING, MODEL, SCHEMA, PASSED_OVER)  # what a start killed while listing left
+    other = sorted(name for name in names if not name.startswith(ours))
+    if other:
+        raise ConfigError(
+            f"{job.out} holds {other[0]} and no {MANIFEST}: it is no job that could go on; name a "
+            "new or empty folder"
+        )
+
+
+def _real(place: Place) -> str:
+    """The address behind links."""
+    return os.path.realpath(place.path) if place.local else place.named(place.path)
+
+
+def _nothing(source: Source, passed_over: Some) -> ConfigError:
+    also = f"; passed over: {passed_over}" if passed_over.n else ""
+    return ConfigError(
+        f"{source.address}: no picture in it; wanted a folder, a glob or a file with "
+        f"{', '.join(sorted(SUFFIXES))}, {', '.join(TABLES)} or {', '.join(SHARDS)}{also}"
+    )
