@@ -1,6 +1,6 @@
 """How well numbers are read: strings on cheques, pages of numbers, small cases.
 
-    python benchmarks/read_numbers.py [strings pages cases] [--every K] [--errors FOLDER]
+    python benchmarks/read_numbers.py [strings pages tables cases] [--every K] [--errors FOLDER]
     python benchmarks/read_numbers.py strings --files  # the pictures' paths, for another reader
     python benchmarks/read_numbers.py strings --lines FILE  # score its answers, JSON lines
 
@@ -17,6 +17,9 @@ Pages. Each score is given as a mean over pages, and as the mean over sources of
 - edit accuracy: 1 - edits / true digits, at least 0; digits in reading order, lines joined.
 - F1: harmonic mean of precision and recall of the digits as a bag, whatever their order.
 - lines exact: share of the true lines that are among the lines read.
+
+Tables: the pages whose lines have the same number of numbers, two or more. A cell is right if the
+line of its row has its number, digits alone, in its column's place.
 
 Cases: right if every line's digits and signs are right; where no digit is expected, none is read.
 A picture that cannot be read is wrong in a case, and elsewhere read as having no digits.
@@ -89,7 +92,17 @@ def pages(every: int) -> list[Truth]:
     return [Truth(folder / "img" / row["file"], row["lines"], row["repo"]) for row in rows]
 
 
-SETS = {"strings": strings, "pages": pages}
+def tables(every: int) -> list[Truth]:
+    """The pages that are tables without an empty cell."""
+    known = [(truth, {len(line.split()) for line in truth.lines}) for truth in pages(1)]
+    return [
+        truth
+        for truth, sizes in known
+        if len(truth.lines) > 1 and len(sizes) == 1 and min(sizes) > 1
+    ][::every]
+
+
+SETS = {"strings": strings, "pages": pages, "tables": tables}
 
 
 def cases(path: Path) -> list[Truth]:
@@ -134,6 +147,15 @@ def page_scores(truths: list[Truth], texts: Texts) -> tuple[np.ndarray, np.ndarr
     return by_source, np.mean([row for its in rows.values() for row in its], 0)
 
 
+def cells_right(truth: Truth, text: str) -> int:
+    """How many of a table's cells stand in their row's and column's place."""
+    return sum(
+        digits_of(a) == digits_of(b)
+        for found, true in zip(text.split("\n"), truth.lines, strict=False)
+        for a, b in zip(found.split(), true.split(), strict=False)
+    )
+
+
 def case_is_right(truth: Truth, text: str | None) -> bool:
     return text is not None and [line.replace(" ", "") for line in text.split("\n")] == truth.lines
 
@@ -150,6 +172,16 @@ def print_pages(truths: list[Truth], texts: Texts) -> None:
         (f"mean over {sources} sources", by_source), (f"over {len(truths)} pages", by_page),
     ):  # fmt: skip
         print(f"pages, {name}: edit accuracy {accuracy:.2%}; F1 {bag:.2%}; lines exact {lines:.2%}")
+
+
+def print_tables(truths: list[Truth], texts: Texts) -> None:
+    total = 0
+    for truth, text in zip(truths, texts, strict=True):
+        right, cells = cells_right(truth, text or ""), len(" ".join(truth.lines).split())
+        total += right
+        print(f"  {truth.path.name}: {right} of {cells}")
+    n = sum(len(" ".join(truth.lines).split()) for truth in truths)
+    print(f"tables: {len(truths)}; cells right {total:,} of {n:,}")
 
 
 def print_cases(truths: list[Truth], texts: Texts) -> None:
@@ -184,6 +216,7 @@ def write_errors(path: Path, truths: list[Truth], texts: Texts) -> None:
 SCORES: dict[str, Callable[[list[Truth], Texts], None]] = {
     "strings": print_strings,
     "pages": print_pages,
+    "tables": print_tables,
     "cases": print_cases,
 }
 

@@ -5,6 +5,7 @@ import pytest
 from read_numbers import (
     Truth,
     case_is_right,
+    cells_right,
     digits_of,
     edits,
     f1,
@@ -86,3 +87,11 @@ def test_a_page_of_errors_is_written(tmp_path):
     Image.new("L", (30, 20)).save(tmp_path / "one.png")
     write_errors(tmp_path / "page.png", [truth("1", path=tmp_path / "one.png")], ["2"])
     assert Image.open(tmp_path / "page.png").size == (1280, 170)
+
+
+def test_a_cell_is_right_in_its_row_and_column_alone():
+    table = truth("12 3", "4 5")
+    assert cells_right(table, "12 3\n4 5") == 4
+    assert cells_right(table, "12 3\n45") == 2
+    assert cells_right(table, "123\n4 6\n7 8") == 1
+    assert cells_right(table, "") == 0

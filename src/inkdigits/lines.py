@@ -121,7 +121,8 @@ def _widths(line: Indices, boxes: Boxes, units: NDArray[np.float32]) -> NDArray[
 def _parting(gaps: NDArray[np.float64]) -> float:
     """The width that parts gaps between numbers from those within, if there are two kinds.
 
-    Source: Otsu 1979: the cut, of all, with the largest variance between its two sides.
+    Source: Otsu 1979: of the cuts that are clear the one with the largest variance between its
+    sides.
     """
     if len(gaps) and gaps.min() > _ALL_APART:
         return _ALL_APART
@@ -132,8 +133,10 @@ def _parting(gaps: NDArray[np.float64]) -> float:
     sums = ordered.cumsum()
     low = sums[:-1] / below
     high = (sums[-1] - sums[:-1]) / (len(ordered) - below)
-    k = int((below * (len(ordered) - below) * (high - low) ** 2).argmax())
-    wide = ordered[k + 1]
-    if wide < _CLEAR_GAP or high[k] < _CLEARLY_WIDER * low[k] or wide < _STEP * ordered[k]:
+    narrow, wide = ordered[:-1], ordered[1:]
+    clear = (wide >= _CLEAR_GAP) & (high >= _CLEARLY_WIDER * low) & (wide >= _STEP * narrow)
+    if not clear.any():
         return np.inf
-    return float((ordered[k] + wide) / 2)
+    between = below * (len(ordered) - below) * (high - low) ** 2
+    k = int(np.where(clear, between, -1).argmax())
+    return float((narrow[k] + wide[k]) / 2)
