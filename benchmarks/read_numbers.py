@@ -94,7 +94,7 @@ def pages(every: int) -> list[Truth]:
 
 def tables(every: int) -> list[Truth]:
     """The pages that are tables without an empty cell."""
-    known = [(truth, {len(line.split()) for line in truth.lines}) for truth in pages(1)]
+    known = [(t, {len(line.split()) for line in t.lines}) for t in pages(1)]
     return [
         truth
         for truth, sizes in known
