@@ -94,7 +94,7 @@ def opened(browser, address, **options):
     yield page
     context.close()
     assert said == []
-    assert any(url.endswith(".wasm") for url in asked)  # what the worker asks for is among them
+    assert any(url.endswith(".wasm.gz") for url in asked)  # what the worker asks for is among them
     assert [url for url in asked if not url.startswith((address, "blob:", "data:"))] == []
 
 
@@ -229,7 +229,7 @@ def test_the_browser_reads_one_digit_as_python_does(browser, host, files, hosted
 
 
 VIEWS = """async ([grey, boxes, sizes]) => {
-  const module = (name) => import(new URL(`reader/picture/${name}.js`, location));
+  const module = (name) => import(new URL(`picture/${name}.js`, location));
   const { closeUp, frameOf, sideOf, standardised } = await module("views");
   const { resized } = await module("resample");
   const picture = { ...grey, data: Float32Array.from(grey.data) };
@@ -361,7 +361,7 @@ def test_the_page_may_load_from_its_own_host_alone(host):
 
 def test_no_number_stands_in_both_languages(host):
     """What JavaScript takes from Python is written into the folder, with a row as a list."""
-    constants = host[0] / "reader" / "constants"
+    constants = host[0] / "constants"
     found = dict(re.findall(r"export const (\w+) = (.*);\n", (constants / "finder.js").read_text()))
     assert found["SEEN"] == str(finder._SEEN)
     assert found["SIZES"] == str(list(finder._SIZES))

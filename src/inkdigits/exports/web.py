@@ -2,12 +2,13 @@
 
 In: one of our .onnx files. Out: a folder of plain files that loads nothing from elsewhere: the page
 of `inkdigits serve` with another service.js, the reader of `inkdigits.reader` and all below it
-written again as JavaScript modules (`inkdigits/web`), Python's constants for it, the model and the
-package's networks that find digits, and ONNX Runtime's WebAssembly.
+written again as JavaScript modules (both from `inkdigits/web`), Python's constants for it, the model
+and the package's networks that find digits, and ONNX Runtime's WebAssembly.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -32,8 +33,8 @@ from inkdigits.picture import open as opening
 from inkdigits.spec import ACCEPT, N_CLASSES, accept_from
 from inkdigits.version import __version__
 
-_PACKAGE = Path(__file__).parent.parent
-_PAGE, _WEB = _PACKAGE / "server" / "page", _PACKAGE / "web"
+WEB = Path(__file__).parent.parent / "web"
+_FOLDERS = ("page", "offline", "reader", "picture")  # of WEB, and of what is written
 MODEL, _ABOUT = "model.onnx", "model.json"
 # Whose constants the modules of the same name in JavaScript take.
 _SHARED = (
@@ -42,10 +43,9 @@ _SHARED = (
 )  # fmt: skip
 # By .js, not .mjs: not all static hosts know that as a script. The one with "bundle" in its name
 # has all in it but the .wasm; of these the plain one is the smallest (no GPU).
-_RUNTIME = {
-    "dist/ort.wasm.bundle.min.mjs": "ort.js",
-    "dist/ort-wasm-simd-threaded.wasm": "ort-wasm-simd-threaded.wasm",
-}
+_RUNTIME = {"dist/ort.wasm.bundle.min.mjs": "ort.js"}
+# 14.2 MB, 3.7 gzipped. Many hosts send .wasm as it is; so it lies packed, and the page unpacks it.
+_PACKED = {"dist/ort-wasm-simd-threaded.wasm": "ort-wasm-simd-threaded.wasm.gz"}
 _LICENCES = ("LICENSE", "ThirdPartyNotices.txt")  # npm's package has none; pip's of the same has
 # For the page. A worker has the policy that its host sends, if any, and loads only what lies
 # beside it; 'wasm-unsafe-eval' is for browsers that should hold it to the page's.
@@ -71,34 +71,40 @@ def save_web(source: Path, folder: Path, about: Mapping[str, str]) -> None:
     Raises ConfigError where a folder of another kind is in the way, or what `taken_out` raises.
     """
     check_replaceable(folder, _ABOUT)
-    runtime = taken_out(ONNXRUNTIME, _RUNTIME)
+    runtime = taken_out(ONNXRUNTIME, _RUNTIME | _PACKED)
     with folder_written_whole(folder, _ABOUT) as part:
-        shutil.copytree(_PAGE, part / "page", ignore=shutil.ignore_patterns("*.html"))
-        shutil.copyfile(_WEB / "service.js", part / "page" / "service.js")
+        for name in _FOLDERS:
+            outside = shutil.ignore_patterns("service.js", "*.html", "*.mjs")
+            shutil.copytree(WEB / name, part / name, ignore=outside)
+        shutil.copyfile(WEB / "offline" / "service.js", part / "page" / "service.js")
         (part / "index.html").write_text(_page(), encoding="utf-8")
-        outside = shutil.ignore_patterns("service.js", "*.mjs")
-        shutil.copytree(_WEB, part / "reader", ignore=outside)
         (part / "onnxruntime").mkdir()
         for name, data in runtime.items():
-            (part / "onnxruntime" / name).write_bytes(data)
+            packed = gzip.compress(data, mtime=0) if name in _PACKED.values() else data
+            (part / "onnxruntime" / name).write_bytes(packed)
         for name in _LICENCES:
             shutil.copyfile(Path(onnxruntime.__file__).parent / name, part / "onnxruntime" / name)
         shutil.copyfile(source, part / MODEL)
         for model in (FINDER_MODEL, CLOSE_UP_MODEL):
             shutil.copyfile(model, part / model.name)
-        (part / "reader" / "constants").mkdir()
-        for module in _SHARED:
-            name = f"{module.__name__.rpartition('.')[2]}.js"
-            (part / "reader" / "constants" / name).write_text(_constants(module), encoding="utf-8")
+        write_constants(part / "constants")
         told = json.dumps(_about(source, about), indent=1)
         (part / _ABOUT).write_text(told, encoding="utf-8")
         # Node takes .js for another kind of script without it; browsers do not look at it.
         (part / "package.json").write_text('{"private": true, "type": "module"}\n')
 
 
+def write_constants(folder: Path) -> None:
+    """Write a module of constants for each of Python's that has one of the same name in WEB."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for module in _SHARED:
+        name = f"{module.__name__.rpartition('.')[2]}.js"
+        (folder / name).write_text(_constants(module), encoding="utf-8")
+
+
 def web_probabilities(folder: Path, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
     """What the folder's own reader gives for arrays (N, 28, 28) in [0, 1]: (N, 10), in Node."""
-    command = ["node", str(_WEB / "check.mjs"), str(folder.resolve())]
+    command = ["node", str(WEB / "offline" / "check.mjs"), str(folder.resolve())]
     given = np.ascontiguousarray(arrays, "<f4").tobytes()
     try:
         done = subprocess.run(
@@ -114,7 +120,7 @@ def web_probabilities(folder: Path, arrays: NDArray[np.float32]) -> NDArray[np.f
 
 
 def _page() -> str:
-    page = (_PAGE / "index.html").read_text(encoding="utf-8")
+    page = (WEB / "page" / "index.html").read_text(encoding="utf-8")
     for there, here in _CHANGED:
         if page.count(there) != 1:
             raise ValueError(f"index.html has {there!r} {page.count(there)} times, wanted once")

@@ -37,7 +37,7 @@ from inkdigits.server.work import Task, error_json
 from inkdigits.spec import ACCEPT, CLASS_NAMES
 from inkdigits.version import __version__
 
-PAGE = Path(__file__).parent / "page"
+PAGE = Path(__file__).parent.parent / "web" / "page"
 _JSON = "application/json"
 _UNDOABLE = 1_000  # corrections that may be taken back: the last ones
 _SWITCHES = {"true": True, "1": True, "false": False, "0": False}

@@ -7,12 +7,13 @@
  */
 
 import * as ort from "../onnxruntime/ort.js";
-import { SIDE } from "./constants/spec.js";
-import { occlusion } from "./explain.js";
-import { toPlaces } from "./page.js";
-import { decoded } from "./picture/decode.js";
-import { PictureError } from "./picture/errors.js";
-import { Reader } from "./reader.js";
+import { SIDE } from "../constants/spec.js";
+import { occlusion } from "../reader/explain.js";
+import { toPlaces } from "../reader/page.js";
+import { decoded } from "../picture/decode.js";
+import { PictureError } from "../picture/errors.js";
+import { Reader } from "../reader/reader.js";
+import { unpacked } from "./unpack.js";
 
 const DIGITS_AFTER_POINT = 4; // of arrays, as the service has them
 const wanted = new Set();
@@ -30,11 +31,12 @@ function loaded() {
 async function load() {
   const [about, ...files] = await Promise.all([
     fetched("../model.json", "json"),
-    ...["model.onnx", "finder.onnx", "closeup.onnx", "onnxruntime/ort-wasm-simd-threaded.wasm"].map(
+    ...["model.onnx", "finder.onnx", "closeup.onnx", "onnxruntime/ort-wasm-simd-threaded.wasm.gz"].map(
       (path) => fetched(`../${path}`, "arrayBuffer"),
     ),
   ]);
-  const [model, finder, closeUp, runtime] = files;
+  const [model, finder, closeUp, packed] = files;
+  const runtime = await unpacked(packed);
   return { about, reader: await Reader.load({ ort, runtime, model, finder, closeUp, about }) };
 }
 

@@ -7,8 +7,8 @@
  */
 
 import { ALL_APART, APART, CLEARLY_WIDER, CLEAR_GAP, FALL, FOLLOWING, LAST, LOW, NEIGHBOUR, OPENING, SAME_LINE, STEEPEST,
-  STEP, WIDEST, WOBBLE } from "./constants/lines.js";
-import { clipped, f32, mean, median } from "./picture/arrays.js";
+  STEP, WIDEST, WOBBLE } from "../constants/lines.js";
+import { clipped, f32, mean, median } from "../picture/arrays.js";
 
 export const isDigit = (sign) => sign >= "0" && sign <= "9";
 
@@ -85,15 +85,14 @@ function parting(gaps) {
   const n = ordered.length;
   if (n < 2) return Infinity;
   const total = ordered.reduce((sum, gap) => sum + gap);
-  let best = { apart: -1 };
-  let sum = 0;
+  let [most, least, sum] = [-1, Infinity, 0];
   for (let below = 1; below < n; below += 1) {
     sum += ordered[below - 1];
     const [low, high] = [sum / below, (total - sum) / (n - below)];
-    const apart = below * (n - below) * (high - low) ** 2;
-    if (apart > best.apart) best = { apart, low, high, below };
+    const [narrow, wide] = [ordered[below - 1], ordered[below]];
+    const between = below * (n - below) * (high - low) ** 2;
+    if (wide < CLEAR_GAP || high < CLEARLY_WIDER * low || wide < STEP * narrow || between <= most) continue;
+    [most, least] = [between, (narrow + wide) / 2];
   }
-  const [narrow, wide] = [ordered[best.below - 1], ordered[best.below]];
-  if (wide < CLEAR_GAP || best.high < CLEARLY_WIDER * best.low || wide < STEP * narrow) return Infinity;
-  return (narrow + wide) / 2;
+  return least;
 }

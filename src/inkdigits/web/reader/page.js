@@ -5,10 +5,10 @@
  * array, other }. Out: a page as /v1/read gives it. The same steps as in page.py.
  */
 
-import { BEFORE, FIRST, WITHIN } from "./constants/page.js";
-import { SORTS } from "./constants/spec.js";
+import { BEFORE, FIRST, WITHIN } from "../constants/page.js";
+import { SORTS } from "../constants/spec.js";
 import { gapsAfter, isDigit, linesOf } from "./lines.js";
-import { rounded } from "./picture/arrays.js";
+import { rounded } from "../picture/arrays.js";
 
 /** Those places where there is likelier something than nothing. */
 export const likely = (places) => places.filter(({ other }) => other < 0.5);

@@ -5,9 +5,9 @@
  * counts (the finder's metadata). Out: the probabilities of the twenty sorts and of other.
  */
 
-import { LEAST } from "./constants/combine.js";
-import { N_CLASSES, OTHER } from "./constants/spec.js";
-import { clipped, f32 } from "./picture/arrays.js";
+import { LEAST } from "../constants/combine.js";
+import { N_CLASSES, OTHER } from "../constants/spec.js";
+import { clipped, f32 } from "../picture/arrays.js";
 
 /** weights: Combination's fields, as combine.py explains them. */
 export function combined({ heat, far, close }, classified, weights) {

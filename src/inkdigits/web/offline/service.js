@@ -4,7 +4,7 @@
  * In: a path below /v1 and a picture. Out: the answer, or a ServiceError with words for a person.
  */
 
-const worker = new Worker(new URL("../reader/worker.js", import.meta.url), { type: "module" });
+const worker = new Worker(new URL("../offline/worker.js", import.meta.url), { type: "module" });
 const asked = new Map(); // by id: { resolve, reject }
 let lastId = 0;
 let broken = null; // the error, once the worker's own modules could not be loaded

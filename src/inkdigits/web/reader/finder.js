@@ -6,13 +6,13 @@
  */
 
 import { AGAIN, ALWAYS, AT_ONCE, BROAD, EDGE, EDGE_OF_INK, ENLARGED, FAINTEST, FINE, INKED, LARGEST, LOG_SIZES,
-  MOST_PLACES, MULTIPLE, SAME, SEEN, SIZES, SMALLEST, SURE, WITHIN } from "./constants/finder.js";
-import { N_CLASSES, N_PIXELS, OTHER } from "./constants/spec.js";
-import { BOX_UNIT, CLOSE, STRIDE } from "./constants/views.js";
-import { clipped, extremes, f32, median, rounded } from "./picture/arrays.js";
-import { place } from "./picture/place.js";
-import { resized } from "./picture/resample.js";
-import { broad, closeUp, frameOf, sideOf, standardised } from "./picture/views.js";
+  MOST_PLACES, MULTIPLE, SAME, SEEN, SIZES, SMALLEST, SURE, WITHIN } from "../constants/finder.js";
+import { N_CLASSES, N_PIXELS, OTHER } from "../constants/spec.js";
+import { BOX_UNIT, CLOSE, STRIDE } from "../constants/views.js";
+import { clipped, extremes, f32, median, rounded } from "../picture/arrays.js";
+import { place } from "../picture/place.js";
+import { resized } from "../picture/resample.js";
+import { broad, closeUp, frameOf, sideOf, standardised } from "../picture/views.js";
 
 const N_CLOSE = CLOSE * CLOSE;
 

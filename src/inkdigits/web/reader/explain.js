@@ -4,8 +4,8 @@
  * In: a Reader, an array and its digit. Out: 784 numbers, as explain.py's `occlusion` gives them.
  */
 
-import { PATCH, STEP } from "./constants/explain.js";
-import { SIDE } from "./constants/spec.js";
+import { PATCH, STEP } from "../constants/explain.js";
+import { SIDE } from "../constants/spec.js";
 
 const BATCH = 16; // arrays read between two looks whether anyone still waits
 

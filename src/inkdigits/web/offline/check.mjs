@@ -13,9 +13,11 @@ const folder = new URL(`${pathToFileURL(process.argv[2])}/`);
 const module = (path) => import(new URL(path, folder));
 const file = (path) => readFile(new URL(path, folder));
 
-const [ort, { Reader }] = await Promise.all(["onnxruntime/ort.js", "reader/reader.js"].map(module));
-const names = ["model.onnx", "finder.onnx", "closeup.onnx", "onnxruntime/ort-wasm-simd-threaded.wasm", "model.json"];
-const [model, finder, closeUp, runtime, about] = await Promise.all(names.map(file));
+const modules = ["onnxruntime/ort.js", "reader/reader.js", "offline/unpack.js"];
+const [ort, { Reader }, { unpacked }] = await Promise.all(modules.map(module));
+const names = ["model.onnx", "finder.onnx", "closeup.onnx", "onnxruntime/ort-wasm-simd-threaded.wasm.gz", "model.json"];
+const [model, finder, closeUp, packed, about] = await Promise.all(names.map(file));
+const runtime = await unpacked(packed);
 const reader = await Reader.load({ ort, runtime, model, finder, closeUp, about: JSON.parse(about) });
 const given = await buffer(process.stdin);
 const values = new Float32Array(given.buffer.slice(given.byteOffset, given.byteOffset + given.byteLength));

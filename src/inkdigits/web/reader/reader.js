@@ -7,13 +7,13 @@
  */
 
 import { combined } from "./combine.js";
-import { CLEAR, FEW, GAIN, LYING, MANY, NOTHING, NO_DIGIT, UPRIGHT } from "./constants/reader.js";
-import { N_CLASSES, N_PIXELS, OTHER, SIDE, SORTS } from "./constants/spec.js";
+import { CLEAR, FEW, GAIN, LYING, MANY, NOTHING, NO_DIGIT, UPRIGHT } from "../constants/reader.js";
+import { N_CLASSES, N_PIXELS, OTHER, SIDE, SORTS } from "../constants/spec.js";
 import { arrayOf, Finder } from "./finder.js";
 import { likely, pageOf, toPlaces } from "./page.js";
-import { clipped, extremes, f32, rounded, turned } from "./picture/arrays.js";
-import { checkContrast, openPixels } from "./picture/open.js";
-import { cutOf } from "./picture/small.js";
+import { clipped, extremes, f32, rounded, turned } from "../picture/arrays.js";
+import { checkContrast, openPixels } from "../picture/open.js";
+import { cutOf } from "../picture/small.js";
 
 const AT_ONCE = 128; // arrays that are read at a time
 
