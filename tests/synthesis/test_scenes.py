@@ -8,8 +8,8 @@ from inkdigits.errors import DataError
 from inkdigits.spec import OTHER, SORTS
 from inkdigits.synthesis.folder import contact_sheet, ink_map, write_scenes
 from inkdigits.synthesis.hands import Hands, collected, joined
-from inkdigits.synthesis.scenes import HEIGHT, WIDTH, scene
-from inkdigits.synthesis.sheet import _crossed, _lighter
+from inkdigits.synthesis.scenes import HEIGHT, WIDTH, _part, scene
+from inkdigits.synthesis.sheet import Sheet, _crossed, _lighter
 from inkdigits.synthesis.strokes import FORMS, inked, sketched
 
 
@@ -114,6 +114,18 @@ def test_boxes_frame_the_ink_within_the_picture(hands):
             assert (share == 1) or not whole
             if whole:
                 assert (right - left, bottom - top) == (item.ink.shape[1], item.ink.shape[0])
+
+
+def test_a_picture_of_what_lies_beyond_the_sheet_has_a_size(hands):
+    """A word's last letter may begin at the sheet's edge: 8 pixels of the sheet are shown."""
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        sheet = Sheet(HEIGHT, WIDTH, hands, random)
+        sheet.others.append((WIDTH + 5, HEIGHT + 3, WIDTH + 30, HEIGHT + 40))
+        left, top, right, bottom = _part(sheet, random, 20.0)
+        assert 8 <= right - left
+        assert 8 <= bottom - top
+        assert (right, bottom) == (WIDTH, HEIGHT)
 
 
 def test_scenes_hold_every_digit_and_most_signs(hands):

@@ -2,8 +2,8 @@
 
 In: one of our .onnx files. Out: a folder of plain files that loads nothing from elsewhere: the page
 of `inkdigits serve` with another service.js, the reader of `inkdigits.reader` and all below it
-written again as JavaScript modules (both from `inkdigits/web`), Python's constants for it, the model
-and the package's networks that find digits, and ONNX Runtime's WebAssembly.
+written again as JavaScript modules (both from `inkdigits/web`), Python's constants for it, the
+model and the package's networks that find digits, and ONNX Runtime's WebAssembly.
 """
 
 from __future__ import annotations

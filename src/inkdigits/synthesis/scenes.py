@@ -72,7 +72,9 @@ def _part(sheet: Sheet, random: np.random.Generator, unit: float) -> Part:
             margins[:] = margins[0]
         left, top = np.min(written, 0)[:2] - margins[:2]
         right, bottom = np.max(written, 0)[2:] + margins[2:]
-    left, top = max(0, int(left)), max(0, int(top))
+    # What is written may lie beyond the sheet's edge.
+    left = max(0, min(int(left), sheet.width - 8))
+    top = max(0, min(int(top), sheet.height - 8))
     return (
         left, top,
         max(left + 8, min(sheet.width, int(right))), max(top + 8, min(sheet.height, int(bottom))),

@@ -28,7 +28,13 @@ worker.addEventListener("error", () => {
   for (const { reject } of asked.values()) reject(broken);
 });
 
-/** What `path` answers. body: a picture. Throws ServiceError, or AbortError by `signal`. */
+/**
+ * What `path` answers. body: a picture. Throws ServiceError, or AbortError by `signal`.
+ *
+ * @param {string} path
+ * @param {{ body?: Blob, signal?: AbortSignal }} options
+ * @returns {Promise<any>}
+ */
 export function ask(path, { body, signal } = {}) {
   const id = (lastId += 1);
   return new Promise((resolve, reject) => {

@@ -53,7 +53,7 @@ self.addEventListener("message", async ({ data: { id, path, picture } }) => {
   }
   wanted.add(id);
   try {
-    const answer = await answered(new URL(path, self.location), picture, () => wanted.has(id));
+    const answer = await answered(new URL(path, self.location.href), picture, () => wanted.has(id));
     self.postMessage({ id, answer });
   } catch (error) {
     self.postMessage({ id, error: error.message, isPictures: error instanceof PictureError });

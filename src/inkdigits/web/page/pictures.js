@@ -13,7 +13,7 @@ export function listenForPictures({ take, refuse }) {
   listenToInputs(pick);
   listenToDrops((files) => (files.length ? pick([...files]) : refuse("What was dropped holds no picture file.")));
   document.addEventListener("paste", (event) => {
-    if (event.target.closest?.("input")) return; // words for a field
+    if (event.target instanceof HTMLInputElement) return; // words for a field
     const { files } = event.clipboardData;
     if (files.length) pick([...files]);
     else refuse("There is no picture on the clipboard.");
@@ -21,7 +21,9 @@ export function listenForPictures({ take, refuse }) {
 }
 
 function listenToInputs(pick) {
-  for (const input of document.querySelectorAll("input[type=file]")) {
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const inputs = document.querySelectorAll("input[type=file]");
+  for (const input of inputs) {
     input.addEventListener("change", () => {
       if (input.files.length) pick([...input.files]); // a copy: the next line empties the list
       input.value = ""; // so that the same file can be chosen again

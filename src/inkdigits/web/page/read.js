@@ -14,6 +14,7 @@ import { ask, hasToken, keepToken, pause } from "./service.js";
 const LIVE_REST_MS = 60; // between readings during a stroke: enough for the eye, gentle on the server
 const HOW_TO_SHOW = "or drop or paste some anywhere";
 
+/** @type {(id: string) => any} */
 const find = (id) => document.getElementById(id);
 const sheet = new Sheet(find("sheet"), sheetChanged, choose);
 const pile = new Pile(find("pile"), { ask, open: (file) => sheet.show(file) });

@@ -5,6 +5,7 @@
  */
 
 const SALIENCY_FLOOR = 0.05; // share of probability; less is not worth the full colour
+/** @type {[number, string][]} */
 const LIKELY = [
   [0.99, "Almost certain"],
   [0.9, "Very likely"],
@@ -13,6 +14,7 @@ const LIKELY = [
 ];
 const NO_DIGIT = ["I see no digit", "I know 0 to 9, written by hand."];
 
+/** @type {(id: string) => any} */
 const find = (id) => document.getElementById(id);
 const bars = [...Array(10).keys()].map(makeBar);
 
@@ -49,7 +51,7 @@ export function showPage(page, choose) {
   find("result").dataset.text = page.text;
   const lines = digits.length ? linesOf(page, choose) : [plain("?")];
   find("text").replaceChildren(...lines);
-  find("text").style.setProperty("--longest", Math.max(1, ...page.text.split("\n").map(({ length }) => length)));
+  find("text").style.setProperty("--longest", String(Math.max(1, ...page.text.split("\n").map(({ length }) => length))));
   find("result").toggleAttribute("data-many", page.text.length > 1);
 }
 
@@ -70,7 +72,11 @@ export function announce(page) {
   say(page.digits.length ? `Read ${page.text.replaceAll("\n", ", ")}. ${verdict}` : `${verdict}. ${detail}`);
 }
 
-/** Verdict and detail. */
+/**
+ * Verdict and detail.
+ *
+ * @returns {string[]}
+ */
 function wordsFor({ digits, numbers, signs }) {
   if (!digits.length) return NO_DIGIT;
   const doubtful = digits.filter(({ accepted }) => !accepted);
@@ -130,6 +136,8 @@ function plain(words) {
  * What the network saw, with what mattered as a tint over it.
  *
  * array, saliency: 28 rows of 28 numbers, or nothing. unexplained: why there is no saliency.
+ *
+ * @param {{ digit?: number, array?: number[][], saliency?: number[][], unexplained?: string }} seen
  */
 export function showSeen({ digit, array, saliency, unexplained = "" } = {}) {
   paintSeen(array, saliency);

@@ -22,7 +22,15 @@ export class ServiceError extends Error {
   }
 }
 
-/** What `path` answers. body: a Blob of an image type. method: by default what suits that. Throws ServiceError, or AbortError by `signal`. */
+/**
+ * What `path` answers. body: a Blob of an image type. method: by default what suits that.
+ *
+ * Throws ServiceError, or AbortError by `signal`.
+ *
+ * @param {string} path
+ * @param {{ body?: Blob, signal?: AbortSignal, method?: string }} options
+ * @returns {Promise<any>}
+ */
 export async function ask(path, { body, signal, method = body ? "POST" : "GET" } = {}) {
   const token = keptToken();
   const headers = token ? { Authorization: `Bearer ${token}` } : {};

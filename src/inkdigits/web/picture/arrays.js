@@ -73,8 +73,8 @@ export function cropped(array, { top, bottom, left, right }) {
 }
 
 export function padded(array, by) {
-  const found = { height: array.height + 2 * by, width: array.width + 2 * by };
-  found.data = new array.data.constructor(found.height * found.width);
+  const [height, width] = [array.height + 2 * by, array.width + 2 * by];
+  const found = { height, width, data: new array.data.constructor(height * width) };
   for (let y = 0; y < array.height; y += 1) {
     const row = array.data.subarray(y * array.width, (y + 1) * array.width);
     found.data.set(row, (y + by) * found.width + by);

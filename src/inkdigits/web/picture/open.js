@@ -36,8 +36,8 @@ function plain(width, height, rows) {
   const found = { height: Math.ceil(height / factor), width: Math.ceil(width / factor), alpha: false };
   found.data = new Uint8Array(4 * found.height * found.width);
   for (let top = 0; top < height; top += most) {
-    const strip = { width, height: Math.min(most, height - top) };
-    strip.data = rows(top, strip.height);
+    const high = Math.min(most, height - top);
+    const strip = { width, height: high, data: rows(top, high) };
     found.alpha ||= isTransparent(strip.data);
     const small = found.alpha ? weighed(strip, (bytes) => bytesReduced(bytes, factor)) : bytesReduced(strip, factor);
     found.data.set(small.data, (4 * found.width * top) / factor);

@@ -141,8 +141,8 @@ function bytesAlong(data, lines, from, to, [lineIn, pixelIn, lineOut, pixelOut])
 /** Bytes of 4 channels, each pixel the mean of `factor` by `factor`; fewer at the right and below. */
 export function bytesReduced({ height, width, data }, factor) {
   if (factor === 1) return { height, width, data };
-  const found = { height: Math.ceil(height / factor), width: Math.ceil(width / factor) };
-  found.data = new Uint8Array(4 * found.height * found.width);
+  const [high, wide] = [Math.ceil(height / factor), Math.ceil(width / factor)];
+  const found = { height: high, width: wide, data: new Uint8Array(4 * high * wide) };
   for (let y = 0; y < found.height; y += 1) {
     const bottom = Math.min(height, (y + 1) * factor);
     for (let x = 0; x < found.width; x += 1) {

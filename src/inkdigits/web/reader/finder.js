@@ -21,11 +21,11 @@ export class Finder {
   #finder;
   #closeUp;
 
-  /** ort: ONNX Runtime's module. finder, closeUp: its sessions. */
-  constructor(ort, finder, closeUp) {
+  /** ort: ONNX Runtime's module. finder, close: its sessions of the two networks. */
+  constructor(ort, finder, close) {
     this.#ort = ort;
     this.#finder = finder;
-    this.#closeUp = closeUp;
+    this.#closeUp = close;
   }
 
   /** The digits and signs of one picture. */
@@ -87,10 +87,10 @@ export class Finder {
     const unsure = found.filter(({ close }) => extremes(close)[1] < SURE);
     // The ink is better framed now than the finder framed it.
     const again = await this.#closeUps(grey, unsure.map(({ box, unit }) => ({ box, unit: f32(AGAIN * unit) })));
-    unsure.forEach((place, i) => {
-      const both = place.close.map((value, k) => Math.sqrt(f32(value * again[i].close[k])));
+    unsure.forEach((seen, i) => {
+      const both = seen.close.map((value, k) => Math.sqrt(f32(value * again[i].close[k])));
       const sum = both.reduce((total, value) => total + value, 0);
-      place.close = both.map((value) => value / sum);
+      seen.close = both.map((value) => value / sum);
     });
     return found;
   }
@@ -150,12 +150,13 @@ function apart(places, surenessOf, { within = true } = {}) {
       const isWithin = within && common > WITHIN * Math.min(area, other.area);
       return isWithin || common > SAME * (area + other.area - common);
     };
-    if (!kept.some(isSame)) kept.push({ frame: own, area, place: places[i] });
+    if (!kept.some(isSame)) kept.push({ frame: own, area, kept: places[i] });
     if (kept.length === MOST_PLACES) break;
   }
-  return kept.map(({ place }) => place);
+  return kept.map((one) => one.kept);
 }
 
+/** @type {(box: number[]) => number} */
 const areaOf = ([left, top, right, bottom]) => (right - left) * (bottom - top);
 
 /** The box drawn close around the ink in its close-up, where there is some. */
@@ -163,15 +164,15 @@ function aroundInk(box, side, ink) {
   const [low, high] = [[CLOSE, CLOSE], [0, 0]]; // across, down
   ink.forEach((value, i) => {
     if (value <= EDGE_OF_INK) return;
-    [i % CLOSE, Math.floor(i / CLOSE)].forEach((place, axis) => {
-      low[axis] = Math.min(low[axis], place);
-      high[axis] = Math.max(high[axis], place + 1);
+    [i % CLOSE, Math.floor(i / CLOSE)].forEach((at, axis) => {
+      low[axis] = Math.min(low[axis], at);
+      high[axis] = Math.max(high[axis], at + 1);
     });
   });
   if (!high[0]) return box;
   const pixel = f32(side / CLOSE);
   const start = [0, 1].map((axis) => f32(f32(f32(box[axis] + box[axis + 2]) / 2) - f32(side / 2)));
-  return [...low, ...high].map((place, k) => f32(start[k % 2] + place * pixel));
+  return [...low, ...high].map((at, k) => f32(start[k % 2] + at * pixel));
 }
 
 function softmax(logits) {
