@@ -123,8 +123,8 @@ def test_a_picture_of_what_lies_beyond_the_sheet_has_a_size(hands):
         sheet = Sheet(HEIGHT, WIDTH, hands, random)
         sheet.others.append((WIDTH + 5, HEIGHT + 3, WIDTH + 30, HEIGHT + 40))
         left, top, right, bottom = _part(sheet, random, 20.0)
-        assert 8 <= right - left
-        assert 8 <= bottom - top
+        assert right - left >= 8
+        assert bottom - top >= 8
         assert (right, bottom) == (WIDTH, HEIGHT)
 
 
