@@ -314,6 +314,6 @@ def _grid(
 
 
 LAYOUTS: dict[Layout, float] = {  # how often each is made
-    single: 0.2, string: 0.2, amount: 0.15, page: 0.1, boxes: 0.07, cell: 0.04, scattered: 0.04,
-    sums: 0.07, nothing: 0.13,
+    single: 0.2, string: 0.2, amount: 0.16, page: 0.11, boxes: 0.07, cell: 0.04, scattered: 0.04,
+    sums: 0.07, nothing: 0.11,
 }  # fmt: skip

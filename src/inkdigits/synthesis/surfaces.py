@@ -15,7 +15,7 @@ from inkdigits.synthesis.layouts import word
 from inkdigits.synthesis.sheet import Grey, Part, Sheet, Style
 
 _LEGIBLE = 0.25  # of the ink's contrast that paper and noise vary by at most, or nobody reads it
-_LIGHT, _LIGHT_ALONE = 0.12, 0.35  # shares of the pictures that are turned to light ink on dark
+_LIGHT, _LIGHT_ALONE = 0.12, 0.25  # shares of the pictures that are turned to light ink on dark
 _LETTERS = list("abcdefghikmnprstuvwxyzABCDEFGHKLMNPRTUVWXY:.,- ")
 
 

@@ -120,7 +120,7 @@ def close_ups_of(scene: Scene, random: np.random.Generator, most: int = 8) -> Cl
         views.append(np.stack((close_up(grey, moved, side), frame_of(moved, side))))
         sorts.append(int(scene.sorts[i]))
         inks.append(_ink(scene, i, moved, side))
-    for box, unit in _mistaken(scene, random, max(2, len(chosen) // 2)):
+    for box, unit in _mistaken(scene, random, max(1, len(chosen) // 3)):
         side = side_of(box, unit)
         views.append(np.stack((close_up(grey, box, side), frame_of(box, side))))
         sorts.append(OTHER)
