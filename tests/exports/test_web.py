@@ -316,6 +316,11 @@ def test_a_photo_is_read_framed_and_what_is_no_picture_is_said(browser, host, tm
         page.set_input_files("#file", tmp_path / "no.png")
         expect(page.locator("#detail")).to_have_text("Not a picture that this browser can read.")
         expect(page.locator("#again")).to_be_hidden()
+        (tmp_path / "scan.pdf").write_bytes(b"%PDF-1.7 and so on")
+        page.set_input_files("#file", tmp_path / "scan.pdf")
+        refused = "PDFs are not read here; save each page as a PNG or JPEG."
+        expect(page.locator("#detail")).to_have_text(refused)
+        expect(page.locator("#again")).to_be_hidden()
 
 
 def test_what_mattered_is_what_python_says(browser, host, sample):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from drawn import CHROMIUM, STROKES, chromium, draw, written
-from PIL import Image
+from PIL import Image, ImageOps
 from playwright.sync_api import expect
 
 from inkdigits.cli.read import CSV_HEADER
@@ -148,6 +148,61 @@ def test_several_pictures_are_a_list_with_readings_and_a_csv(open_page, tmp_path
     expect(page.locator("#pile")).to_be_hidden()
 
 
+def scan(folder, name):
+    """A document of three pages: 7, 1 and 4."""
+    names = ("7_ruled_paper.jpg", "1_form_cell.png", "4_photo_on_its_side.jpg")
+    pages = [ImageOps.exif_transpose(Image.open(EXAMPLES / one)).convert("L") for one in names]
+    pages[0].save(folder / name, save_all=True, append_images=pages[1:])
+    return folder / name
+
+
+@pytest.mark.parametrize("name", ["scan.tif", "scan.pdf"])
+def test_a_document_is_dropped_and_each_page_is_a_row(open_page, tmp_path, name):
+    if name == "scan.pdf":
+        pytest.importorskip("pypdfium2")
+    page = open_page()
+    drop(page, scan(tmp_path, name))
+    expect(page.locator("#result")).to_have_attribute("data-text", "7")
+    expect(page.locator("#counted")).to_have_text("3 pictures", timeout=20_000)
+    assert page.locator("#pile li strong").all_inner_texts() == ["7", "1", "4"]
+    names = [f"{name}#page={number}" for number in (1, 2, 3)]
+    assert page.locator("#pile li small").all_inner_texts() == names
+    page.locator("#pile li button").nth(2).click()
+    expect(page.locator("#result")).to_have_attribute("data-text", "4")
+    expect(page.locator("#source")).to_have_text(names[2])
+    expect(page.locator("#boxes div")).to_have_count(1)
+    assert page.locator("#picture img").evaluate("image => image.naturalWidth") > 0
+    page.click('[data-correct="9"]')
+    expect(page.locator("#corrected")).to_contain_text("4 is 9")
+    with page.expect_download() as download:
+        page.click("#csv")
+    rows = list(csv.DictReader(download.value.path().open()))
+    assert [(row["file"], row["number"]) for row in rows] == list(zip(names, "714", strict=True))
+
+
+def test_a_document_among_pictures_and_one_of_a_single_page(open_page, tmp_path):
+    page = open_page()
+    page.set_input_files("#file", [EXAMPLES / "0_yellow_paper.jpg", scan(tmp_path, "scan.tif")])
+    expect(page.locator("#counted")).to_have_text("4 pictures", timeout=20_000)
+    assert page.locator("#pile li strong").all_inner_texts() == ["0", "7", "1", "4"]
+    Image.open(EXAMPLES / "7_ruled_paper.jpg").save(tmp_path / "7.tif")
+    page.set_input_files("#file", tmp_path / "7.tif")
+    expect(page.locator("#result")).to_have_attribute("data-text", "7")
+    expect(page.locator("#source")).to_have_text("7.tif")
+    expect(page.locator("#pile")).to_be_hidden()
+
+
+def test_a_broken_document_is_said(open_page, tmp_path):
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 and so on")
+    page = open_page()
+    page.set_input_files("#file", tmp_path / "broken.pdf")
+    expect(page.locator("#detail")).to_contain_text("ot a picture this program can read")
+    expect(page.locator("#pile")).to_be_hidden()
+    page.wait_for_timeout(300)
+    assert all("415" in told for told in open_page.said)  # by the browser itself
+    open_page.said.clear()
+
+
 def test_a_picture_is_dropped_and_read(open_page):
     page = open_page()
     drop(page, EXAMPLES / "7_ruled_paper.jpg")
@@ -169,10 +224,10 @@ def test_a_picture_takes_the_place_of_a_stroke_under_way(open_page):
 
 
 def test_a_picture_that_cannot_be_shown_is_named_until_it_is_cleared(open_page, tmp_path):
-    Image.open(EXAMPLES / "7_ruled_paper.jpg").save(tmp_path / "7.tif")
+    Image.open(EXAMPLES / "7_ruled_paper.jpg").save(tmp_path / "7.ppm")
     page = open_page()
-    page.set_input_files("#file", tmp_path / "7.tif")
-    expect(page.locator("#picture p")).to_have_text("7.tif: this browser cannot show it.")
+    page.set_input_files("#file", tmp_path / "7.ppm")
+    expect(page.locator("#picture p")).to_have_text("7.ppm: this browser cannot show it.")
     expect(page.locator("#result")).to_have_attribute("data-text", "7")
     page.click("#clear")
     # The browser may find out later than that.
