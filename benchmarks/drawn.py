@@ -1,6 +1,7 @@
-"""The ten digits drawn on the page of `inkdigits serve`, by pointer events in Chromium.
+"""Digits and numbers drawn on the page of `inkdigits serve`, by pointer events in Chromium.
 
-For the tests of the page, its times (page.py) and its picture in the README (readme_page.py).
+For the tests of the page, served and exported, its times (page.py) and its picture in the README
+(readme_page.py).
 """
 
 import shutil
@@ -43,6 +44,20 @@ SIGNS = {
     "+": [[(0.3, 0.5), (0.7, 0.5)], [(0.5, 0.32), (0.5, 0.68)]],
     "=": [[(0.3, 0.43), (0.7, 0.43)], [(0.3, 0.57), (0.7, 0.57)]],
 }
+
+# What is drawn, and where on the sheet: left, top and size as `written` takes them.
+NUMBERS = [
+    ("10", 0.2, 0.25, 0.5),
+    ("42", 0.2, 0.2, 0.55),
+    ("71", 0.1, 0.1, 0.5),
+    ("11", 0.2, 0.2, 0.5),
+    ("3.5", 0.05, 0.2, 0.45),
+    ("-5", 0.1, 0.2, 0.5),
+    ("2024", 0.0, 0.3, 0.4),
+    ("12+3=15", -0.05, 0.35, 0.24),
+    ("4\n17\n208", 0.2, 0.05, 0.34),
+]
+PEN = "12"  # the width that numbers are drawn with
 
 
 def written(text: str, left: float, top: float, size: float) -> list[list[tuple[float, float]]]:

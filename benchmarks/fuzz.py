@@ -23,12 +23,14 @@ from serve import running
 
 PICTURES = [p.read_bytes() for p in sorted((Path(__file__).parent.parent / "examples").glob("?_*"))]
 KINDS = (
-    "image/png", "image/x", "multipart/form-data; boundary=a", "application/json", "a/b", "",
+    "image/png", "image/x", "multipart/form-data; boundary=a", "application/json",
+    "application/pdf", "image/tiff", "a/b", "",
 )  # fmt: skip
-ASKED = tuple(
-    f"/v1/{path}{query}"
-    for path in ("read", "predict")
-    for query in ("", "?array=1", "?saliency=true", "?saliency=1", "?array=x")
+_QUERIES = ("", "?array=1", "?saliency=true", "?saliency=1", "?array=x")
+ASKED = (
+    *(f"/v1/{path}{query}" for path in ("read", "predict") for query in _QUERIES),
+    "/v1/page",
+    "/v1/page?page=2",
 )
 
 

@@ -42,6 +42,19 @@ def sample():
     return load("sample")
 
 
+# Not for the whole session: while Playwright runs, asyncio.run fails in other tests.
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, or a skip."""
+    # Where a test has no use for it Playwright need not be installed.
+    from drawn import CHROMIUM, chromium
+
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    with chromium() as started:
+        yield started
+
+
 @pytest.fixture
 def seven() -> np.ndarray:
     """A 7 as a (28, 28) uint8 array, ink 255: a bar on top and a slanted stem."""

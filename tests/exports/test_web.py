@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from drawn import CHROMIUM, STROKES, chromium, draw
+from drawn import NUMBERS, PEN, STROKES, draw
+from drawn import written as strokes_of
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -70,14 +71,6 @@ def host(tmp_path_factory):
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *args):
         """Nothing."""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    with chromium() as started:
-        yield started
 
 
 @contextmanager
@@ -297,6 +290,17 @@ def test_the_ten_digits_are_drawn_and_read_with_no_network(browser, host):
             page.locator('#result[data-state="empty"]').wait_for(timeout=5_000)
 
 
+def test_numbers_are_drawn_and_read(browser, host):
+    with opened(browser, host[1]) as page:
+        page.locator("#width").fill(PEN)
+        for text, *where in NUMBERS:
+            draw(page, strokes_of(text, *where))
+            expect(page.locator("#result")).to_have_attribute("data-text", text, timeout=10_000)
+            n = sum(sign.isdigit() for sign in text)
+            expect(page.locator("#boxes div")).to_have_count(n)
+            page.click("#clear")
+
+
 def test_nothing_shows_that_needs_a_server(browser, host):
     with opened(browser, host[1]) as page:
         draw(page, STROKES[7])
@@ -315,6 +319,11 @@ def test_a_photo_is_read_framed_and_what_is_no_picture_is_said(browser, host, tm
         expect(page.locator("#boxes div")).to_have_count(1)
         page.set_input_files("#file", tmp_path / "no.png")
         expect(page.locator("#detail")).to_have_text("Not a picture that this browser can read.")
+        expect(page.locator("#again")).to_be_hidden()
+        (tmp_path / "scan.pdf").write_bytes(b"%PDF-1.7 and so on")
+        page.set_input_files("#file", tmp_path / "scan.pdf")
+        refused = "PDFs are not read here; save each page as a PNG or JPEG."
+        expect(page.locator("#detail")).to_have_text(refused)
         expect(page.locator("#again")).to_be_hidden()
 
 

@@ -3,8 +3,7 @@
 import subprocess
 import sys
 
-import pytest
-from drawn import CHROMIUM, STROKES, chromium, draw
+from drawn import STROKES, draw
 from playwright.sync_api import expect
 
 from inkdigits.server import invite
@@ -43,20 +42,17 @@ def test_the_addresses_for_others_are_said():
     assert said[2].rstrip().endswith("/#token=secret")
 
 
-def test_the_links_token_opens_every_tab_and_leaves_the_address(guarded):
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    with chromium() as browser:
-        context = browser.new_context(reduced_motion="reduce")
-        page = context.new_page()
-        page.goto(f"{guarded.address}/#token=secret")
-        expect(page.locator("#model")).to_contain_text("Model")
-        assert page.url == f"{guarded.address}/"
-        other = context.new_page()
-        other.goto(guarded.address)
-        draw(other, STROKES[3])
-        expect(other.locator("#result")).to_have_attribute("data-text", "3")
-        (cookie,) = context.cookies()
-        assert (cookie["value"], cookie["sameSite"], cookie["domain"]) == (
-            "secret", "Strict", "127.0.0.1",
-        )  # fmt: skip
+def test_the_links_token_opens_every_tab_and_leaves_the_address(guarded, browser):
+    context = browser.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{guarded.address}/#token=secret")
+    expect(page.locator("#model")).to_contain_text("Model")
+    assert page.url == f"{guarded.address}/"
+    other = context.new_page()
+    other.goto(guarded.address)
+    draw(other, STROKES[3])
+    expect(other.locator("#result")).to_have_attribute("data-text", "3")
+    (cookie,) = context.cookies()
+    assert (cookie["value"], cookie["sameSite"], cookie["domain"]) == (
+        "secret", "Strict", "127.0.0.1",
+    )  # fmt: skip

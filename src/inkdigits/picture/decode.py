@@ -30,7 +30,6 @@ from inkdigits.picture.open import (
 # Pillow opens far more; these are what cameras, scanners, phones and drawing programs write.
 # The last two make Pillow load all its decoders, so they are tried last.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
-_PDF = b"%PDF-"
 # WebP's decoder holds a picture three times over, those of AVIF and HEIC likewise.
 _MAX_PIXELS_OF = {"WEBP": 24_000_000, "AVIF": 24_000_000, "HEIF": 24_000_000}
 _MAX_PROGRESSIVE_CMYK = 48_000_000  # of which libjpeg holds four channels in 16 bits
@@ -74,14 +73,19 @@ def from_file(data: bytes, name: str, max_pixels: int, page: int = 1) -> Opened:
 
 def _image(data: bytes, name: str, page: int) -> Image.Image:
     """The file's picture, not yet decoded. Raises PictureError, and what Pillow raises."""
-    if data.startswith(_PDF):
+    if data.startswith(documents.PDF_START):
         return documents.pdf_page(data, page, name)
-    image = Image.open(io.BytesIO(data), formats=documents.phone_format(data, name) or FORMATS)
+    formats = documents.phone_format(data, name) or FORMATS
+    image = Image.open(io.BytesIO(data), formats=formats)
     if page != 1:
-        frames = getattr(image, "n_frames", 1)
-        if not 1 <= page <= frames:
-            raise PictureError(f"{name}: has {frames} pages, expected one of them")
-        image.seek(page - 1)
+        try:
+            # Before its pages are counted: that takes a minute where there are a million.
+            image.seek(page - 1)
+        except EOFError as error:
+            # Of a new image: Pillow counts one too many after a page that is not there.
+            frames = getattr(Image.open(io.BytesIO(data), formats=formats), "n_frames", 1)
+            message = f"{name}: has {frames} pages, expected one of them"
+            raise PictureError(message) from error
     if image.info.get("progressive") and _has_many_scans(data):
         raise PictureError(
             f"{name}: has over {_MOST_SCANS} scans, where a JPEG has some ten; save it anew"

@@ -17,11 +17,13 @@ from inkdigits.errors import NotAPictureError, PictureError
 if TYPE_CHECKING:
     from PIL import Image
 
-PDF = ".pdf"
-_TIFF = (".tif", ".tiff")
+PDF, TIFF = ".pdf", ".tif"
+_TIFF = (TIFF, ".tiff")
 _PAGE = "#page="  # as in a PDF's address. Source: RFC 8118
 _SHARPNESS = 200 / 72  # pixels of a point: 200 an inch, as offices scan
 _LONGEST = 4_000  # pixels of a page's longer side at most
+PDF_START = b"%PDF-"
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # either order of bytes, and BigTIFF
 _AVIF = (b"avif", b"avis")  # brands: what a file says that it is
 _HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 INSTALL = "pip install 'inkdigits[files]'"
@@ -54,11 +56,18 @@ def page_names(name: str, count: int) -> list[str]:
     return [name] if count == 1 else [f"{name}{_PAGE}{page}" for page in range(1, count + 1)]
 
 
-def count_pages(file: str | bytes, name: str) -> int:
+def document_kind(data: bytes) -> str:
+    """The ending of what a file's bytes are, PDF or TIFF; nothing for a file of one picture."""
+    if data.startswith(PDF_START):
+        return PDF
+    return TIFF if data.startswith(_TIFF_STARTS) else ""
+
+
+def count_pages(file: str | bytes, name: str, most: int | None = None) -> int:
     """How many pages a file has; 1 where it cannot be read: reading the page says what is wrong.
 
     file: its path, or its bytes. name: its ending says whether it is a PDF or a TIFF; others have
-    one page.
+    one page. most: a TIFF's pages are counted up to that: to count a million takes a minute.
     """
     kind = os.path.splitext(name)[1].lower()
     count = 1
@@ -73,10 +82,20 @@ def count_pages(file: str | bytes, name: str) -> int:
 
             given = io.BytesIO(file) if isinstance(file, bytes) else file
             with Image.open(given, formats=("TIFF",)) as image:
-                count = getattr(image, "n_frames", 1)
+                count = getattr(image, "n_frames", 1) if most is None else _frames(image, most)
     except Exception:  # noqa: BLE001 - decoders fail in many ways
         count = 1
     return max(1, count)
+
+
+def _frames(image: Image.Image, most: int) -> int:
+    """How many pages a TIFF has, or `most` if there are more."""
+    for frame in range(1, most):
+        try:
+            image.seek(frame)
+        except EOFError:
+            return frame
+    return most
 
 
 def unread_endings() -> tuple[str, ...]:

@@ -23,17 +23,19 @@ from starlette.types import ASGIApp
 
 from inkdigits.data.corrections import Corrections, Kept
 from inkdigits.errors import CorrectionsError
+from inkdigits.picture.documents import PDF, document_kind, page_names
 from inkdigits.server.bodies import (
     Bodies,
     RefusedError,
     check_has_pictures,
+    check_is_document,
     check_is_picture,
 )
 from inkdigits.server.description import NO_DIGIT, as_page, description
 from inkdigits.server.guard import Guard, Metrics
 from inkdigits.server.limits import Limits
 from inkdigits.server.pool import BusyError, Pool
-from inkdigits.server.work import Task, error_json
+from inkdigits.server.work import Task, Wanted, error_json
 from inkdigits.spec import ACCEPT, CLASS_NAMES
 from inkdigits.version import __version__
 
@@ -59,6 +61,7 @@ def create_app(
     routes = [
         Route("/v1/read", service.read, methods=["POST"]),
         Route("/v1/predict", service.predict, methods=["POST"]),
+        Route("/v1/page", service.page_as_png, methods=["POST"]),
         Route("/v1/model", service.model),
         Route("/v1/corrections", service.correct_or_not, methods=["POST", "DELETE"]),
         Route("/healthz", service.health),
@@ -89,6 +92,7 @@ def create_app(
 class _Service:
     def __init__(self, pool: Pool, limits: Limits, corrections: Corrections | None) -> None:
         self._pool = pool
+        self._most = limits.pictures
         self._again = {"Retry-After": str(limits.retry_after)}
         self._corrections = corrections
         self._undo: dict[str, int] = {}  # the last corrections' numbers, by what takes them back
@@ -97,32 +101,75 @@ class _Service:
         self.metrics = Metrics()
 
     async def read(self, request: Request) -> Response:
-        """All digits and numbers in one picture, or in each of several."""
-        task = Task(b"", "", True, _switch(request, "array"), _whole(request, "saliency"))
+        """All digits and numbers in one picture, or in each of several or of a document's pages."""
+        task = Task(
+            b"", wants="page", array=_switch(request, "array"), saliency=_whole(request, "saliency")
+        )
         return await self._answered(request, task, b"pages")
 
     async def predict(self, request: Request) -> Response:
         """The digit in one picture, or in each of several."""
         saliency = 0 if _switch(request, "saliency") else None
-        task = Task(b"", "", False, _switch(request, "array"), saliency)
+        task = Task(b"", array=_switch(request, "array"), saliency=saliency)
         return await self._answered(request, task, b"readings")
 
     async def _answered(self, request: Request, task: Task, several: bytes) -> Response:
         """What the task asks for of the request's picture, or of each in a list of that name."""
-        check_has_pictures(request)
+        check_has_pictures(request, pdf=task.wants == "page")
         with self._bodies.held() as sizes:
             body = await self._bodies.read(request, sizes)
             pictures = await self._bodies.pictures(request, body)
-            if isinstance(pictures, bytes):
-                (answer,) = await self._pool.read([task._replace(picture=pictures)])
-                self.metrics.count([answer])
-                return Response(answer.json, answer.status, media_type=_JSON)
-            answers = await self._pool.read(
-                [task._replace(picture=data, name=name) for name, data in pictures]
-            )
+            is_one = isinstance(pictures, bytes)
+            named = [("", pictures)] if isinstance(pictures, bytes) else pictures
+            tasks = [task._replace(picture=data, name=name) for name, data in named]
+            if task.wants == "page":
+                tasks = await self._by_page(tasks)
+            answers = await self._pool.read(tasks)
         self.metrics.count(answers)
+        first = answers[0]
+        if is_one and len(answers) == 1 and (not tasks[0].number or first.status != 200):
+            return Response(first.json, first.status, media_type=_JSON)
         listed = b",".join(answer.json for answer in answers)
         return Response(b'{"' + several + b'":[' + listed + b"]}", media_type=_JSON)
+
+    async def _by_page(self, tasks: list[Task]) -> list[Task]:
+        """A Task for each page of those that are documents. A TIFF of one page is a picture."""
+        kinds = [document_kind(task.picture) for task in tasks]
+        asked = [
+            Task(task.picture, wants="count", most=self._most + 1)
+            for task, kind in zip(tasks, kinds, strict=True)
+            if kind
+        ]
+        # By the workers, as all that decodes.
+        counted = iter(await self._pool.read(asked) if asked else ())
+        found: list[Task] = []
+        for task, kind in zip(tasks, kinds, strict=True):
+            count = next(counted).pages if kind else 1
+            if count == 1 and kind != PDF:
+                found.append(task)
+            elif len(found) + count <= self._most:
+                names = page_names(task.name, count) if task.name else [""] * count
+                found += [
+                    task._replace(name=name, number=number) for number, name in enumerate(names, 1)
+                ]
+            else:
+                raise self._bodies.too_many()
+        return found
+
+    async def page_as_png(self, request: Request) -> Response:
+        """One page of a document as a picture, for browsers that cannot show the document."""
+        number = _whole(request, "page")
+        if number is None:
+            number = 1
+        if not 1 <= number <= self._most:
+            raise RefusedError(422, f"page is {number}, expected 1 to {self._most}")
+        check_is_document(request)
+        with self._bodies.held() as sizes:
+            body = await self._bodies.read(request, sizes)
+            (answer,) = await self._pool.read([Task(body, wants="png", number=number)])
+        if answer.status != 200:
+            return Response(answer.json, answer.status, media_type=_JSON)
+        return Response(answer.png, media_type="image/png")
 
     async def correct_or_not(self, request: Request) -> Response:
         """Keep a correction, or forget one."""
@@ -146,7 +193,8 @@ class _Service:
         check_is_picture(request)
         with self._bodies.held() as sizes:
             body = await self._bodies.read(request, sizes)
-            (answer,) = await self._pool.read([Task(body, page=place is not None, keep=place or 0)])
+            wants: Wanted = "digit" if place is None else "page"
+            (answer,) = await self._pool.read([Task(body, wants=wants, keep=place or 0)])
             self.metrics.count([answer])
             if answer.status != 200:
                 return Response(answer.json, answer.status, media_type=_JSON)
@@ -236,12 +284,12 @@ def _switch(request: Request, name: str) -> bool:
 
 
 def _whole(request: Request, name: str) -> int | None:
-    """A parameter that is a whole number, or None where it is not given."""
+    """A parameter that counts digits or pages, or None where it is not given."""
     given = request.query_params.get(name)
     if given is None:
         return None
     if not (given.isascii() and given.isdigit() and len(given) < 6):
-        raise RefusedError(422, f"{name} is {given!r}, wanted a digit's place: 0 is the first")
+        raise RefusedError(422, f"{name} is {given!r}, wanted a whole number below 100000")
     return int(given)
 
 

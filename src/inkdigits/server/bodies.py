@@ -21,6 +21,7 @@ from inkdigits.server.limits import Limits
 
 _DISCARDED = 5  # times the limit: read and thrown away, so that the sender gets to see the answer
 _FORM, _JSON = "multipart/form-data", "application/json"
+_PDF = "application/pdf"
 
 
 class RefusedError(Exception):
@@ -108,7 +109,7 @@ class Bodies:
         if not isinstance(pictures, list) or not pictures:
             raise RefusedError(422, "pictures is no list of pictures in base64")
         if len(pictures) > self._limits.pictures:
-            raise self._too_many()
+            raise self.too_many()
         return [(str(i), _from_base64(picture)) for i, picture in enumerate(pictures)]
 
     async def _of_form(self, request: Request, body: bytes) -> list[tuple[str, bytes]]:
@@ -123,7 +124,7 @@ class Bodies:
             await form.close()
         except MultiPartException as error:
             if error.message.startswith("Too many files"):
-                raise self._too_many() from error
+                raise self.too_many() from error
             raise RefusedError(
                 400, f"no multipart/form-data as it should be: {error.message}"
             ) from error
@@ -131,9 +132,10 @@ class Bodies:
             raise RefusedError(400, "the form holds no file, wanted pictures as files")
         return files
 
-    def _too_many(self) -> RefusedError:
+    def too_many(self) -> RefusedError:
+        """The error for more pictures and pages than one request may hold."""
         return RefusedError(
-            413, f"over {self._limits.pictures} pictures in one request; send fewer"
+            413, f"over {self._limits.pictures} pictures or pages in one request; send fewer"
         )
 
     def _too_large(self) -> RefusedError:
@@ -148,9 +150,15 @@ def check_is_picture(request: Request) -> None:
         raise _other_kind(request)
 
 
-def check_has_pictures(request: Request) -> None:
-    """The same, where a form or JSON may hold several."""
-    if _media_type(request) not in (_FORM, _JSON):
+def check_is_document(request: Request) -> None:
+    """The same, where it may be a PDF."""
+    if _media_type(request) != _PDF:
+        check_is_picture(request)
+
+
+def check_has_pictures(request: Request, *, pdf: bool) -> None:
+    """The same, where a form or JSON may hold several. pdf: whether it may be a PDF."""
+    if _media_type(request) not in (_FORM, _JSON, *([_PDF] if pdf else [])):
         check_is_picture(request)
 
 

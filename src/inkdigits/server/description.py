@@ -8,6 +8,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from inkdigits.picture.open import MAX_SIDE
 from inkdigits.server.limits import Limits
 from inkdigits.spec import CLASS_NAMES, N_CLASSES, SIDE, SORTS
 from inkdigits.version import __version__
@@ -15,7 +16,12 @@ from inkdigits.version import __version__
 _REASONS = ["", "blank", "several digits", "no digit", "unsure"]
 NO_DIGIT = "none"  # in the place of a correction's digit
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/bmp", "image/tiff", "image/webp")
+_PDF = "application/pdf"
 _BODY = "The body is one picture, as it is or in base64 in JSON,"
+_DOCUMENTS = (
+    "A PDF, and a TIFF of several pages, has a Page or an Error for each of its pages, alone as in "
+    "a list. A PDF that cannot be read is an Error if it is sent alone."
+)
 _SEVERAL = (
     "or a form with pictures as files in fields of any name, or a list in JSON, and the answer has"
 )
@@ -37,7 +43,8 @@ def description(limits: Limits) -> dict[str, Any]:
         400: "The body is empty, or no form or JSON as it should be",
         401: "The server was started with a token, and this is not it",
         408: f"The body was not here after {limits.body_time:g} s",
-        413: f"The body is over {megabytes:g} MB, or a form holds over {limits.pictures} pictures",
+        413: f"The body is over {megabytes:g} MB, or holds over {limits.pictures} pictures "
+        "or pages",
         415: "Not a picture that is read",
         422: f"Over {megapixels:g} million pixels, all of one colour, or a parameter or the JSON "
         "is wrong",
@@ -90,9 +97,10 @@ def description(limits: Limits) -> dict[str, Any]:
         }
     }
     bodies = {"required": True, "content": picture | form | in_json}
+    document = picture | {_PDF: picture["image/png"]}
     read = {
         "summary": "Read all digits and numbers in a picture, or in each of many",
-        "description": f"{_BODY} and the answer its Page; {_SEVERAL} a Page {_EACH}",
+        "description": f"{_BODY} and the answer its Page; {_SEVERAL} a Page {_EACH} {_DOCUMENTS}",
         "parameters": [
             _switch("array", f"Answer with the {SIDE}x{SIDE} array of each digit"),
             {
@@ -102,7 +110,7 @@ def description(limits: Limits) -> dict[str, Any]:
                 f"first. {_OCCLUSION}",
             },
         ],
-        "requestBody": bodies,
+        "requestBody": {"required": True, "content": document | form | in_json},
         "responses": {"200": _read("Page", "Pages"), **some},
     }  # fmt: skip
     predict = {
@@ -115,6 +123,28 @@ def description(limits: Limits) -> dict[str, Any]:
         "requestBody": bodies,
         "responses": {"200": _read("Reading", "Readings"), **some},
     }
+    page_as_png = {
+        "summary": "One page of a PDF or TIFF as a grey PNG",
+        "description": "For browsers, which show neither. Sent to /v1/read it has the same digits "
+        f"as the page; its longer side is {MAX_SIDE} pixels at most.",
+        "parameters": [
+            {
+                "name": "page", "in": "query",
+                "schema": {
+                    "type": "integer", "minimum": 1, "maximum": limits.pictures, "default": 1,
+                },
+                "description": "Which page: 1 is the first",
+            }
+        ],
+        "requestBody": {"required": True, "content": document},
+        "responses": {
+            "200": {
+                "description": "The page",
+                "content": {"image/png": picture["image/png"]},
+            },
+            **some,
+        },
+    }  # fmt: skip
     correct = {
         "summary": "Keep what a picture shows, where it was read wrong",
         "description": "Only where the server was started with --keep FILE.db; 404 elsewhere.",
@@ -166,6 +196,7 @@ def description(limits: Limits) -> dict[str, Any]:
         "paths": {
             "/v1/read": {"post": read},
             "/v1/predict": {"post": predict},
+            "/v1/page": {"post": page_as_png},
             "/v1/corrections": {"post": correct, "delete": take_back},
             "/v1/model": {"get": _get("What reads", _json("Model"), {"401": faults["401"]})},
             "/healthz": {"get": _get("Whether the service runs", _json("Status"))},
@@ -195,7 +226,10 @@ def _schemas() -> dict[str, Any]:
     row = {"type": "array", "items": {"type": "number"}, "minItems": SIDE, "maxItems": SIDE}
     array = {"type": "array", "items": row, "minItems": SIDE, "maxItems": SIDE}
     reading = {
-        "name": {"type": "string", "description": "The file's, in a form"},
+        "name": {
+            "type": "string",
+            "description": "The file's, in a form; of a document's page such as scan.pdf#page=2",
+        },
         "digit": {"type": "integer", "minimum": 0, "maximum": 9},
         "confidence": {**share, "description": "The digit's probability"},
         "probabilities": {
@@ -247,6 +281,11 @@ def _schemas() -> dict[str, Any]:
     }
     page = {
         "name": reading["name"],
+        "page": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Which page of a document: 1 is the first",
+        },
         "text": {**text, "description": "A line for each line of writing, with the signs"},
         "reason": {"enum": ["", "blank"], "description": "blank: no digit was found"},
         "width": {**whole, "description": "Pixels of the upright picture"},
@@ -264,10 +303,13 @@ def _schemas() -> dict[str, Any]:
     }
     wanted = ("digit", "confidence", "probabilities", "accepted", "reason", "box")
     return {
-        "Page": _object(page, tuple(key for key in page if key != "name")),
+        "Page": _object(page, tuple(key for key in page if key not in ("name", "page"))),
         "Pages": _listed("pages", "Page"),
         "Reading": _object(reading, wanted),
-        "Error": _object({"name": text, "error": text, "status": whole}, ("error", "status")),
+        "Error": _object(
+            {"name": text, "page": page["page"], "error": text, "status": whole},
+            ("error", "status"),
+        ),
         "Readings": _listed("readings", "Reading"),
         "Kept": _object(
             {
@@ -362,6 +404,7 @@ def as_page(found: dict[str, Any]) -> str:
         '<a href="/openapi.json">openapi.json</a>; to draw: <a href="/">the page</a>.</p>'
         "<pre>curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' HOST/v1/read\n"
         "curl --data-binary @digit.png -H 'Content-Type: image/png' HOST/v1/predict\n"
+        "curl --data-binary @scan.pdf -H 'Content-Type: application/pdf' HOST/v1/read\n"
         "curl -F pictures=@1.png -F pictures=@2.png HOST/v1/read</pre>"
         f"{''.join(parts)}</main></body></html>"
     )

@@ -121,7 +121,7 @@ class Pool:
                 self._waiting.appendleft(one)
             elif not one.answer.done():
                 message = "picture: its decoder crashed on it; save it anew with another program"
-                error = error_json(message, 415, one.task.name)
+                error = error_json(message, 415, one.task.name, one.task.number)
                 one.answer.set_result(Answer(415, error, "error"))
         self._some.set()
 

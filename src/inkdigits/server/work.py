@@ -12,7 +12,7 @@ import signal
 import socket
 import struct
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,10 +21,17 @@ from numpy.typing import NDArray
 from inkdigits.errors import ModelError, NotAPictureError, PictureError
 from inkdigits.model_file import digests_of, identity_of
 from inkdigits.page import Page
+from inkdigits.picture.documents import DocumentPage, count_pages, document_kind
+from inkdigits.picture.open import open_picture
 from inkdigits.reader import Reader, Reading, Seen
 from inkdigits.version import __version__
 
 _DIGITS_AFTER_POINT = 4  # of arrays in JSON: finer than the 255 greys they come from
+
+
+# A Reading of one digit, a Page of all that is shown, how many pages a document has, or one of its
+# pages as a PNG.
+Wanted = Literal["digit", "page", "count", "png"]
 
 
 class Task(NamedTuple):
@@ -32,7 +39,9 @@ class Task(NamedTuple):
 
     picture: bytes  # a file's bytes
     name: str = ""  # what the answer calls it; nothing if it is the only one
-    page: bool = False  # answer with a Page of all it shows, not with a Reading of one digit
+    wants: Wanted = "digit"
+    number: int = 0  # which page of a document: 1 is the first; 0 for a picture of its own
+    most: int = 0  # pages that are counted
     array: bool = False  # answer with each digit's 28x28 array
     saliency: int | None = None  # which of its digits to answer with what mattered in
     keep: int | None = None  # which digit alone is asked for, with its array's bytes: a correction
@@ -45,6 +54,8 @@ class Answer(NamedTuple):
     json: bytes  # an object
     outcome: str  # accepted, a Reading's reason for doubt, or error
     array: bytes = b""  # (28, 28) float32, little-endian, if it is to be kept
+    png: bytes = b""  # a document's page, if that is wanted
+    pages: int = 1  # how many a document has, if that is wanted
 
 
 class Model(NamedTuple):
@@ -80,7 +91,7 @@ def run(pipe: socket.socket, model: str | None, max_pixels: int) -> None:
             if len(message := received.read(size)) < size:
                 return  # the parent has been killed
             try:
-                answers: object = read(reader, pickle.loads(message))
+                answers: object = read(reader, pickle.loads(message), max_pixels)
             except Exception as error:  # noqa: BLE001 - the parent raises it
                 answers = error
             pipe.sendall(packed(answers))
@@ -92,17 +103,25 @@ def packed(message: object) -> bytes:
     return HEADER.pack(len(data)) + data
 
 
-def read(reader: Reader, tasks: list[Task]) -> list[Answer]:
+def read(reader: Reader, tasks: list[Task], max_pixels: int) -> list[Answer]:
     """An Answer for each picture, in order."""
-    pages = reader.read_many(task.picture for task in tasks if task.page)
-    looks = reader.look_many(task.picture for task in tasks if not task.page)
-    return [_answer(reader, task, next(pages if task.page else looks)) for task in tasks]
+    pages = reader.read_many(_picture(task) for task in tasks if task.wants == "page")
+    looks = reader.look_many(_picture(task) for task in tasks if task.wants == "digit")
+    answers = []
+    for task in tasks:
+        if task.wants == "count":
+            count = count_pages(task.picture, f"picture{document_kind(task.picture)}", task.most)
+            answers.append(Answer(200, b"", "", pages=count))
+        elif task.wants == "png":
+            answers.append(_png(task, max_pixels))
+        else:
+            answers.append(_answer(reader, task, next(pages if task.wants == "page" else looks)))
+    return answers
 
 
-def error_json(message: str, status: int, name: str = "") -> bytes:
-    """The body of every answer that is an error."""
-    named = {"name": name} if name else {}
-    return _json({**named, "error": message, "status": status})
+def error_json(message: str, status: int, name: str = "", number: int = 0) -> bytes:
+    """The body of every answer that is an error. name, number: of the picture, and of its page."""
+    return _json({**_named(name, number), "error": message, "status": status})
 
 
 def _described(reader: Reader) -> Model:
@@ -116,9 +135,8 @@ def _answer(
     reader: Reader, task: Task, found: Page | tuple[Seen, Reading] | PictureError
 ) -> Answer:
     if isinstance(found, PictureError):
-        status = 415 if isinstance(found, NotAPictureError) else 422
-        return Answer(status, error_json(str(found), status, task.name), "error")
-    answer: dict[str, Any] = {"name": task.name} if task.name else {}
+        return _error(task, found)
+    answer = _named(task.name, task.number)
     if isinstance(found, Page):
         return _page(reader, task, found, answer)
     seen, reading = found
@@ -131,6 +149,29 @@ def _answer(
     return Answer(200, _json(answer), reading.reason or "accepted", kept)
 
 
+def _picture(task: Task) -> bytes | DocumentPage:
+    return DocumentPage(task.picture, task.number) if task.number else task.picture
+
+
+def _named(name: str, number: int) -> dict[str, Any]:
+    return ({"name": name} if name else {}) | ({"page": number} if number else {})
+
+
+def _error(task: Task, error: PictureError) -> Answer:
+    status = 415 if isinstance(error, NotAPictureError) else 422
+    return Answer(status, error_json(str(error), status, task.name, task.number), "error")
+
+
+def _png(task: Task, max_pixels: int) -> Answer:
+    """A picture's grey values as the reader has them: read again, it has the same digits."""
+    try:
+        grey = open_picture(_picture(task), max_pixels).grey
+    except PictureError as error:
+        return _error(task, error)
+    _, png = cv2.imencode(".png", np.rint(grey * 255).astype(np.uint8))
+    return Answer(200, b"", "", png=png.tobytes())
+
+
 def _page(reader: Reader, task: Task, page: Page, answer: dict[str, Any]) -> Answer:
     answer |= page.to_dict()
     if task.array:
@@ -139,7 +180,7 @@ def _page(reader: Reader, task: Task, page: Page, answer: dict[str, Any]) -> Ans
     for name, place in (("saliency", task.saliency), ("place", task.keep)):
         if place is not None and place >= len(page.digits):
             message = f"{name} is {place}, and the picture has {len(page.digits)} digits"
-            return Answer(422, error_json(message, 422, task.name), "error")
+            return Answer(422, error_json(message, 422, task.name, task.number), "error")
     if task.keep is not None:
         digit = answer["digits"][task.keep]
         kept = page.digits.arrays[task.keep].astype("<f4").tobytes()

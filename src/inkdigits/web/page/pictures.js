@@ -4,6 +4,11 @@
  * In: the browser's events. Out: `take(files)` for pictures, `refuse(words)` for anything else.
  */
 
+/** Whether a file may hold several pages, which browsers do not show. */
+export function isDocument({ type }) {
+  return type === "application/pdf" || type === "image/tiff";
+}
+
 export function listenForPictures({ take, refuse }) {
   const pick = (files) => {
     const pictures = files.filter(({ type }) => type.startsWith("image/") || type === "application/pdf");

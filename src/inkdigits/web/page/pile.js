@@ -1,90 +1,142 @@
 /**
- * Several pictures at once: a list with a thumbnail and what was read of each.
+ * Several pictures at once: a list with a thumbnail and what was read of each. Each page of a document is one.
  *
- * In: picture files. Out: `open(file)` for the one that is to lie on the sheet; the readings as text
- * on the clipboard and as a CSV file. Reads one picture after another.
+ * In: files. Out: `open(picture)` for the one that is to lie on the sheet; the readings as text
+ * on the clipboard and as a CSV file. Reads one file after another.
  */
+
+import { isDocument } from "./pictures.js";
 
 const CSV_HEADER = ["file", "line", "number", "confidence", "accepted", "left", "top", "right", "bottom"];
 
 export class Pile {
   #root;
   #ask;
+  #pictureOf;
   #open;
+  #refuse;
+  #chosen = null; // the entry that lies on the sheet, or will
   #reading = null; // the AbortController of the reading under way
-  #entries = []; // { file, address, page, error }
+  #entries = []; // see entryOf
 
-  /** root: holds the list and its buttons. ask: as service.js has it. */
-  constructor(root, { ask, open }) {
+  /** root: holds the list and its buttons. ask, pictureOf: as service.js has them. refuse: called with an error. */
+  constructor(root, { ask, pictureOf, open, refuse }) {
     this.#root = root;
     this.#ask = ask;
+    this.#pictureOf = pictureOf;
     this.#open = open;
+    this.#refuse = refuse;
     root.querySelector("#copy").addEventListener("click", () => this.#copy());
     root.querySelector("#csv").addEventListener("click", () => this.#download());
   }
 
-  /** Lay these in the place of what lay there; the first goes on the sheet. */
+  /** Lay these in the place of what lay there; the first goes on the sheet. One picture alone is no list. */
   lay(files) {
     this.clear();
-    this.#entries = files.map((file) => ({ file, address: URL.createObjectURL(file), page: null, error: "" }));
-    this.#root.hidden = false;
-    this.#root.querySelector("ol").replaceChildren(...this.#entries.map((entry) => this.#row(entry)));
-    this.#choose(this.#entries[0]);
+    this.#become(files.map((file) => entryOf(file)));
     this.#readAll();
   }
 
   clear() {
     this.#reading?.abort();
     for (const { address } of this.#entries) URL.revokeObjectURL(address);
-    this.#entries = [];
-    this.#root.hidden = true;
+    this.#chosen = null;
+    this.#become([]);
+  }
+
+  #become(entries) {
+    this.#entries = entries;
+    this.#root.hidden = entries.length < 2;
+    for (const entry of entries) entry.row ??= this.#row(entry);
+    this.#root.querySelector("ol").replaceChildren(...entries.map(({ row }) => row));
   }
 
   async #readAll() {
     const mine = (this.#reading = new AbortController());
-    for (const [done, entry] of this.#entries.entries()) {
+    await this.#choose(this.#entries[0]); // a long document must not keep the first page waiting
+    if (mine.signal.aborted) return;
+    let done = 0;
+    for (const entry of [...this.#entries]) {
       this.#say(`${done} of ${this.#entries.length} read`);
-      try {
-        entry.page = await this.#ask("/v1/read", { body: entry.file, signal: mine.signal });
-      } catch (error) {
-        if (error.name === "AbortError") return;
-        entry.error = error.message;
-      }
-      this.#tell(entry);
+      await this.#read(entry, mine.signal);
+      if (mine.signal.aborted) return;
+      done = this.#entries.findLastIndex(({ file }) => file === entry.file) + 1;
     }
     const failed = this.#entries.filter(({ error }) => error).length;
     this.#say(`${this.#entries.length} pictures${failed ? `, ${failed} not read` : ""}`);
+  }
+
+  async #read(entry, signal) {
+    try {
+      const answer = await this.#ask("/v1/read", { body: entry.file, signal });
+      if (answer.pages) this.#unfold(entry, answer.pages);
+      else entry.page = answer;
+    } catch (error) {
+      entry.error = error.message;
+    }
+    if (signal.aborted) return;
+    for (const each of this.#entries) if (each.file === entry.file) this.#tell(each);
+  }
+
+  /** Put an entry for each page in the place of the document's. */
+  #unfold(entry, pages) {
+    const entries = pages.map((page, i) => (i ? entryOf(entry.file, page.page) : entry));
+    for (const [i, { error, ...page }] of pages.entries()) {
+      if (pages.length > 1) entries[i].name = `${entry.file.name}#page=${page.page}`;
+      if (error) entries[i].error = error;
+      else entries[i].page = page;
+    }
+    this.#become(this.#entries.flatMap((each) => (each === entry ? entries : [each])));
   }
 
   #row(entry) {
     const row = document.createElement("li");
     const button = row.appendChild(document.createElement("button"));
     button.type = "button";
-    const image = button.appendChild(document.createElement("img"));
-    image.src = entry.address;
-    image.alt = "";
+    entry.thumbnail = button.appendChild(document.createElement(entry.number ? "span" : "img"));
+    entry.thumbnail.className = "thumbnail";
+    if (entry.number) entry.thumbnail.textContent = entry.number;
+    else showIn(entry.thumbnail, entry.address);
     const words = button.appendChild(document.createElement("span"));
     words.className = "words";
     words.appendChild(document.createElement("strong")).textContent = "…";
-    words.appendChild(document.createElement("small")).textContent = entry.file.name;
+    words.appendChild(document.createElement("small")).textContent = entry.name;
     button.addEventListener("click", () => this.#choose(entry));
     entry.button = button;
     return row;
   }
 
-  #tell({ page, error, button }) {
+  #tell({ page, error, button, name }) {
+    button.querySelector("small").textContent = name;
     const words = button.querySelector("strong");
     words.textContent = error || page.text || "no digit";
     words.className = error ? "wrong" : page.digits.every(({ accepted }) => accepted) ? "" : "doubt";
   }
 
-  #choose(entry) {
+  async #choose(entry) {
+    this.#chosen = entry;
     for (const { button } of this.#entries) button.ariaPressed = button === entry.button;
-    this.#open(entry.file);
+    try {
+      if (!entry.picture) this.#show(entry, await this.#pictureOf(entry.file, entry.number, this.#reading.signal));
+      if (this.#chosen === entry) this.#open(entry.picture);
+    } catch (error) {
+      if (error.name !== "AbortError" && this.#chosen === entry) this.#refuse(error);
+    }
+  }
+
+  /** Now that a document's page is a picture, its row has a thumbnail. */
+  #show(entry, picture) {
+    entry.picture = new File([picture], entry.name, { type: picture.type });
+    entry.address = URL.createObjectURL(picture);
+    const image = document.createElement("img");
+    image.className = "thumbnail";
+    showIn(image, entry.address);
+    entry.thumbnail.replaceWith(image);
+    entry.thumbnail = image;
   }
 
   async #copy() {
-    const lines = this.#entries.map(({ file, page, error }) => `${file.name}: ${page?.text.replaceAll("\n", " | ") ?? error}`);
+    const lines = this.#entries.map(({ name, page, error }) => `${name}: ${page?.text.replaceAll("\n", " | ") ?? error}`);
     try {
       await navigator.clipboard.writeText(`${lines.join("\n")}\n`);
       this.#say("Copied.");
@@ -94,9 +146,9 @@ export class Pile {
   }
 
   #download() {
-    const rows = this.#entries.flatMap(({ file, page }) =>
+    const rows = this.#entries.flatMap(({ name, page }) =>
       (page?.numbers ?? []).map(({ line, text, confidence, accepted, box }) => [
-        file.name, line + 1, text, confidence.toFixed(4), accepted ? "yes" : "no", ...box.map((side) => side.toFixed(1)),
+        name, line + 1, text, confidence.toFixed(4), accepted ? "yes" : "no", ...box.map((side) => side.toFixed(1)),
       ]),
     );
     const csv = [CSV_HEADER, ...rows].map((row) => row.map(quoted).join(",")).join("\n");
@@ -110,6 +162,17 @@ export class Pile {
   #say(words) {
     this.#root.querySelector("#counted").textContent = words;
   }
+}
+
+/** A picture, or a page of a document: of that number, or the first until it is known how many there are. */
+function entryOf(file, number = isDocument(file) ? 1 : 0) {
+  const picture = number ? null : file; // what goes on the sheet
+  return { file, number, name: file.name, picture, address: picture && URL.createObjectURL(picture), page: null, error: "" };
+}
+
+function showIn(image, address) {
+  image.src = address;
+  image.alt = "";
 }
 
 /** A CSV field. Source: RFC 4180. */

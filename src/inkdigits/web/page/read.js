@@ -6,10 +6,10 @@
  */
 
 import { Sheet } from "./draw.js";
-import { listenForPictures } from "./pictures.js";
+import { isDocument, listenForPictures } from "./pictures.js";
 import { Pile } from "./pile.js";
 import * as result from "./result.js";
-import { ask, hasToken, keepToken, pause } from "./service.js";
+import { ask, hasToken, keepToken, pause, pictureOf } from "./service.js";
 
 const LIVE_REST_MS = 60; // between readings during a stroke: enough for the eye, gentle on the server
 const HOW_TO_SHOW = "or drop or paste some anywhere";
@@ -17,7 +17,7 @@ const HOW_TO_SHOW = "or drop or paste some anywhere";
 /** @type {(id: string) => any} */
 const find = (id) => document.getElementById(id);
 const sheet = new Sheet(find("sheet"), sheetChanged, choose);
-const pile = new Pile(find("pile"), { ask, open: (file) => sheet.show(file) });
+const pile = new Pile(find("pile"), { ask, pictureOf, open: (picture) => sheet.show(picture), refuse });
 
 let model = null; // what /v1/model says
 let request = null; // the reading under way: an AbortController, whether it is settled, and the picture asked about
@@ -99,6 +99,12 @@ function fail(error) {
   forgetReading();
   if (error.status === 401) result.showTokenForm(hasToken());
   else result.showError(error.message, { again: error.mayPass });
+}
+
+/** Something could not be laid on the sheet: what lies there stays. */
+function refuse(error) {
+  stopReading();
+  fail(error);
 }
 
 function clearAll() {
@@ -240,17 +246,14 @@ for (const place of [find("canvas"), find("corrections")]) {
 
 listenForPictures({
   take: (files) => {
-    if (files.length > 1) {
+    if (files.length > 1 || isDocument(files[0])) {
       pile.lay(files);
       return;
     }
     pile.clear();
     sheet.show(files[0]);
   },
-  refuse: (words) => {
-    stopReading();
-    fail(new Error(words));
-  },
+  refuse: (words) => refuse(new Error(words)),
 });
 find("undo").addEventListener("click", () => sheet.undo());
 find("clear").addEventListener("click", clearAll);

@@ -22,21 +22,37 @@ export class ServiceError extends Error {
   }
 }
 
+/** @typedef {{ body?: Blob, signal?: AbortSignal, method?: string }} Options */
+
 /**
- * What `path` answers. body: a Blob of an image type. method: by default what suits that.
+ * What `path` answers, JSON. body: a Blob of an image type. method: by default what suits that.
  *
  * Throws ServiceError, or AbortError by `signal`.
  *
  * @param {string} path
- * @param {{ body?: Blob, signal?: AbortSignal, method?: string }} options
+ * @param {Options} options
  * @returns {Promise<any>}
  */
-export async function ask(path, { body, signal, method = body ? "POST" : "GET" } = {}) {
+export async function ask(path, options = {}) {
+  return (await answerOf(path, options)).json();
+}
+
+/** A page of a PDF or TIFF as a picture that browsers show. number: 1 is the first. Throws as `ask` does. */
+export async function pictureOf(file, number, signal) {
+  const answer = await answerOf(`/v1/page?page=${number}`, { body: file, signal });
+  return answer.blob();
+}
+
+/**
+ * @param {string} path
+ * @param {Options} options
+ */
+async function answerOf(path, { body, signal, method = body ? "POST" : "GET" }) {
   const token = keptToken();
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   for (let tries = 1; ; tries += 1) {
     const answer = await send(path, { method, body, headers, signal });
-    if (answer.ok) return answer.json();
+    if (answer.ok) return answer;
     if (answer.status !== 503 || tries === MOST_TRIES) {
       throw new ServiceError(answer.status, await wordsOf(answer));
     }

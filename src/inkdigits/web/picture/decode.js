@@ -10,6 +10,7 @@
 import { MAX_BYTES, MAX_PIXELS } from "../constants/open.js";
 import { PictureError } from "./errors.js";
 
+const PDF = [0x25, 0x50, 0x44, 0x46, 0x2d];
 const PNG = [0x89, 0x50, 0x4e, 0x47];
 const [COLOUR_TYPE, WITH_ALPHA] = [25, 4]; // a byte's place in a PNG, and its bit
 
@@ -17,6 +18,7 @@ const [COLOUR_TYPE, WITH_ALPHA] = [25, 4]; // a byte's place in a PNG, and its b
 export async function decoded(blob) {
   if (!blob.size) throw new PictureError("the picture is empty");
   if (blob.size > MAX_BYTES) throw new PictureError(`over the limit of ${MAX_BYTES / 1e6} MB; scale it down`);
+  if (await startsWith(blob, PDF)) throw new PictureError("PDFs are not read here; save each page as a PNG or JPEG");
   const bitmap = await bitmapOf(blob);
   const { width, height } = bitmap;
   if (width * height > MAX_PIXELS) {
@@ -46,6 +48,16 @@ async function bitmapOf(blob) {
 
 /** Whether a PNG has an alpha channel, be it opaque: its colours then count by their lightness alone. */
 async function hasAlphaChannel(blob) {
-  const head = new Uint8Array(await blob.slice(0, COLOUR_TYPE + 1).arrayBuffer());
-  return PNG.every((byte, i) => head[i] === byte) && Boolean(head[COLOUR_TYPE] & WITH_ALPHA);
+  if (!(await startsWith(blob, PNG))) return false;
+  const [colourType] = await bytesOf(blob, COLOUR_TYPE, COLOUR_TYPE + 1);
+  return Boolean(colourType & WITH_ALPHA);
+}
+
+async function startsWith(blob, bytes) {
+  const head = await bytesOf(blob, 0, bytes.length);
+  return bytes.every((byte, i) => head[i] === byte);
+}
+
+async function bytesOf(blob, from, to) {
+  return new Uint8Array(await blob.slice(from, to).arrayBuffer());
 }
