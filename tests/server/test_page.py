@@ -106,7 +106,6 @@ def test_a_finger_draws_a_number_and_taps_its_digits(open_page, theme):
     expect(page.locator("#said")).to_contain_text("42")  # the settled reading is there
     assert page.evaluate(SCROLLED) == [0, 0]
     for place, digit in enumerate("42"):
-        page.wait_for_timeout(500)  # of touches in quick succession Chromium makes no click
         page.locator("#text button").nth(place).tap()
         expect(page.locator("#bars li")).to_have_count(10)
         expect(page.locator("#bars li.winner .name")).to_have_text(digit)

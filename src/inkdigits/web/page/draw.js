@@ -196,6 +196,8 @@ export class Sheet {
       const between = event.getCoalescedEvents?.() ?? []; // Safari came late to it
       this.#follow((between.length ? between : [event]).map((each) => this.#point(each)));
     });
+    // Else Chromium takes a stroke that ends at speed for a fling, and the next tap, on any button, for its end.
+    canvas.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     for (const end of ["pointerup", "pointercancel"]) {
       canvas.addEventListener(end, (event) => {
         if (event.pointerId === this.#pointer) this.#lift();
