@@ -190,6 +190,18 @@ def test_a_number_is_drawn_and_read(open_page, text, left, top, size):
     expect(page.locator("#boxes div")).to_have_count(n)
 
 
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_a_sum_stands_on_one_line_and_is_not_cut(open_page, width):
+    page = open_page(width=width)
+    page.locator("#width").fill(PEN)
+    draw(page, written(*NUMBERS[7]))
+    expect(page.locator("#result")).to_have_attribute("data-text", "12+3=15")
+    boxes = [button.bounding_box() for button in page.locator("#text button").all()]
+    assert len({box["y"] for box in boxes}) == 1
+    place = page.locator("#text").bounding_box()
+    assert boxes[-1]["x"] + boxes[-1]["width"] <= place["x"] + place["width"]
+
+
 def test_a_digit_that_is_tapped_shows_its_bars(open_page):
     page = open_page()
     page.locator("#width").fill("14")

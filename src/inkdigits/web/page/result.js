@@ -5,6 +5,7 @@
  */
 
 const SALIENCY_FLOOR = 0.05; // share of probability; less is not worth the full colour
+const WIDE = 1.2; // a plus or its like against a digit
 /** @type {[number, string][]} */
 const LIKELY = [
   [0.99, "Almost certain"],
@@ -51,7 +52,7 @@ export function showPage(page, choose) {
   find("result").dataset.text = page.text;
   const lines = digits.length ? linesOf(page, choose) : [plain("?")];
   find("text").replaceChildren(...lines);
-  find("text").style.setProperty("--longest", String(Math.max(1, ...page.text.split("\n").map(({ length }) => length))));
+  find("text").style.setProperty("--longest", String(Math.max(1, ...page.text.split("\n").map(widthOf))));
   find("result").toggleAttribute("data-many", page.text.length > 1);
 }
 
@@ -97,6 +98,14 @@ function wordsFor({ digits, numbers, signs }) {
 
 function likely(share) {
   return LIKELY.find(([least]) => share >= least)[1];
+}
+
+/**
+ * A line's width, in digits of the widest fonts.
+ * @param {string} line
+ */
+function widthOf(line) {
+  return line.length + (WIDE - 1) * line.replace(/[^-+=×÷]/g, "").length;
 }
 
 /** The text's lines as elements; each of several digits is a button. */
