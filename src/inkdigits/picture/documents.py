@@ -7,6 +7,7 @@ picture. PDF and HEIC need the extra [files], which is imported only where one i
 from __future__ import annotations
 
 import io
+import math
 import os
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -22,6 +23,7 @@ _TIFF = (TIFF, ".tiff")
 _PAGE = "#page="  # as in a PDF's address. Source: RFC 8118
 _SHARPNESS = 200 / 72  # pixels of a point: 200 an inch, as offices scan
 _LONGEST = 4_000  # pixels of a page's longer side at most
+_MOST_PIXELS = 64_000_000  # of the pictures on a page: decoded in colour that is 256 MB
 PDF_START = b"%PDF-"
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # either order of bytes, and BigTIFF
 _AVIF = (b"avif", b"avis")  # brands: what a file says that it is
@@ -117,6 +119,13 @@ def pdf_page(data: bytes, page: int, name: str) -> Image.Image:
             if not 1 <= page <= len(document):
                 raise PictureError(f"{name}: has {len(document)} pages, expected one of them")
             shown = document[page - 1]
+            images = shown.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])
+            pixels = sum(math.prod(image.get_px_size()) for image in images)
+            if pixels > _MOST_PIXELS:
+                raise PictureError(
+                    f"{name}: its pictures have {pixels:,} pixels, over the limit of "
+                    f"{_MOST_PIXELS:,}; scale them down"
+                )
             longer = max(shown.get_size())
             scale = min(_SHARPNESS, _LONGEST / max(longer, 1e-6))
             drawn: Image.Image = shown.render(scale=scale, grayscale=True).to_pil()
