@@ -123,7 +123,9 @@ def files(sample):
         found[f"photo {i}"] = saved(photo)
         found[f"one colour {i}"] = saved(Image.new("L", (28 + 20 * i, 40), 40 * i))
     for i in range(2):
-        found[f"blank {i}"] = saved(photographed(np.zeros((112, 112), np.float32), random))
+        blank = photographed(np.zeros((112, 112), np.float32), random)
+        blank.thumbnail((500, 500))  # a larger one takes the browser 10 s
+        found[f"blank {i}"] = saved(blank)
     large = photographed(strokes(5), random).resize((2437, 1711))
     found["large"] = saved(large, compress_level=1)
     found["narrow"] = saved(large.resize((500, 1250)))
