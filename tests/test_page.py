@@ -1,4 +1,5 @@
 import json
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -123,6 +124,17 @@ def test_the_drawing_has_the_pictures_size_and_marks(reader, sheet):
     changed = (np.asarray(image) != before).any(2).mean()
     assert 0.02 < changed < 0.5
     assert page.draw().size == (330, 150)
+
+
+def test_a_notebook_shows_what_was_read_without_its_picture(reader, sheet):
+    page = reader.read(sheet[0])
+    image = Image.open(BytesIO(page._repr_png_())).convert("L")
+    assert image.size == (330, 150)
+    shown, ink = np.asarray(image) < 128, sheet[0] < 150
+    left, top, right, bottom = page.digits.boxes.round().astype(int)[2]
+    inside = np.s_[top + 2 : bottom - 2, left + 2 : right - 2]
+    assert (shown[inside] == ink[inside]).mean() > 0.8  # the digit's own ink, in its place
+    assert not shown[80:100, 250:].any()  # no paper
 
 
 def test_paper_without_ink_is_a_blank_page(reader):

@@ -12,7 +12,7 @@ from PIL import Image
 import inkdigits
 from inkdigits.errors import ConfigError, ModelError, PictureError
 from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, SHIPPED_MODEL, ModelFile
-from inkdigits.reader import Reader
+from inkdigits.reader import Reader, Reading
 
 
 @pytest.fixture(scope="module")
@@ -306,3 +306,12 @@ def test_a_batch_of_none_and_what_is_no_array_are_refused(reader):
         list(reader.read_many([], batch=0))
     with pytest.raises(PictureError, match="str is no array"):
         reader.probabilities("x")
+
+
+def test_a_reading_is_shown_with_a_bar_for_each_digit():
+    reading = Reading(7, 0.8, (0.05,) * 4 + (0.0,) * 3 + (0.8, 0.0, 0.0), False, "unsure")
+    assert repr(reading) == "<Reading 7: 80.00%, unsure: not accepted>"
+    shown = reading._repr_html_()
+    assert shown.count("<tr>") == 10
+    assert "width:80.0px" in shown
+    assert "not accepted: unsure" in shown

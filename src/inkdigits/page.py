@@ -5,6 +5,7 @@ In: what was found in one picture, in any order. Out: a Page, which is filtered,
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ _WITHIN = ".,"  # between two digits they are part of a number
 _FIRST = "+-"  # before the first digit, where no digit stands before them
 _BEFORE = " (=+-×÷/"  # what may stand before those; " " is nothing or a gap
 _OVER = 1 / 3  # share of the narrower of two numbers that lies over the other, in one column
+_LONGEST = 2_000  # pixels of the longer side of a page that is drawn without its picture
 _THICKEST, _TALLEST = 4, 40  # pixels of a drawn frame's line, and of its label
 _SURE, _UNSURE, _SIGN = "#1d6fd8", "#d97706", "#7c3aed"
 
@@ -136,17 +138,35 @@ class Page:
     def draw(self, picture: Picture | None = None) -> Image.Image:
         """The picture with a box and its reading on each digit; doubtful ones are orange.
 
-        picture: what was read; without it the page is white. A large one is made smaller, its
-        longer side under 4,000 pixels. Raises PictureError.
+        picture: what was read; without it the digits' ink stands on white. A large one is made
+        smaller, its longer side under 4,000 pixels. Raises PictureError.
         """
-        from PIL import Image
-
         if picture is None:
-            return self.draw_on(Image.new("RGB", (self.width, self.height), "white"))
+            return self.draw_on(self._ink_alone())
 
         from inkdigits.picture.decode import upright_image
 
         return self.draw_on(upright_image(picture).image.rotate(-self.turned, expand=True))
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows of it."""
+        file = io.BytesIO()
+        self.draw().save(file, "PNG")
+        return file.getvalue()
+
+    def _ink_alone(self) -> Image.Image:
+        """An RGB image of the page with what the classifier saw of each digit, in its box."""
+        from PIL import Image
+
+        share = min(1.0, _LONGEST / max(self.width, self.height, 1))
+        size = (max(1, round(share * self.width)), max(1, round(share * self.height)))
+        image = Image.new("L", size, 255)
+        for box, array in zip(self.digits.boxes.tolist(), self.digits.arrays, strict=True):
+            left, top, right, bottom = (round(share * v) for v in box)
+            ink = Image.fromarray((255 * array).astype(np.uint8))
+            ink = ink.crop(ink.getbbox()).resize((max(1, right - left), max(1, bottom - top)))
+            image.paste(0, (left, top), ink)
+        return image.convert("RGB")
 
     def draw_on(self, image: Image.Image) -> Image.Image:
         """The same on an RGB image of the upright page, of any size; `image` itself is given."""

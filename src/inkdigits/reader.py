@@ -46,7 +46,7 @@ BATCH = 64  # pictures that are gathered; their crops and activations stay under
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reading:
     """What was read in one picture of one digit."""
 
@@ -56,6 +56,20 @@ class Reading:
     accepted: bool = True  # False: `digit` is the best guess at something that may be no digit
     reason: str = ""  # why not: blank, several digits, no digit, unsure
     box: tuple[int, int, int, int] | None = None  # of the ink: left, top, right, bottom, in pixels
+
+    def __repr__(self) -> str:
+        doubt = "" if self.accepted else f", {self.reason}: not accepted"
+        return f"<Reading {self.digit}: {self.confidence:.2%}{doubt}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: the answer, and a bar for each digit."""
+        rows = "".join(
+            f"<tr><td>{digit}</td><td><div style='background:#1d6fd8;height:0.8em;"
+            f"width:{100 * share:.1f}px'></div></td><td>{share:.2%}</td></tr>"
+            for digit, share in enumerate(self.probabilities)
+        )
+        doubt = "" if self.accepted else f" <em>not accepted: {self.reason}</em>"
+        return f"<b>{self.digit}</b> {self.confidence:.2%}{doubt}<table>{rows}</table>"
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
