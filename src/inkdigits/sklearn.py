@@ -126,7 +126,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
                 f"X has pixels from {low:g} to {high:g}, expected 0 to {self._white:g}"
             )
         scaled = np.rint(pixels * np.float32(255 / self._white))
-        return scaled.astype(np.uint8).reshape(-1, SIDE, SIDE)
+        images: NDArray[np.uint8] = scaled.astype(np.uint8).reshape(-1, SIDE, SIDE)
+        return images
 
 
 def _flat(X: ArrayLike) -> ArrayLike:
