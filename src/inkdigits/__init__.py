@@ -11,6 +11,8 @@ Nothing heavy is imported until it is used.
 
 from __future__ import annotations
 
+import os
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from inkdigits.errors import (
@@ -44,6 +46,12 @@ __all__ = [
     "predict",
     "read",
 ]
+
+# Before ONNX Runtime is loaded, which else tells its maker of each use and writes below HOME.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# Keras looks for TensorFlow where nobody says otherwise; the extra [train] brings PyTorch.
+if find_spec("tensorflow") is None:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
 
 _shipped: list[Reader] = []
 

@@ -34,6 +34,8 @@ def main() -> NoReturn:
     # A file's name may be no text; it is written as stderr writes it, and JSON can be read.
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
+    # Commands draw into files. A notebook's own backend is not installed where `!inkdigits` runs.
+    os.environ["MPLBACKEND"] = "agg"
     try:
         # Click gives the code of an Exit back instead of raising it.
         code = cli.main(standalone_mode=False)

@@ -1,0 +1,42 @@
+"""What the program reads from its environment and leaves in it."""
+
+import os
+import subprocess
+import sys
+
+
+def run(*arguments, **variables):
+    known = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND", "MPLBACKEND")}
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env=known | variables
+    )
+
+
+def test_reading_writes_nothing_below_home_and_says_nothing_of_a_home_that_is_not_there(
+    tmp_path, seven
+):
+    from PIL import Image
+
+    Image.fromarray(seven).save(tmp_path / "7.png")
+    home = tmp_path / "home"
+    home.mkdir()
+    for place in (str(home), str(tmp_path / "nowhere")):
+        found = run("-m", "inkdigits", "read", str(tmp_path / "7.png"), HOME=place)
+        assert (found.returncode, found.stderr) == (0, "")
+    assert list(home.rglob("*")) == []
+
+
+def test_a_command_draws_whatever_backend_a_notebook_has_set(tmp_path):
+    backend = "module://matplotlib_inline.backend_inline"
+    command = (
+        "import sys; sys.argv[1:] = ['recipes']; import inkdigits.cli as c\n"
+        "try: c.main()\n"
+        "except SystemExit: import inkdigits.evaluation.plots"
+    )
+    found = run("-c", command, MPLBACKEND=backend)
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_keras_is_found_beside_pytorch():
+    found = run("-c", "import inkdigits, keras; print(keras.backend.backend())")
+    assert found.stdout.split() == ["torch"], found.stderr
