@@ -8,7 +8,11 @@ import sys
 def run(*arguments, **variables):
     known = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND", "MPLBACKEND")}
     return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env=known | variables
+        [sys.executable, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=known | variables,
     )
 
 
