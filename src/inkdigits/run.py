@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -41,7 +41,7 @@ from inkdigits.run_folder import (
     write_json,
     write_settings,
 )
-from inkdigits.settings import RunSettings
+from inkdigits.settings import Device, RunSettings
 from inkdigits.spec import ACCEPT, accept_from, metadata
 from inkdigits.training.device import chosen, name_of
 from inkdigits.training.finetune import Comparison, keep_added, keep_better, start_from
@@ -356,7 +356,7 @@ def _command(
         settings,
         recipe=settings.recipe.with_overrides({"precision": state.precision}),
         data=sets.name if settings.data == "auto" else settings.data,
-        device=device.type,
+        device=cast("Device", device.type),
     )
     launcher = "inkdigits"
     if workers.count > 1:

@@ -1,8 +1,8 @@
 """Training itself: from digits and a recipe to weights.
 
 In: Digits and a State. Out: the State, whose model holds the weights the recipe keeps. The whole
-set is one tensor on the device that trains; there is no loader. Knows nothing of files but the checkpoint it is told to
-write, and never sees the test set.
+set is one tensor on the device that trains; there is no loader. Knows nothing of files but the
+checkpoint it is told to write, and never sees the test set.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def _computes_bfloat16(device: torch.device) -> bool:
     network, AMD Zen 3); AVX-512 alone is not enough.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
 
 
