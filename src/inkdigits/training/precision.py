@@ -85,7 +85,10 @@ def _faster(recipe: Recipe, device: torch.device) -> Used:
 
 
 def _name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name()
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    # Virtual machines call processors with and without AMX alike.
+    return cpu_name() + (" with AMX" if torch.cpu._is_amx_tile_supported() else "")
 
 
 def _read() -> dict[str, str]:
