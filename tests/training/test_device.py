@@ -24,8 +24,8 @@ def test_auto_is_the_processor_where_there_is_no_gpu(monkeypatch):
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    for device, what in (("cuda", "a CUDA GPU"), ("mps", "an Apple GPU")):
-        with pytest.raises(ConfigError, match=f"device is {device}, .* expected {what}; leave"):
+    for device, what in (("cuda", "CUDA GPU"), ("mps", "Apple GPU")):
+        with pytest.raises(ConfigError, match=f"device is {device}, .* finds no {what}, expected"):
             chosen(device)
 
 

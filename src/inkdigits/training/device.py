@@ -24,10 +24,10 @@ def chosen(device: str, workers: Workers = Workers()) -> torch.device:  # noqa: 
         return CPU
     if device == "mps":
         if not torch.backends.mps.is_available():
-            raise _missing(device, "an Apple GPU")
+            raise _missing("Apple GPU", device)
         return torch.device("mps")
     if not torch.cuda.is_available():
-        raise _missing(device, "a CUDA GPU")
+        raise _missing("CUDA GPU", device)
     return torch.device("cuda", workers.local_rank % torch.cuda.device_count())
 
 
@@ -38,8 +38,8 @@ def name_of(device: torch.device) -> str:
     return f"cuda: {torch.cuda.get_device_name(device)}"
 
 
-def _missing(device: str, what: str) -> ConfigError:
+def _missing(what: str, device: str) -> ConfigError:
     return ConfigError(
-        f"device is {device}, but PyTorch {torch.__version__} finds no such GPU here, expected "
-        f"{what}; leave --device out, or set it to cpu"
+        f"device is {device}, but PyTorch {torch.__version__} finds no {what}, expected one; "
+        "leave --device out, or set it to cpu"
     )
