@@ -60,7 +60,9 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     "--device",
     help="cpu, cuda, mps or auto: a CUDA GPU if there is one, else the processor.  [default: auto]",
 )
-@click.option("--from", help="Go on from this model: a run folder or an .onnx file.")
+@click.option(
+    "--from", help="Train this model further, in a new run: a run folder or an .onnx file."
+)
 @click.option("--teacher", help="Learn this model's answers: a run folder or an .onnx file.")
 @click.option(
     "--config",
@@ -72,7 +74,7 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
-    help="Go on with this run folder. Name --data, --add, --from or --teacher where they have "
+    help="Finish this run after it was stopped, with its own settings. Name --data, --add, --from or --teacher where they have "
     "moved, --device or --threads where another machine goes on.",
 )
 @_recipe_options
