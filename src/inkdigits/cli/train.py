@@ -74,8 +74,8 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
-    help="Finish this run after it was stopped, with its own settings. Name --data, --add, --from or --teacher where they have "
-    "moved, --device or --threads where another machine goes on.",
+    help="Finish this run after it was stopped, with its own settings. Name --data, --add, --from "
+    "or --teacher where they have moved, --device or --threads where another machine goes on.",
 )
 @_recipe_options
 def train(
