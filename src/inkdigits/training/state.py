@@ -183,10 +183,11 @@ def _restored(about: dict[str, Any], tensors: Weights, device: torch.device) -> 
     for key, tensor in tensors.items():
         group, name = key.split("/", 1)
         groups.setdefault(group, {})[name] = tensor
+    recipe = Recipe(**about["recipe"])
     precision = about.get("precision")  # a checkpoint of version 0.1.0 does not say
     if precision not in (None, *USED):
         raise ValueError(f"precision is {precision!r:.80}")
-    state = fresh_state(Recipe(**about["recipe"]), about["seed"], device, precision)
+    state = fresh_state(recipe, about["seed"], device, precision)
     state.learnt_from = dict(about.get("learnt_from", {}))
     load_weights(state.model, groups["model"])
     if state.averaged is not None:
