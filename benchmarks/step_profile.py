@@ -16,11 +16,12 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from inkdigits.training.augment import augment
+from inkdigits.training.device import CPU
 from inkdigits.training.judge import floats
 from inkdigits.training.memory import keep_freed_memory
 from inkdigits.training.models import build
 from inkdigits.training.networks import NETWORKS
-from inkdigits.training.precision import is_bfloat16
+from inkdigits.training.precision import used_precision
 from inkdigits.training.recipes import recipe
 
 STEPS = 60
@@ -78,8 +79,8 @@ def main() -> None:
         images = torch.randint(0, 256, (row.batch_size, 1, 28, 28), dtype=torch.uint8)
         labels = torch.randint(0, 10, (row.batch_size,))
         batch = floats(images)
-        low = is_bfloat16(row.precision)
-        precision = "bfloat16" if low else "float32"
+        precision = used_precision(row, CPU)
+        low = precision == "bfloat16"
 
         def step(model=model, batch=batch, labels=labels, optimizer=optimizer, low=low):
             with torch.autocast("cpu", torch.bfloat16, enabled=low):

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from inkdigits import machine, reader, run_folder
+from inkdigits import machine, reader, run_folder, settings
 from inkdigits.data import corrections, folders, idx, tables
 from inkdigits.errors import (
+    ConfigError,
     CorrectionsError,
     DataError,
     InkdigitsError,
@@ -118,6 +119,7 @@ TARGETS = {
             "settings", run_folder.SETTINGS, lambda p: run_folder.read_settings(p.parent),
             TrainingError,
         ),
+        Target("config", "run.toml", settings.read_config, ConfigError),
         Target(
             "result", run_folder.RESULT, lambda p: run_folder.read_result(p.parent), TrainingError
         ),

@@ -38,7 +38,7 @@ FILES = (
     "class_distribution_mnist.png", "sample_digits.png", "training_history.png",
     "confusion_matrix_mnist.png", "correct_predictions.png", "incorrect_predictions.png",
     "model.onnx", "report.html", "result.json", "history.json", "checkpoint.safetensors",
-    "settings.json",
+    "settings.json", "settings.toml",
 )  # fmt: skip
 
 
@@ -148,6 +148,8 @@ def test_a_stopped_run_goes_on_and_ends_with_an_unbroken_runs_weights(tmp_path, 
         (["--learning-rate", "-1"], "learning_rate is -1.0, wanted over 0"),
         (["--threads", "0"], "threads is 0, wanted 1 to 1024"),
         (["--resume", "x", "--epochs", "3"], "--resume goes on with the run's own settings"),
+        (["--device", "gpu"], "device is 'gpu', expected one of auto, cpu, cuda, mps"),
+        (["--config", "run.toml"], "run.toml: cannot be read as TOML"),
     ],
 )
 def test_a_bad_setting_is_wrong_usage_before_any_data_is_read(args, message, tmp_path):
@@ -155,6 +157,44 @@ def test_a_bad_setting_is_wrong_usage_before_any_data_is_read(args, message, tmp
     assert done.returncode == 2
     assert message in done.stderr
     assert "no/such/data" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--data", "no/such/data"], "no/such/data: is not there"),
+        (["--data", "sample", "--recipe", "distilled", "--teacher", "none"], "none: no such model"),
+        (["--data", "sample", "--from", "none.onnx"], "none.onnx: no such model"),
+        (["--data", "sample", "--batch-size", "5000"], "3,600 training images are fewer than"),
+    ],
+)
+def test_a_start_that_fails_leaves_no_folder(args, message, tmp_path):
+    done = run("train", *args, cwd=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_is_stopped_in_its_first_epoch_says_so_and_leaves_no_folder(tmp_path):
+    flags = ["--data", "sample", "--recipe", "original", "--batch-size", "8"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "inkdigits", "train", *flags],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    ) as process:
+        for line in process.stderr:
+            if line.startswith("training: recipe original"):
+                break
+        assert list(tmp_path.glob("runs/*/settings.json"))
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        assert process.wait(60) == 130
+    assert rest.splitlines()[-1] == (
+        "stopped in the first epoch: nothing was kept; the same command starts again"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

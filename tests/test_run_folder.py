@@ -11,9 +11,18 @@ import pytest
 
 import inkdigits
 from inkdigits.cli import cli
-from inkdigits.errors import TrainingError
+from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.model_file import SHIPPED_MODEL
-from inkdigits.run_folder import RESULT, SETTINGS, RunSettings, read_result, read_settings
+from inkdigits.run_folder import (
+    CHECKPOINT,
+    RESULT,
+    SETTINGS,
+    read_result,
+    read_settings,
+    start_run,
+    started,
+)
+from inkdigits.settings import RunSettings
 from inkdigits.training.recipes import RECIPES
 
 ROOT = Path(inkdigits.__file__).parent
@@ -129,3 +138,29 @@ def test_nothing_that_is_read_from_a_file_is_unpickled():
     }
     # The service's pipes to the processes that it started itself.
     assert found == {"server/work.py", "server/worker.py"}
+
+
+def test_a_folder_in_use_is_left_as_it_was(tmp_path):
+    asked = RunSettings(recipe=RECIPES["fast"], data="sample", seed=1, threads=2)
+    start_run(tmp_path / "run", asked)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    with pytest.raises(ConfigError, match="is there already"), started(tmp_path / "run", asked):
+        pass
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_what_fails_before_a_checkpoint_leaves_nothing_that_was_not_there(tmp_path):
+    asked = RunSettings(recipe=RECIPES["fast"], data="sample", seed=1, threads=2)
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "empty", tmp_path / "new" / "one"):
+        with pytest.raises(ZeroDivisionError), started(folder, asked):
+            1 / (read_settings(folder) != asked)
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+
+
+def test_what_fails_after_a_checkpoint_is_kept(tmp_path):
+    asked = RunSettings(recipe=RECIPES["fast"], data="sample", seed=1, threads=2)
+    checkpoint = tmp_path / "run" / CHECKPOINT
+    with pytest.raises(ZeroDivisionError), started(tmp_path / "run", asked):
+        1 / (checkpoint.write_bytes(b"weights") - 7)
+    assert read_settings(tmp_path / "run") == asked

@@ -31,6 +31,18 @@ def peak_memory_mb() -> int:
     return peak // 10**6 if sys.platform == "darwin" else peak * 1024 // 10**6
 
 
+def cpu_name() -> str:
+    """The processor's name as the system gives it."""
+    import platform
+
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
 def describe() -> dict[str, object]:
     """What a reader of a result needs to repeat it."""
     import platform
@@ -43,23 +55,12 @@ def describe() -> dict[str, object]:
         except PackageNotFoundError:
             continue
     return {
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "cores": cores(),
         "system": platform.platform(terse=True),
         "versions": versions,
         "commit": _commit(),
     }
-
-
-def _cpu_name() -> str:
-    import platform
-
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
 
 
 def _commit() -> str | None:

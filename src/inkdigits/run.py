@@ -11,9 +11,9 @@ import pickle
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -35,18 +35,22 @@ from inkdigits.run_folder import (
     CHECKPOINT,
     RESULT,
     SETTINGS,
-    RunSettings,
     read_result,
     read_settings,
+    told_of_moving,
     write_json,
+    write_settings,
 )
+from inkdigits.settings import Device, RunSettings
 from inkdigits.spec import ACCEPT, accept_from, metadata
+from inkdigits.training.device import chosen, name_of
 from inkdigits.training.finetune import Comparison, keep_added, keep_better, start_from
 from inkdigits.training.judge import accept_level, as_tensors, probabilities
+from inkdigits.training.learnt_from import refuse_other, sums
 from inkdigits.training.loop import Reporter, train
 from inkdigits.training.models import parameter_count
 from inkdigits.training.networks import NETWORKS
-from inkdigits.training.precision import is_bfloat16
+from inkdigits.training.precision import used_precision
 from inkdigits.training.state import State, Weights, fresh_state, load_state, weights_of
 from inkdigits.training.workers import Workers
 
@@ -104,21 +108,25 @@ def finish_run(
     say: Say,
     advance: Advance,
     workers: Workers = Workers(),  # noqa: B008  frozen
+    settings: RunSettings | None = None,
 ) -> dict[str, Any]:
     """Do what is left of the run in `folder` and give its result, as in result.json.
 
     Goes on from the checkpoint where there is one; a run that is finished is only read.
     say: told of each phase. workers: all but the first only train, and give an empty result.
+    settings: in place of the folder's, where data or models have moved or another device trains;
+    kept in the folder once what they name has turned out to be the same.
     Raises InkdigitsError subclasses; KeyboardInterrupt leaves the last
     checkpoint whole.
     """
-    settings = read_settings(folder)
+    settings = settings or read_settings(folder)
     if (folder / RESULT).is_file():
         say(f"{folder} is finished already")
         return read_result(folder)
+    device = chosen(settings.device, workers)
     torch.set_num_threads(max(1, settings.threads // workers.count))
     phases = Phases()
-    with phases.timed("data"):
+    with phases.timed("data"), told_of_moving(folder):
         # The first worker downloads what is missing before the others look for it.
         sets = load(settings.data, advance) if workers.is_first else None
         workers.from_first(None)
@@ -128,7 +136,7 @@ def finish_run(
         say(f"note: {sets.notice}")
     say(f"data: {sets.name}, {len(sets.train):,} training and {len(sets.test):,} test images")
     with phases.timed("training"):
-        trained = _train(folder, settings, sets, added, reporter, say, workers)
+        trained = _train(folder, settings, device, sets, added, reporter, say, workers)
         state = trained.state
     if not workers.is_first:
         return {}
@@ -145,6 +153,8 @@ def finish_run(
     result["fine_tuning"] = asdict(trained.comparison) if trained.comparison else None
     result["accept"] = trained.accept
     result["workers"] = workers.count
+    result["device"] = name_of(device)
+    result["command"] = _command(settings, trained.state, device, sets, workers)
     with written_whole(folder / "report.html") as part:
         report.write_report(result, folder, part)
     write_json(folder / RESULT, result)  # last: its presence says that the run is finished
@@ -154,6 +164,7 @@ def finish_run(
 def _train(
     folder: Path,
     settings: RunSettings,
+    device: torch.device,
     sets: DigitSets,
     added: Digits | None,
     reporter: Reporter,
@@ -162,16 +173,23 @@ def _train(
 ) -> _Trained:
     checkpoint = folder / CHECKPOINT
     recipe = settings.recipe
+    learnt_from = sums(sets, added, settings.start, settings.teacher)
     if checkpoint.is_file():
-        state = load_state(checkpoint)
+        state = load_state(checkpoint, device)
         if (state.recipe, state.seed) != (recipe, settings.seed):
             raise TrainingError(
                 f"{checkpoint}: was made with another recipe or seed than {SETTINGS} says; "
                 "start a new run"
             )
+        refuse_other(state.learnt_from, learnt_from, folder)
         say(f"going on after epoch {state.epoch}")
     else:
-        state = fresh_state(recipe, settings.seed)
+        # The first worker times what is not known yet, and all compute alike.
+        precision = used_precision(recipe, device) if workers.is_first else None
+        state = fresh_state(recipe, settings.seed, device, workers.from_first(precision))
+        state.learnt_from = learnt_from
+    if workers.is_first and settings.absolute() != read_settings(folder):
+        write_settings(folder, settings)
     start, accept = None, 0.0
     if settings.start is not None:
         path = model_path(settings.start)
@@ -191,7 +209,7 @@ def _train(
     say(
         f"training: recipe {recipe.name}, {parameter_count(state.model):,} parameters, "
         f"{len(train_set):,} images, {len(held) if held else 0:,} held out for validation, "
-        f"{settings.threads} threads"
+        f"{settings.threads} threads, {state.precision} on {name_of(device)}"
         + (f" in {workers.count} workers" if workers.count > 1 else "")
     )
     teacher = None
@@ -313,7 +331,7 @@ def _result(
         "recipe": asdict(settings.recipe),
         "parameters": parameter_count(state.model),
         "seed": settings.seed,
-        "precision": "bfloat16" if is_bfloat16(settings.recipe.precision) else "float32",
+        "precision": state.precision,
         "threads": settings.threads,
         "teacher": settings.teacher,
         "data": about,
@@ -328,6 +346,22 @@ def _result(
         "machine": machine.describe(),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def _command(
+    settings: RunSettings, state: State, device: torch.device, sets: DigitSets, workers: Workers
+) -> str:
+    """The command that repeats the run: with what was found to be there, or faster, named."""
+    used = replace(
+        settings,
+        recipe=settings.recipe.with_overrides({"precision": state.precision}),
+        data=sets.name if settings.data == "auto" else settings.data,
+        device=cast("Device", device.type),
+    )
+    launcher = "inkdigits"
+    if workers.count > 1:
+        launcher = f"torchrun --nproc-per-node={workers.count} -m inkdigits"
+    return used.command(launcher)
 
 
 def _keras_history(history: list[dict[str, Any]]) -> dict[str, list[float]]:

@@ -1,22 +1,26 @@
-"""A run folder: what it holds, what the run in it was asked to do, and its result.
+"""A run folder: what it holds, how it begins, and its settings and result, read and written.
 
-In: a folder. Out: RunSettings and results, read and written. Knows nothing of training itself.
+In: a folder. Out: RunSettings and results. Knows nothing of training itself.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, get_origin, get_type_hints
+from typing import Any
 
-from inkdigits.errors import ConfigError, TrainingError
+from inkdigits.errors import ConfigError, DataError, TrainingError
 from inkdigits.files import write_text
 from inkdigits.model_file import RUN_MODEL
+from inkdigits.settings import RunSettings, typed
 from inkdigits.training.recipes import Recipe
 
 SETTINGS, CHECKPOINT, RESULT = "settings.json", "checkpoint.safetensors", "result.json"
+CONFIG = "settings.toml"
 FILES = {  # what a finished run folder holds
     "report.html": "everything on one page, for a browser",
     RESULT: "numbers, resolved recipe, data's SHA-256, versions, seconds",
@@ -34,42 +38,55 @@ FILES = {  # what a finished run folder holds
     "training_history.pkl": "the same, as Keras's History.history",
     CHECKPOINT: "weights and optimiser, for --resume",
     SETTINGS: "what the run was asked to do",
+    CONFIG: "the same, for inkdigits train --config",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunSettings:
-    """What a run was asked to do; kept in its folder from the first second."""
-
-    recipe: Recipe
-    data: str
-    seed: int
-    threads: int  # of all workers together
-    start: str | None = None  # an .onnx file or run folder to go on from
-    teacher: str | None = None  # an .onnx file or run folder whose answers are learnt
-    add: str | None = None  # a folder of PNGs to learn as well, all of them
-
-    def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ConfigError(f"seed is {self.seed}, wanted 0 or more")
-        if not 1 <= self.threads <= 1024:
-            raise ConfigError(f"threads is {self.threads}, wanted 1 to 1024")
-        if (self.teacher is None) != (self.recipe.teacher_share == 0):
-            raise ConfigError(
-                f"teacher_share is {self.recipe.teacher_share:g} and the teacher is "
-                f"{self.teacher or 'none'}: --teacher MODEL and a share over 0 go together, "
-                "as in the recipe distilled"
-            )
-        if self.start is not None and not self.recipe.validation_share:
-            raise ConfigError(
-                "validation_share is 0: going on from a model needs a validation set, "
-                "to tell whether it got better"
-            )
 
 
 def start_run(folder: Path, settings: RunSettings) -> None:
     """Make the run folder with its settings. Raises ConfigError if it is there and not empty."""
     refuse_filled(folder, f", or go on with it: inkdigits train --resume {folder}")
+    write_settings(folder, settings)
+
+
+@contextmanager
+def started(folder: Path, settings: RunSettings) -> Iterator[None]:
+    """Make the run folder for what is inside; it goes again if that fails before a checkpoint.
+
+    After data that cannot be read, or Ctrl-C in the first epoch, nothing has been learnt, and a
+    folder would only be in the way of the same command. Raises what `start_run` does.
+    """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    start_run(folder, settings)
+    try:
+        yield
+    except BaseException:
+        if not (folder / CHECKPOINT).exists():
+            for name in (SETTINGS, CONFIG):
+                (folder / name).unlink(missing_ok=True)
+            with suppress(OSError):  # somebody else has put something there
+                for place in made:
+                    place.rmdir()
+        raise
+
+
+@contextmanager
+def told_of_moving(folder: Path) -> Iterator[None]:
+    """Where a run that had begun finds its data no more, say how to tell where they are now."""
+    try:
+        yield
+    except DataError as error:
+        if not (folder / CHECKPOINT).is_file():
+            raise
+        raise DataError(
+            f"{error}; if they have moved: inkdigits train --resume {folder} --data PATH "
+            "(or --add PATH)"
+        ) from error
+
+
+def write_settings(folder: Path, settings: RunSettings) -> None:
+    """Write the settings into the run folder, with paths that hold from any working directory."""
+    settings = settings.absolute()
+    write_text(folder / CONFIG, settings.to_toml())
     write_json(folder / SETTINGS, asdict(settings))
 
 
@@ -83,8 +100,8 @@ def read_settings(folder: Path) -> RunSettings:
     """The settings of a run folder. Raises TrainingError if there are none to read."""
     found = _read_json(folder, SETTINGS)
     try:
-        found["recipe"] = Recipe(**_typed(Recipe, found["recipe"]))
-        return RunSettings(**_typed(RunSettings, found))
+        found["recipe"] = Recipe(**typed(Recipe, found["recipe"]))
+        return RunSettings(**typed(RunSettings, found))
     except (ConfigError, TypeError, KeyError, ArithmeticError) as error:
         raise _not_a_run(folder, SETTINGS, error) from error
 
@@ -125,15 +142,6 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise _not_a_run(folder, name, f"holds a {type(found).__name__}, wanted names and values")
     return found
-
-
-def _typed(of: type[Recipe | RunSettings], values: dict[str, Any]) -> dict[str, Any]:
-    """The values of a dataclass's fields. Raises TypeError for one that is of another type."""
-    for name, kind in get_type_hints(of).items():
-        wanted = str if get_origin(kind) is Literal else float | int if kind is float else kind
-        if name in values and not isinstance(values[name], wanted):
-            raise TypeError(f"{name} is {values[name]!r:.80}")
-    return values
 
 
 def _not_a_run(folder: Path, name: str, why: object) -> TrainingError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from inkdigits import run, run_folder
 from inkdigits.errors import ConfigError
 from inkdigits.evaluation import plots
 from inkdigits.files import write_text
+from inkdigits.settings import RunSettings
 from inkdigits.training.loop import Reporter
 
 SUMMARY, PARETO = "summary.json", "pareto.png"
@@ -52,7 +54,7 @@ def parse_seeds(text: str) -> list[int]:
 
 def run_seeds(
     folder: Path,
-    settings: run_folder.RunSettings,
+    settings: RunSettings,
     seeds: list[int],
     reporter: Reporter,
     say: run.Say,
@@ -65,14 +67,15 @@ def run_seeds(
     for seed in seeds:
         wanted = replace(settings, seed=seed)
         place = folder / settings.recipe.name / f"seed{seed}"
-        if not (place / run_folder.SETTINGS).is_file():
-            run_folder.start_run(place, wanted)
-        elif run_folder.read_settings(place) != wanted:
+        begins = not (place / run_folder.SETTINGS).is_file()
+        if not begins and run_folder.read_settings(place).absolute() != wanted.absolute():
             raise ConfigError(
                 f"{place} was made with other settings; name another --out for this study"
             )
         say(f"seed {seed}: {place}")
-        yield run.finish_run(place, reporter, say, advance)
+        with run_folder.started(place, wanted) if begins else nullcontext():
+            result = run.finish_run(place, reporter, say, advance)
+        yield result
 
 
 def summarise(folder: Path) -> list[Row]:

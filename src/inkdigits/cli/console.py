@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
@@ -74,13 +74,16 @@ advance = _Counter()
 
 
 @contextmanager
-def stoppable(hint: str) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the command with a hint at how to go on."""
+def stoppable(hint: str | Callable[[], str]) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the command with a hint at how to go on.
+
+    hint: its words, or what gives them when all inside has ended.
+    """
     signal.signal(signal.SIGTERM, stop)
     try:
         yield
     except KeyboardInterrupt as stopped:
-        say(hint)
+        say(hint if isinstance(hint, str) else hint())
         sys.exit(_code(stopped))
 
 

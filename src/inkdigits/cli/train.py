@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from inkdigits.cli.console import advance, say, stoppable
+from inkdigits.settings import RunSettings, read_config
 from inkdigits.training.recipes import ADD_OWN, DEFAULT, FINE_TUNE, RECIPES, Recipe
 from inkdigits.training.recipes import recipe as recipe_named
+from inkdigits.training.waiting import spin_briefly
 
 if TYPE_CHECKING:
-    from inkdigits.run_folder import RunSettings
     from inkdigits.training.loop import Reporter
     from inkdigits.training.workers import Workers
 
@@ -39,12 +41,10 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command()
-@click.option("--recipe", "recipe_name", help=f"{'|'.join(RECIPES)}.  [default: {DEFAULT}]")
+@click.option("--recipe", help=f"{'|'.join(RECIPES)}.  [default: {DEFAULT}]")
 @click.option(
     "--data",
-    default="auto",
-    show_default=True,
-    help="mnist, sample, auto, a folder of IDX files or PNGs, a .csv or a .npz.",
+    help="mnist, sample, auto, a folder of IDX files or PNGs, a .csv or a .npz.  [default: auto]",
 )
 @click.option(
     "--add",
@@ -53,26 +53,33 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     "is trained on, none held out. With --from, kept if more of them are right and --data's "
     "validation set is read no worse, or not by more than chance explains.",
 )
-@click.option("--seed", default=0, show_default=True, help="One seed, one result, bit for bit.")
+@click.option("--seed", type=int, help="One seed, one result, bit for bit.  [default: 0]")
 @click.option("--seeds", help="A study: 0-9 runs ten seeds, finished ones are not run again.")
 @click.option("--threads", type=int, help="Threads to train with.  [default: all cores]")
-@click.option("--from", "start", help="Go on from this model: a run folder or an .onnx file.")
+@click.option(
+    "--device",
+    help="cpu, cuda, mps or auto: a CUDA GPU if there is one, else the processor.  [default: auto]",
+)
+@click.option(
+    "--from", help="Train this model further, in a new run: a run folder or an .onnx file."
+)
 @click.option("--teacher", help="Learn this model's answers: a run folder or an .onnx file.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Take settings from this TOML file, as every run folder holds one: settings.toml. Flags "
+    "override it; --recipe replaces its recipe with all fields.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/...]")
-@click.option("--resume", type=click.Path(path_type=Path), help="Go on with this run folder.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    help="Finish this run after it was stopped, with its own settings. Name --data, --add, --from "
+    "or --teacher where they have moved, --device or --threads where another machine goes on.",
+)
 @_recipe_options
 def train(
-    recipe_name: str | None,
-    data: str,
-    add: str | None,
-    seed: int,
-    seeds: str | None,
-    threads: int | None,
-    start: str | None,
-    teacher: str | None,
-    out: Path | None,
-    resume: Path | None,
-    **overrides: Any,
+    seeds: str | None, config: Path | None, out: Path | None, resume: Path | None, **flags: Any
 ) -> None:
     """Train a network, evaluate it once on the test set, write everything into a run folder.
 
@@ -81,20 +88,34 @@ def train(
       inkdigits train
       inkdigits train --recipe original --epochs 3 --out runs/try
       inkdigits train --resume runs/try
+      inkdigits train --config runs/try/settings.toml --seed 1
       inkdigits train --seeds 0-4 --out runs/study
       inkdigits train --data my-digits/ --from runs/try
       inkdigits train --data mnist --add mine/ --from runs/try
       inkdigits train --recipe distilled --teacher runs/ensemble
       torchrun --nproc-per-node=2 -m inkdigits train
     """
-    given = {name: value for name, value in overrides.items() if value is not None}
-    if resume and (given or seeds or start or teacher or recipe_name or add):
-        raise click.UsageError("--resume goes on with the run's own settings; leave the others out")
-    # Settings are checked before anything heavy is imported, let alone read.
-    usual = (ADD_OWN if add else FINE_TUNE) if start else DEFAULT
-    row = recipe_named(recipe_name or usual).with_overrides(given)
+    # PyTorch is loaded below, and its threads wait as the environment says then.
+    spin_briefly()
+    given = {name: value for name, value in flags.items() if value is not None}
+    if resume:
+        if seeds or config or out or given.keys() - _OF_THE_MACHINE:
+            _refuse_other_settings(resume, given)
+        from inkdigits import run_folder
+        from inkdigits.training.workers import joined
 
-    from inkdigits import machine, run_folder, study
+        settings = _moved(run_folder.read_settings(resume), given)
+        with joined() as workers:
+            _run_to_end(resume, workers.from_first(settings), workers, begins=False)
+        return
+    # Settings are checked before anything heavy is imported, let alone read.
+    values = _with_config(config, given) if config else given
+    start, teacher = values.get("from"), values.get("teacher")
+    usual = (ADD_OWN if "add" in values else FINE_TUNE) if start else DEFAULT
+    fields_given = {name: value for name, value in values.items() if name in _FIELDS}
+    row = recipe_named(values.get("recipe", usual)).with_overrides(fields_given)
+
+    from inkdigits import machine, study
     from inkdigits.model_file import model_path
     from inkdigits.training.workers import joined
 
@@ -103,29 +124,75 @@ def train(
         from inkdigits.exports.onnx import load_onnx
 
         row = row.with_overrides({"network": load_onnx(model_path(start))[0]})
-    settings = run_folder.RunSettings(
+    settings = RunSettings(
         recipe=row,
-        data=data,
-        seed=seed,
-        threads=machine.cores() if threads is None else threads,
+        data=values.get("data", "auto"),
+        seed=values.get("seed", 0),
+        threads=values.get("threads", machine.cores()),
         start=start,
         teacher=teacher or (start if row.name == ADD_OWN else None),
-        add=add,
+        add=values.get("add"),
+        device=values.get("device", "auto"),
     )
+    if settings.teacher:
+        model_path(settings.teacher)
     with joined() as workers:
+        settings = workers.from_first(settings)
         if many is not None:
             if workers.count > 1:
                 raise click.UsageError("--seeds runs one seed after another; leave torchrun out")
             _run_study(out or Path("runs") / "study", settings, many)
             return
         stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
-        folder = workers.from_first(
-            resume or out or Path("runs") / f"{stamp}-{row.name}-seed{seed}"
+        usual_out = Path("runs") / f"{stamp}-{row.name}-seed{settings.seed}"
+        _run_to_end(workers.from_first(out or usual_out), settings, workers, begins=True)
+
+
+_FIELDS = {field.name for field in fields(Recipe)} - {"name"}
+# What --resume may be told anew: where things are, and what trains.
+_OF_THE_MACHINE = {"data", "add", "from", "teacher", "device", "threads"}
+
+
+def _with_config(config: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """The file's settings under those of the flags."""
+    values = read_config(config)
+    if "recipe" in given:
+        values = {name: value for name, value in values.items() if name not in _FIELDS}
+    return {**values, **given}
+
+
+def _moved(settings: RunSettings, given: dict[str, Any]) -> RunSettings:
+    """A run's settings with what --resume was told anew."""
+    for name in given:
+        if settings.named()[name] is None:
+            raise click.UsageError(f"--{name}: the run began without; start a new one")
+    anew = {"start" if name == "from" else name: value for name, value in given.items()}
+    if settings.teacher == settings.start and "start" in anew:  # one model is both
+        anew = {"teacher": anew["start"], **anew}
+    return replace(settings, **anew).absolute()
+
+
+def _refuse_other_settings(folder: Path, given: dict[str, Any]) -> NoReturn:
+    """Say how the run would get more epochs, or other settings."""
+    from inkdigits import run_folder
+
+    config = f"inkdigits train --config {shlex.quote(str(folder / run_folder.CONFIG))}"
+    if "epochs" not in given or not (folder / run_folder.SETTINGS).is_file():
+        raise click.UsageError(
+            "--resume goes on with the run's own settings; leave the others out, or start a new "
+            f"run with them: {config} ..."
         )
-        if not resume and workers.is_first:
-            run_folder.start_run(folder, settings)
-        workers.from_first(None)  # the folder is there
-        _run_to_end(folder, workers)
+    settings, epochs = run_folder.read_settings(folder), given["epochs"]
+    if (folder / run_folder.RESULT).is_file():
+        further = shlex.join(["--from", str(folder), "--data", settings.data])
+        raise click.UsageError(
+            f"{folder} is finished after the {settings.recipe.epochs} epochs that it was planned "
+            f"for. To train its model further: inkdigits train {further} --epochs {epochs}"
+        )
+    raise click.UsageError(
+        f"--resume ends after the {settings.recipe.epochs} epochs that the run was planned for, "
+        f"its learning rate as well. For {epochs} from the beginning: {config} --epochs {epochs}"
+    )
 
 
 def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
@@ -145,18 +212,31 @@ def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
     click.echo(f"in {folder}: {study.SUMMARY}, {study.PARETO}, and a folder for each seed")
 
 
-def _run_to_end(folder: Path, workers: Workers) -> None:
+def _run_to_end(folder: Path, settings: RunSettings, workers: Workers, *, begins: bool) -> None:
     from inkdigits import run, run_folder
     from inkdigits.training.progress import Quiet
 
     if not workers.is_first:
         with suppress(KeyboardInterrupt):  # the first worker says what there is to say
-            run.finish_run(folder, Quiet(), lambda line: None, lambda *progress: None, workers)
+            workers.from_first(None)  # the folder is there
+            run.finish_run(
+                folder, Quiet(), lambda line: None, lambda *progress: None, workers, settings
+            )
         return
-    say(f"run folder: {folder}")
-    hint = f"stopped; go on with: inkdigits train --resume {folder}"
-    with stoppable(hint), _reporter(run_folder.read_settings(folder).recipe) as reporter:
-        result = run.finish_run(folder, reporter, say, advance, workers)
+
+    def hint() -> str:
+        if (folder / run_folder.SETTINGS).is_file():
+            return f"stopped; go on with: inkdigits train --resume {folder}"
+        return "stopped in the first epoch: nothing was kept; the same command starts again"
+
+    with (
+        stoppable(hint),
+        run_folder.started(folder, settings) if begins else nullcontext(),
+        _reporter(settings.recipe) as reporter,
+    ):
+        workers.from_first(None)
+        say(f"run folder: {folder}")
+        result = run.finish_run(folder, reporter, say, advance, workers, settings)
     scores = result["scores"]
     click.echo(
         f"{folder}: {scores['accuracy']:.2%} of {scores['n']:,} test images right, "

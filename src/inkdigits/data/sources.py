@@ -15,6 +15,7 @@ from inkdigits.data.sample import load_sample
 from inkdigits.errors import DataError
 
 Advance = Callable[[str, int, int], None]  # (what is being done, done, total)
+NAMED = ("auto", "mnist", "sample")  # sources that are no path
 
 
 def _no_progress(what: str, done: int, total: int) -> None:

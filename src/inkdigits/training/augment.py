@@ -19,6 +19,7 @@ def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
     """Each image under its own affine map, drawn evenly from the recipe's ranges.
 
     images: (N, 1, 28, 28) float32 in [0, 1]; what comes in from outside the frame is paper (0).
+    generator: one of the processor, so that the maps are the same whatever device has the images.
     """
     n = len(images)
 
@@ -39,5 +40,5 @@ def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
         ],
         1,
     )
-    grid = F.affine_grid(maps, list(images.shape), align_corners=False)
+    grid = F.affine_grid(maps.to(images.device), list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False)

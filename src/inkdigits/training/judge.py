@@ -1,7 +1,7 @@
 """What a network answers to digits, and how sure of it it may be.
 
 In: a model and digits. Out: probabilities, loss and accuracy; a temperature for its logits and the
-confidence from which its answers are accepted.
+confidence from which its answers are accepted. The model and the digits are on one device.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def as_tensors(digits: Digits) -> tuple[Tensor, Tensor]:
 
 def probabilities(model: nn.Module, images: Tensor) -> NDArray[np.float32]:
     """(N, 10) float32 softmax of the model over uint8 images (N, 1, 28, 28), in float32."""
-    rows = [torch.softmax(logits, 1).numpy() for logits in _logits(model, images)]
+    rows = [torch.softmax(logits, 1).cpu().numpy() for logits in _logits(model, images)]
     return np.concatenate(rows)
 
 

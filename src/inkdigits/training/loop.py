@@ -1,8 +1,8 @@
 """Training itself: from digits and a recipe to weights.
 
-In: Digits and a Recipe. Out: a State whose model holds the weights the recipe keeps. The whole
-set is one tensor; there is no loader. Knows nothing of files but the checkpoint it is told to
-write, and never sees the test set.
+In: Digits and a State. Out: the State, whose model holds the weights the recipe keeps. The whole
+set is one tensor on the device that trains; there is no loader. Knows nothing of files but the
+checkpoint it is told to write, and never sees the test set.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from inkdigits.spec import N_CLASSES
 from inkdigits.training.augment import augment
 from inkdigits.training.judge import as_tensors, calibrate, evaluate, floats
 from inkdigits.training.memory import keep_freed_memory
-from inkdigits.training.precision import is_bfloat16
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.schedule import rate_share
 from inkdigits.training.settle import settle_norms
@@ -50,7 +49,7 @@ class Reporter(Protocol):
 
 
 class _Material(NamedTuple):
-    """What the epochs of a run learn from."""
+    """What the epochs of a run learn from, on the device that trains."""
 
     images: Tensor  # (N, 1, 28, 28) uint8
     labels: Tensor  # (N,) int64
@@ -71,7 +70,8 @@ def train(
 ) -> State:
     """Train from `state` to the recipe's end and give the state with the kept weights in place.
 
-    state: fresh_state(recipe, seed), or one loaded from a checkpoint to go on with.
+    state: fresh_state(recipe, seed, device), or one loaded from a checkpoint to go on with. Its
+    networks are on the processor in the end, whatever trained them.
     checkpoint: rewritten after every epoch by the first worker.
     workers: each takes its share of every batch; the first alone evaluates, all hear its numbers.
     teacher: sees each batch as it was augmented; its answers are recipe.teacher_share of the truth.
@@ -93,19 +93,23 @@ def train(
     keep_freed_memory()
     images, labels = as_tensors(train_set)
     held = as_tensors(validation_set) if validation_set is not None else None
+    device = state.device
+    watched = (held[0].to(device), held[1].to(device)) if held is not None else None
     model = workers.wrapped(state.model)
     start = time.perf_counter()
     views = None
     if teacher is not None and recipe.teacher_views and state.epoch < recipe.epochs:
         views = answered_views(images, recipe, teacher, _seed_epoch(state.seed, recipe.epochs + 1))
+        views = Views(views.images.to(device), views.answers.to(device))
     preparing = time.perf_counter() - start
-    material = _Material(images, labels, others, teacher, views)
+    others = others.to(device) if others is not None else None
+    material = _Material(images.to(device), labels.to(device), others, teacher, views)
     while state.epoch < recipe.epochs and not state.stopped:
         row = _train_epoch(state, model, material, reporter, workers)
         row = replace(row, seconds=row.seconds + preparing)  # views are part of the training
         preparing = 0.0
-        if held is not None:
-            found = evaluate(state.evaluated, *held) if workers.is_first else (0.0, 0.0)
+        if watched is not None:
+            found = evaluate(state.evaluated, *watched) if workers.is_first else (0.0, 0.0)
             val_loss, val_accuracy = workers.from_first(found)
             row = replace(row, val_loss=val_loss, val_accuracy=val_accuracy)
             _remember_best(state, val_loss, val_accuracy)
@@ -114,6 +118,7 @@ def train(
         if checkpoint is not None and workers.is_first:
             save_state(state, checkpoint)
         reporter.epoch(row)
+    state.to_processor()
     if recipe.keep == "best_loss" and state.best_loss is not None:
         load_weights(state.evaluated, state.best_loss)
     if recipe.settle:
@@ -133,7 +138,7 @@ def _train_epoch(
         copy = state.epoch % len(material.views.images)
         images, answers = material.views.images[copy], material.views.answers[copy]
     generator = _seed_epoch(state.seed, state.epoch)
-    order = torch.randperm(len(images), generator=generator)  # the same on every worker
+    order = torch.randperm(len(images), generator=generator)  # the same on every worker and device
     if not workers.is_first:
         generator = _seed_epoch(state.seed, state.epoch, workers.rank)
     n_batches = len(images) // size  # a short last batch would be a noisy step; others come next
@@ -143,12 +148,12 @@ def _train_epoch(
     model.train()
     start = time.perf_counter()
     for number in range(n_batches):
-        index = workers.share(order[number * size : (number + 1) * size])
+        index = workers.share(order[number * size : (number + 1) * size]).to(images.device)
         pixels, labels = images[index], material.labels[index]
         if material.nondigits is not None and recipe.nondigit_share:
             n_more = max(1, round(recipe.nondigit_share * len(index)))
             more = torch.randint(len(material.nondigits), (n_more,), generator=generator)
-            pixels = torch.cat([pixels, material.nondigits[more]])
+            pixels = torch.cat([pixels, material.nondigits[more.to(images.device)]])
         batch = floats(pixels)
         moved = len(index) if answers is not None else 0  # views have been moved about already
         if recipe.augments and moved < len(batch):
@@ -157,8 +162,8 @@ def _train_epoch(
         if answers is not None:
             said = answers[index]
         elif material.teacher is not None:
-            seen = batch[: len(index), 0].clamp(0, 1).numpy()
-            said = torch.from_numpy(material.teacher(seen))
+            seen = batch[: len(index), 0].clamp(0, 1).cpu().numpy()
+            said = torch.from_numpy(material.teacher(seen)).to(images.device)
         rate = recipe.learning_rate * rate_share(recipe, state.step, steps)
         truth = _truth(labels, len(batch), recipe, said)
         loss, logits = _step(state, model, batch, truth, rate * state.plateau.multiplier)
@@ -205,7 +210,8 @@ def _step(
 ) -> tuple[float, Tensor]:
     recipe = state.recipe
     state.optimizer.param_groups[0]["lr"] = rate
-    with torch.autocast("cpu", torch.bfloat16, enabled=is_bfloat16(recipe.precision)):
+    low = state.precision == "bfloat16"
+    with torch.autocast(batch.device.type, torch.bfloat16, enabled=low):
         logits = model(batch)
     loss = F.cross_entropy(logits.float(), truth)
     value = loss.item()

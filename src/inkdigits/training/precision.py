@@ -1,22 +1,105 @@
-"""In which precision a step computes, on the processor it runs on.
+"""In which precision a step computes: what the recipe says, or the faster one of two.
 
-In: a recipe's precision. Out: whether convolutions and products run in bfloat16.
+In: a recipe and a device. Out: "float32" or "bfloat16", of convolutions and products. What was
+found to be faster is kept with the machine, so that a seed goes on giving one result there.
 """
 
 from __future__ import annotations
 
+import json
+import time
+from contextlib import suppress
+from typing import Literal, cast
+
 import torch
+import torch.nn.functional as F
 
-from inkdigits.training.recipes import Precision
+from inkdigits.data.download import cache_folder
+from inkdigits.files import write_text
+from inkdigits.machine import cpu_name
+from inkdigits.spec import N_CLASSES, SIDE
+from inkdigits.training.models import build
+from inkdigits.training.networks import NETWORKS
+from inkdigits.training.recipes import Recipe
+
+Used = Literal["float32", "bfloat16"]
+USED: tuple[Used, ...] = ("float32", "bfloat16")
+
+KEPT = "precision.json"  # in the cache folder
+_ROUNDS = 6  # each a step in either precision; the first is not counted
+_CLEAR = 1.05  # bfloat16 has to be this much faster, or a near tie would be decided by noise
 
 
-def is_bfloat16(precision: Precision) -> bool:
-    """Whether a recipe of that precision computes in bfloat16 here.
+def used_precision(recipe: Recipe, device: torch.device) -> Used:
+    """The precision a recipe computes in on `device`.
 
-    Processors without bfloat16 instructions work it out in software, at a tenth of the speed of
-    float32 (compact network, AMD Zen 3). `fastest` asks the processor.
+    `fastest` times some steps of the recipe's network in both, once: the answer is kept in the
+    cache folder for this processor or GPU, PyTorch and network. Flags do not tell: of processors
+    with bfloat16 instructions, some are slower with them than without.
     """
-    if precision == "fastest":
-        # AVX-512 alone is not enough: without its BF16 part, bfloat16 is emulated as well.
-        return bool(torch.cpu._is_avx512_bf16_supported())
-    return precision == "bfloat16"
+    if recipe.precision != "fastest":
+        return recipe.precision
+    if not _computes_bfloat16(device):
+        return "float32"
+    key = f"{_name(device)}, torch {torch.__version__}, network {recipe.network}"
+    kept = _read()
+    if kept.get(key) not in USED:
+        kept[key] = _faster(recipe, device)
+        _keep(kept)
+    return cast("Used", kept[key])
+
+
+def _computes_bfloat16(device: torch.device) -> bool:
+    """Whether the device has bfloat16 instructions.
+
+    Processors without them work it out in software, at a tenth of the speed of float32 (compact
+    network, AMD Zen 3); AVX-512 alone is not enough.
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def _faster(recipe: Recipe, device: torch.device) -> Used:
+    """The precision in which a step takes less time; they take turns, and the quickest counts."""
+    network = build(NETWORKS[recipe.network]).to(device)
+    optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, fused=True)
+    images = torch.rand(recipe.batch_size, 1, SIDE, SIDE, device=device)
+    images = images.to(memory_format=torch.channels_last)
+    truth = torch.full((recipe.batch_size, N_CLASSES), 1 / N_CLASSES, device=device)
+    seconds: dict[Used, list[float]] = {precision: [] for precision in USED}
+    for _ in range(_ROUNDS):
+        for precision, taken in seconds.items():
+            start = time.perf_counter()
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                logits = network(images)
+            optimizer.zero_grad()
+            F.cross_entropy(logits.float(), truth).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            taken.append(time.perf_counter() - start)
+    # The first step of each compiles what it needs.
+    float32, bfloat16 = (min(seconds[precision][1:]) for precision in USED)
+    return "bfloat16" if bfloat16 * _CLEAR < float32 else "float32"
+
+
+def _name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    # Virtual machines call processors with and without AMX alike.
+    return cpu_name() + (" with AMX" if torch.cpu._is_amx_tile_supported() else "")
+
+
+def _read() -> dict[str, str]:
+    """What was found on this machine so far; nothing where that cannot be read."""
+    try:
+        found = json.loads((cache_folder() / KEPT).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _keep(found: dict[str, str]) -> None:
+    with suppress(OSError):  # a cache that cannot be written costs a second at every start
+        write_text(cache_folder() / KEPT, json.dumps(found, indent=1) + "\n")

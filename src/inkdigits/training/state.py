@@ -20,8 +20,10 @@ from torch import Tensor, nn
 
 from inkdigits.errors import TrainingError
 from inkdigits.files import written_whole
+from inkdigits.training.device import CPU
 from inkdigits.training.models import build
 from inkdigits.training.networks import NETWORKS
+from inkdigits.training.precision import USED, Used, used_precision
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.watch import EarlyStopping, Plateau
 
@@ -59,23 +61,42 @@ class State:
     optimizer: torch.optim.AdamW
     stopping: EarlyStopping
     plateau: Plateau
+    precision: Used
     epoch: int = 0
     step: int = 0
     stopped: bool = False
     history: list[Epoch] = field(default_factory=list)
     best_loss: Weights | None = None  # weights at the lowest validation loss so far
     best_accuracy: Weights | None = None  # weights at the highest validation accuracy so far
+    learnt_from: dict[str, str] = field(default_factory=dict)  # SHA-256 of each of its parts
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next(self.model.parameters()).device
 
     @property
     def evaluated(self) -> nn.Sequential:
         """The network that is judged: the moving average where there is one."""
         return self.averaged if self.averaged is not None else self.model
 
+    def to_processor(self) -> None:
+        """Bring the networks back from the device that trained them; the optimiser stays there."""
+        self.model.cpu()
+        if self.averaged is not None:
+            self.averaged.cpu()
 
-def fresh_state(recipe: Recipe, seed: int) -> State:
-    """The state before the first epoch; weights are drawn from `seed`."""
+
+def fresh_state(
+    recipe: Recipe, seed: int, device: torch.device = CPU, precision: Used | None = None
+) -> State:
+    """The state before the first epoch; weights are drawn from `seed`, the same for any device.
+
+    precision: None is what the recipe computes in on that device.
+    """
+    precision = precision or used_precision(recipe, device)
     torch.manual_seed(seed)
-    model = build(NETWORKS[recipe.network])
+    model = build(NETWORKS[recipe.network]).to(device)
     optimizer = torch.optim.AdamW(
         model.parameters(),
         lr=recipe.learning_rate,
@@ -92,12 +113,13 @@ def fresh_state(recipe: Recipe, seed: int) -> State:
         optimizer,
         EarlyStopping(recipe.early_stopping),
         Plateau(recipe.plateau, recipe.plateau_factor),
+        precision,
     )
 
 
 def weights_of(model: nn.Module) -> Weights:
-    """A copy of the model's weights and statistics, contiguous."""
-    return {name: tensor.detach().clone().contiguous() for name, tensor in _tensors(model)}
+    """A copy of the model's weights and statistics on the processor, contiguous."""
+    return {name: _copied(tensor) for name, tensor in _tensors(model)}
 
 
 def load_weights(model: nn.Module, weights: Weights) -> None:
@@ -122,6 +144,8 @@ def save_state(state: State, path: Path) -> None:
         "epoch": state.epoch,
         "step": state.step,
         "stopped": state.stopped,
+        "precision": state.precision,
+        "learnt_from": state.learnt_from,
         "history": [asdict(row) for row in state.history],
         "stopping": asdict(state.stopping),
         "plateau": asdict(state.plateau),
@@ -135,8 +159,8 @@ def save_state(state: State, path: Path) -> None:
         save_file(tensors, part, metadata={"inkdigits.state": VERSION, "about": json.dumps(about)})
 
 
-def load_state(path: Path) -> State:
-    """The state in `path`. Raises TrainingError if it is not one this version wrote."""
+def load_state(path: Path, device: torch.device = CPU) -> State:
+    """The state in `path`, whatever device wrote it. Raises TrainingError if it is none of ours."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = file.metadata() or {}
@@ -146,7 +170,7 @@ def load_state(path: Path) -> State:
                 f"{path}: holds state version {metadata.get('inkdigits.state')!r}, this program "
                 f"reads {VERSION!r}; start a new run"
             )
-        return _restored(json.loads(metadata["about"]), tensors)
+        return _restored(json.loads(metadata["about"]), tensors, device)
     except TrainingError:
         raise
     # SafetensorError, and whatever comes of numbers and names that are not as save_state has them.
@@ -154,12 +178,17 @@ def load_state(path: Path) -> State:
         raise TrainingError(f"{path}: not a readable checkpoint: {error}") from error
 
 
-def _restored(about: dict[str, Any], tensors: Weights) -> State:
+def _restored(about: dict[str, Any], tensors: Weights, device: torch.device) -> State:
     groups: dict[str, Weights] = {}
     for key, tensor in tensors.items():
         group, name = key.split("/", 1)
         groups.setdefault(group, {})[name] = tensor
-    state = fresh_state(Recipe(**about["recipe"]), about["seed"])
+    recipe = Recipe(**about["recipe"])
+    precision = about.get("precision")  # a checkpoint of version 0.1.0 does not say
+    if precision not in (None, *USED):
+        raise ValueError(f"precision is {precision!r:.80}")
+    state = fresh_state(recipe, about["seed"], device, precision)
+    state.learnt_from = dict(about.get("learnt_from", {}))
     load_weights(state.model, groups["model"])
     if state.averaged is not None:
         load_weights(state.averaged, groups["averaged"])
@@ -183,7 +212,7 @@ def _tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
 
 def _optimizer_tensors(optimizer: torch.optim.AdamW) -> Weights:
     return {
-        f"{index}/{name}": tensor.detach().clone().contiguous()
+        f"{index}/{name}": _copied(tensor)
         for index, slots in optimizer.state_dict()["state"].items()
         for name, tensor in slots.items()
     }
@@ -198,5 +227,9 @@ def _load_optimizer(optimizer: torch.optim.AdamW, tensors: Weights) -> None:
         }
         for name, tensor in slots.items():
             # Moments lie in memory as their weights do, or the fused step reads them wrongly.
-            like = torch.empty_like(parameter) if name != "step" else tensor.clone()
+            like = torch.empty_like(parameter) if name != "step" else tensor.to(parameter.device)
             optimizer.state[parameter][name] = like.copy_(tensor)
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", copy=True).contiguous()

@@ -30,6 +30,7 @@ class Workers:
 
     rank: int = 0
     count: int = 1
+    local_rank: int = 0  # among those of this machine
 
     @property
     def is_first(self) -> bool:
@@ -63,7 +64,8 @@ def joined() -> Iterator[Workers]:
         yield Workers()
         return
     dist.init_process_group("gloo", timeout=_PATIENCE)
-    workers = Workers(dist.get_rank(), dist.get_world_size())
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    workers = Workers(dist.get_rank(), dist.get_world_size(), local_rank)
     try:
         yield workers
     except RuntimeError as error:
