@@ -24,14 +24,14 @@ import numpy as np
 import torch
 from inkdigits.data import load
 from inkdigits.training.loop import train
-from inkdigits.training.progress import Quiet
+from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import fresh_state
 
 torch.set_num_threads(int(sys.argv[1]))
 row = recipe("flash").with_overrides({"validation_share": 0.0, "calibrate": False})
 digits = load("mnist").train.take(np.arange(int(sys.argv[2])), "some")
-state = train(digits, None, fresh_state(row, 0), Quiet())
+state = train(digits, None, fresh_state(row, 0), Callback())
 print(state.history[0].seconds, repr(state.history[0].loss), state.precision)
 """
 SPINS = ("usual", "300", "1000", "3000", "10000", "30000", "100000", "passive")

@@ -7,7 +7,7 @@ from inkdigits import ensemble, run, run_folder
 from inkdigits.data.digits import DigitSets
 from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.reader import Reader
-from inkdigits.training.progress import Quiet
+from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
 
 
@@ -34,7 +34,7 @@ def runs(tmp_path_factory, small):
             settings = run_folder.RunSettings(recipe=row, data="sample", seed=seed, threads=1)
             run_folder.start_run(folder / f"seed{seed}", settings)
             if seed < 2:
-                run.finish_run(folder / f"seed{seed}", Quiet(), nothing, nothing)
+                run.finish_run(folder / f"seed{seed}", Callback(), nothing, nothing)
     return folder
 
 
@@ -78,7 +78,7 @@ def test_a_run_learns_from_an_ensemble(tmp_path, runs, small, average, monkeypat
     )
     told = []
     run_folder.start_run(tmp_path / "student", settings)
-    result = run.finish_run(tmp_path / "student", Quiet(), told.append, nothing)
+    result = run.finish_run(tmp_path / "student", Callback(), told.append, nothing)
     assert result["teacher"] == str(tmp_path / "both")
     assert any(line.startswith("teacher: ") for line in told)
     assert run_folder.read_settings(tmp_path / "student") == settings

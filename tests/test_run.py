@@ -14,7 +14,7 @@ from inkdigits.data.folders import write_png_files, write_png_folder
 from inkdigits.errors import ConfigError, DataError, TrainingError
 from inkdigits.settings import RunSettings
 from inkdigits.training import state as states
-from inkdigits.training.progress import Quiet
+from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
 
 
@@ -22,7 +22,7 @@ def nothing(*told):
     pass
 
 
-class Stop(Quiet):
+class Stop(Callback):
     """Ctrl-C in the epoch after so many."""
 
     def __init__(self, after):
@@ -69,7 +69,7 @@ def stopped_after_an_epoch(folder, **others):
 
 
 def finished(folder, asked=None):
-    return run.finish_run(folder, Quiet(), nothing, nothing, settings=asked)
+    return run.finish_run(folder, Callback(), nothing, nothing, settings=asked)
 
 
 def elsewhere(monkeypatch, here):

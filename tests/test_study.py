@@ -6,7 +6,7 @@ import pytest
 from inkdigits import run, run_folder, study
 from inkdigits.data.digits import DigitSets
 from inkdigits.errors import ConfigError
-from inkdigits.training.progress import Quiet
+from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
 
 
@@ -40,9 +40,9 @@ def settings(monkeypatch, sample):
 
 def test_a_study_runs_each_seed_once_and_sums_up(tmp_path, settings):
     told = []
-    results = list(study.run_seeds(tmp_path, settings, [0, 1], Quiet(), told.append, nothing))
+    results = list(study.run_seeds(tmp_path, settings, [0, 1], Callback(), told.append, nothing))
     assert [r["seed"] for r in results] == [0, 1]
-    again = list(study.run_seeds(tmp_path, settings, [0, 1, 2], Quiet(), told.append, nothing))
+    again = list(study.run_seeds(tmp_path, settings, [0, 1, 2], Callback(), told.append, nothing))
     assert again[:2] == results
     assert sum("is finished already" in line for line in told) == 2
     (row,) = study.summarise(tmp_path)
@@ -55,9 +55,9 @@ def test_a_study_runs_each_seed_once_and_sums_up(tmp_path, settings):
 
 
 def test_a_study_refuses_runs_made_with_other_settings(tmp_path, settings):
-    list(study.run_seeds(tmp_path, settings, [0], Quiet(), nothing, nothing))
+    list(study.run_seeds(tmp_path, settings, [0], Callback(), nothing, nothing))
     other = run_folder.RunSettings(
         recipe=settings.recipe.with_overrides({"epochs": 2}), data="sample", seed=0, threads=1
     )
     with pytest.raises(ConfigError, match="was made with other settings"):
-        list(study.run_seeds(tmp_path, other, [0], Quiet(), nothing, nothing))
+        list(study.run_seeds(tmp_path, other, [0], Callback(), nothing, nothing))

@@ -47,7 +47,8 @@ from inkdigits.training.device import chosen, name_of
 from inkdigits.training.finetune import Comparison, keep_added, keep_better, start_from
 from inkdigits.training.judge import accept_level, as_tensors, probabilities
 from inkdigits.training.learnt_from import refuse_other, sums
-from inkdigits.training.loop import Reporter, train
+from inkdigits.training.callbacks import Callback
+from inkdigits.training.loop import train
 from inkdigits.training.models import parameter_count
 from inkdigits.training.networks import NETWORKS
 from inkdigits.training.precision import used_precision
@@ -104,7 +105,7 @@ class _Trained(NamedTuple):
 
 def finish_run(
     folder: Path,
-    reporter: Reporter,
+    callback: Callback,
     say: Say,
     advance: Advance,
     workers: Workers = Workers(),  # noqa: B008  frozen
@@ -136,7 +137,7 @@ def finish_run(
         say(f"note: {sets.notice}")
     say(f"data: {sets.name}, {len(sets.train):,} training and {len(sets.test):,} test images")
     with phases.timed("training"):
-        trained = _train(folder, settings, device, sets, added, reporter, say, workers)
+        trained = _train(folder, settings, device, sets, added, callback, say, workers)
         state = trained.state
     if not workers.is_first:
         return {}
@@ -167,7 +168,7 @@ def _train(
     device: torch.device,
     sets: DigitSets,
     added: Digits | None,
-    reporter: Reporter,
+    callback: Callback,
     say: Say,
     workers: Workers,
 ) -> _Trained:
@@ -217,7 +218,7 @@ def _train(
         model = Reader(settings.teacher, max(1, settings.threads // workers.count))
         say(f"teacher: {model.path}")
         teacher = model.probabilities
-    state = train(train_set, held, state, reporter, checkpoint, workers, teacher, sets.nondigits)
+    state = train(train_set, held, state, callback, checkpoint, workers, teacher, sets.nondigits)
     if start is None or held is None:
         if held is not None and recipe.nondigit_share:
             accept = accept_level(state.evaluated, *as_tensors(held))

@@ -58,7 +58,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         import torch
 
         from inkdigits.training.loop import train
-        from inkdigits.training.progress import Quiet
+        from inkdigits.training.callbacks import Callback
         from inkdigits.training.state import fresh_state
 
         pixels, labels = validate_data(self, _flat(X), y, dtype=np.float32)
@@ -82,7 +82,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads or cores())
         try:
-            state = train(digits, None, fresh_state(row, self.seed), Quiet())
+            state = train(digits, None, fresh_state(row, self.seed), Callback())
         finally:
             torch.set_num_threads(before)
         self.network_ = state.evaluated

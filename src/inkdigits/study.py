@@ -19,7 +19,7 @@ from inkdigits.errors import ConfigError
 from inkdigits.evaluation import plots
 from inkdigits.files import write_text
 from inkdigits.settings import RunSettings
-from inkdigits.training.loop import Reporter
+from inkdigits.training.callbacks import Callback
 
 SUMMARY, PARETO = "summary.json", "pareto.png"
 
@@ -56,7 +56,7 @@ def run_seeds(
     folder: Path,
     settings: RunSettings,
     seeds: list[int],
-    reporter: Reporter,
+    callback: Callback,
     say: run.Say,
     advance: run.Advance,
 ) -> Iterator[dict[str, Any]]:
@@ -74,7 +74,7 @@ def run_seeds(
             )
         say(f"seed {seed}: {place}")
         with run_folder.started(place, wanted) if begins else nullcontext():
-            result = run.finish_run(place, reporter, say, advance)
+            result = run.finish_run(place, callback, say, advance)
         yield result
 
 

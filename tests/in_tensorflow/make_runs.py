@@ -14,7 +14,7 @@ import numpy as np
 from inkdigits import run, run_folder
 from inkdigits.data import load
 from inkdigits.training.judge import as_tensors, probabilities
-from inkdigits.training.progress import Quiet
+from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import RECIPES
 from inkdigits.training.state import load_state, load_weights
 
@@ -43,7 +43,7 @@ def main(folder: Path) -> None:
         run_folder.start_run(
             place, run_folder.RunSettings(recipe=recipe, data="sample", seed=0, threads=2)
         )
-        result = run.finish_run(place, Quiet(), lambda line: None, lambda *progress: None)
+        result = run.finish_run(place, Callback(), lambda line: None, lambda *progress: None)
         state = load_state(place / run_folder.CHECKPOINT)
         answers = probabilities(state.evaluated, images)
         load_weights(state.evaluated, state.best_accuracy)

@@ -8,7 +8,7 @@ from inkdigits.errors import ConfigError
 from inkdigits.training.device import CPU, chosen
 from inkdigits.training.judge import as_tensors, probabilities
 from inkdigits.training.loop import train
-from inkdigits.training.progress import Quiet
+from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import fresh_state, load_state, weights_of
 from inkdigits.training.workers import Workers
@@ -42,7 +42,7 @@ def test_a_gpu_trains_as_well_and_the_processor_goes_on(tmp_path, sample):
     mixed = np.random.default_rng(0).permutation(1000)
     digits = sample.train.take(4 * mixed[:600], "train"), sample.test.take(mixed[:200], "held")
     row = recipe("fast").with_overrides({"epochs": 3, "batch_size": 64, "precision": "float32"})
-    on_cpu = train(*digits, fresh_state(row, 0), Quiet())
+    on_cpu = train(*digits, fresh_state(row, 0), Callback())
     state = fresh_state(row, 0, torch.device("cuda"))
     before = weights_of(fresh_state(row, 0).model)
     assert all(
@@ -50,14 +50,14 @@ def test_a_gpu_trains_as_well_and_the_processor_goes_on(tmp_path, sample):
     )
     checkpoint = tmp_path / "checkpoint.safetensors"
 
-    class StopAfterOne(Quiet):
+    class StopAfterOne(Callback):
         def epoch(self, row):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train(*digits, state, StopAfterOne(), checkpoint)
-    resumed = train(*digits, load_state(checkpoint), Quiet(), checkpoint)
-    on_gpu = train(*digits, load_state(checkpoint, torch.device("cuda")), Quiet(), checkpoint)
+    resumed = train(*digits, load_state(checkpoint), Callback(), checkpoint)
+    on_gpu = train(*digits, load_state(checkpoint, torch.device("cuda")), Callback(), checkpoint)
     images, _ = as_tensors(digits[1])
     answers = [probabilities(run.evaluated, images) for run in (on_cpu, resumed, on_gpu)]
     for other in answers[1:]:

@@ -9,7 +9,7 @@ from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.training.finetune import is_chance, keep_added, keep_better, start_from
 from inkdigits.training.judge import as_tensors, evaluate
 from inkdigits.training.loop import train
-from inkdigits.training.progress import Quiet
+from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import fresh_state, weights_of
 
@@ -39,7 +39,7 @@ def test_going_on_from_the_shipped_model_learns_a_new_hand(shipped, mirrored):
     network, weights = shipped
     state = fresh_state(row(network), 0)
     start_from(state, weights, "shipped")
-    state = train(*mirrored, state, Quiet())
+    state = train(*mirrored, state, Callback())
     found = keep_better(state, weights, as_tensors(mirrored[1]))
     assert found.kept == 1
     assert found.start_accuracy < 0.8
@@ -53,7 +53,7 @@ def test_what_makes_it_worse_is_thrown_away(shipped, mirrored):
     wrong = Digits(mirrored[0].images, 9 - mirrored[0].labels, "wrong labels", "")
     state = fresh_state(row(network, learning_rate=0.1), 0)
     start_from(state, weights, "shipped")
-    state = train(wrong, mirrored[1], state, Quiet())
+    state = train(wrong, mirrored[1], state, Callback())
     found = keep_better(state, weights, as_tensors(mirrored[1]))
     assert found.kept == 0
     kept = weights_of(state.evaluated)

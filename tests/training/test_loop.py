@@ -9,7 +9,8 @@ from inkdigits import Reader
 from inkdigits.errors import TrainingError
 from inkdigits.training.judge import as_tensors, calibrate, evaluate, probabilities
 from inkdigits.training.loop import train
-from inkdigits.training.progress import Lines, Quiet
+from inkdigits.training.callbacks import Callback
+from inkdigits.training.progress import Lines
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import VERSION, fresh_state, load_state, weights_of
 from inkdigits.training.views import answered_views
@@ -32,13 +33,13 @@ def same(a, b):
 
 @pytest.mark.parametrize("row", [SHORT, ORIGINAL], ids=["fast", "original"])
 def test_one_seed_repeats_bit_for_bit_and_another_does_not(digits, row):
-    runs = [train(*digits, fresh_state(row, seed), Quiet()) for seed in (1, 1, 2)]
+    runs = [train(*digits, fresh_state(row, seed), Callback()) for seed in (1, 1, 2)]
     first, again, other = (weights_of(run.evaluated) for run in runs)
     assert same(first, again)
     assert not same(first, other)
 
 
-class StopAfter(Quiet):
+class StopAfter(Callback):
     """Ends the process's patience in the middle of an epoch, as kill -9 would."""
 
     def __init__(self, epoch):
@@ -51,13 +52,13 @@ class StopAfter(Quiet):
 
 @pytest.mark.parametrize("row", [SHORT, ORIGINAL], ids=["fast", "original"])
 def test_a_resumed_run_ends_with_an_unbroken_runs_weights(tmp_path, digits, row):
-    whole = train(*digits, fresh_state(row, 5), Quiet())
+    whole = train(*digits, fresh_state(row, 5), Callback())
     checkpoint = tmp_path / "checkpoint.safetensors"
     with pytest.raises(KeyboardInterrupt):
         train(*digits, fresh_state(row, 5), StopAfter(1), checkpoint)
     state = load_state(checkpoint)
     assert state.epoch == 1
-    resumed = train(*digits, state, Quiet(), checkpoint)
+    resumed = train(*digits, state, Callback(), checkpoint)
     assert same(weights_of(resumed.evaluated), weights_of(whole.evaluated))
     assert same(resumed.best_accuracy, whole.best_accuracy)
     drop = {"seconds": 0.0, "images_per_second": 0.0}
@@ -69,7 +70,7 @@ def test_a_resumed_run_ends_with_an_unbroken_runs_weights(tmp_path, digits, row)
 def test_a_loss_that_is_no_number_stops_the_run_with_the_last_checkpoint_kept(tmp_path, digits):
     checkpoint = tmp_path / "checkpoint.safetensors"
 
-    class Poison(Quiet):
+    class Poison(Callback):
         def epoch(self, row):
             with torch.no_grad():
                 next(state.model.parameters()).fill_(float("nan"))
@@ -84,7 +85,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_the_last_checkpoint_kept(tm
 
 def test_the_kept_weights_are_those_of_the_lowest_validation_loss(digits):
     row = SHORT.with_overrides({"keep": "best_loss", "average_decay": 0.0, "calibrate": False})
-    state = train(*digits, fresh_state(row, 0), Quiet())
+    state = train(*digits, fresh_state(row, 0), Callback())
     loss, _ = evaluate(state.evaluated, *as_tensors(digits[1]))
     assert loss == pytest.approx(min(row.val_loss for row in state.history), rel=1e-6)
 
@@ -93,7 +94,7 @@ def test_early_stopping_ends_the_run_before_its_epochs(digits):
     row = SHORT.with_overrides(
         {"epochs": 50, "early_stopping": 1, "learning_rate": 0.1, "schedule": "constant"}
     )
-    state = train(*digits, fresh_state(row, 0), Quiet())
+    state = train(*digits, fresh_state(row, 0), Callback())
     losses = [row.val_loss for row in state.history]
     assert state.stopped
     assert len(losses) < 50
@@ -102,19 +103,19 @@ def test_early_stopping_ends_the_run_before_its_epochs(digits):
 
 def test_without_validation_all_images_are_trained_on_and_the_last_epoch_is_kept(digits):
     row = SHORT.with_overrides({"validation_share": 0.0})
-    state = train(digits[0], None, fresh_state(row, 0), Quiet())
+    state = train(digits[0], None, fresh_state(row, 0), Callback())
     assert [row.val_loss for row in state.history] == [None] * 3
 
 
 def test_fewer_images_than_a_batch_is_an_error(digits):
     row = SHORT.with_overrides({"batch_size": 1000})
     with pytest.raises(TrainingError, match="600 training images are fewer than a batch of 1000"):
-        train(*digits, fresh_state(row, 0), Quiet())
+        train(*digits, fresh_state(row, 0), Callback())
 
 
 def test_it_learns_and_is_not_perfect(sample):
     row = recipe("fast").with_overrides({"epochs": 3, "batch_size": 64})
-    state = train(sample.train, None, fresh_state(row, 0), Quiet())
+    state = train(sample.train, None, fresh_state(row, 0), Callback())
     images, labels = as_tensors(sample.test)
     _, accuracy = evaluate(state.evaluated, images, labels)
     assert 0.96 < accuracy < 1  # exactly 1 would mean a broken evaluation
@@ -124,7 +125,7 @@ def test_it_learns_and_is_not_perfect(sample):
 
 
 def test_calibration_finds_a_known_temperature_and_changes_no_answer(digits):
-    state = train(*digits, fresh_state(SHORT, 0), Quiet())  # calibrated at its end
+    state = train(*digits, fresh_state(SHORT, 0), Callback())  # calibrated at its end
     held = as_tensors(digits[1])
     before = probabilities(state.evaluated, held[0])
     with torch.no_grad():
@@ -182,7 +183,7 @@ def test_a_student_learns_its_teachers_answers_and_not_the_labels(digits):
 
     still = {"rotate": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "teacher_share": 1.0}
     row = SHORT.with_overrides({**still, "calibrate": False, "epochs": 6})
-    state = train(train_set, None, fresh_state(row, 0), Quiet(), teacher=contrary)
+    state = train(train_set, None, fresh_state(row, 0), Callback(), teacher=contrary)
     images, labels = as_tensors(held)
     _, with_labels = evaluate(state.evaluated, images, labels)
     _, with_teacher = evaluate(state.evaluated, images, 9 - labels)
@@ -205,7 +206,7 @@ def test_of_a_teacher_that_is_wrong_the_label_can_be_heeded(digits):
         row = SHORT.with_overrides(
             {**still, "calibrate": False, "epochs": 6, "teacher_heeded": heeded}
         )
-        state = train(train_set, None, fresh_state(row, 0), Quiet(), teacher=half_contrary)
+        state = train(train_set, None, fresh_state(row, 0), Callback(), teacher=half_contrary)
         right.append(evaluate(state.evaluated, *as_tensors(held))[1])
     assert right[0] > 0.85
     assert right[1] < 0.65
@@ -223,7 +224,7 @@ def test_a_teacher_is_asked_once_where_its_answers_to_copies_are_kept(digits):
     row = SHORT.with_overrides(
         {"teacher_share": 1.0, "teacher_views": 2, "calibrate": False, "epochs": 6}
     )
-    state = train(train_set, None, fresh_state(row, 0), Quiet(), teacher=contrary)
+    state = train(train_set, None, fresh_state(row, 0), Callback(), teacher=contrary)
     assert sum(asked) == 2 * len(train_set)  # and not once an epoch
     images, labels = as_tensors(held)
     assert evaluate(state.evaluated, images, 9 - labels)[1] > 0.85

@@ -12,7 +12,7 @@ from inkdigits.finder import digit_array
 from inkdigits.training.judge import as_tensors, probabilities
 from inkdigits.training.loop import train
 from inkdigits.training.made import REPEATS, made_from
-from inkdigits.training.progress import Quiet
+from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import fresh_state
 
@@ -111,7 +111,7 @@ def test_a_network_learns_to_be_unsure_of_non_digits(made):
     sure = {}
     for share in (0.0, 0.25):
         row = ROW.with_overrides({"nondigit_share": share})
-        state = train(train_set, None, fresh_state(row, 0), Quiet(), nondigits=made.nondigits[:130])
+        state = train(train_set, None, fresh_state(row, 0), Callback(), nondigits=made.nondigits[:130])
         sure[share] = [
             float((probabilities(state.evaluated, x).max(1) > 0.9).mean())
             for x in (as_tensors(held)[0], torch.from_numpy(fresh))
@@ -122,4 +122,4 @@ def test_a_network_learns_to_be_unsure_of_non_digits(made):
 
 def test_a_share_of_non_digits_needs_some(made):
     with pytest.raises(TrainingError, match="the data hold no non-digits"):
-        train(made.train, None, fresh_state(ROW, 0), Quiet())
+        train(made.train, None, fresh_state(ROW, 0), Callback())

@@ -20,7 +20,7 @@ from inkdigits.training.recipes import recipe as recipe_named
 from inkdigits.training.waiting import spin_briefly
 
 if TYPE_CHECKING:
-    from inkdigits.training.loop import Reporter
+    from inkdigits.training.callbacks import Callback
     from inkdigits.training.workers import Workers
 
 
@@ -214,13 +214,13 @@ def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
 
 def _run_to_end(folder: Path, settings: RunSettings, workers: Workers, *, begins: bool) -> None:
     from inkdigits import run, run_folder
-    from inkdigits.training.progress import Quiet
+    from inkdigits.training.callbacks import Callback
 
     if not workers.is_first:
         with suppress(KeyboardInterrupt):  # the first worker says what there is to say
             workers.from_first(None)  # the folder is there
             run.finish_run(
-                folder, Quiet(), lambda line: None, lambda *progress: None, workers, settings
+                folder, Callback(), lambda line: None, lambda *progress: None, workers, settings
             )
         return
 
@@ -247,7 +247,7 @@ def _run_to_end(folder: Path, settings: RunSettings, workers: Workers, *, begins
         click.echo(f"  {name:<28}  {what}")
 
 
-def _reporter(recipe: Recipe) -> AbstractContextManager[Reporter]:
+def _reporter(recipe: Recipe) -> AbstractContextManager[Callback]:
     """A live bar on a terminal, plain lines elsewhere."""
     from inkdigits.training.progress import Bar, Lines
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from inkdigits.data import Digits
 from inkdigits.errors import TrainingError
 from inkdigits.spec import N_CLASSES
 from inkdigits.training.augment import augment
+from inkdigits.training.callbacks import Callback
 from inkdigits.training.judge import as_tensors, calibrate, evaluate, floats
 from inkdigits.training.memory import keep_freed_memory
 from inkdigits.training.recipes import Recipe
@@ -38,16 +39,6 @@ from inkdigits.training.views import Teacher, Views, answered_views
 from inkdigits.training.workers import Workers
 
 
-class Reporter(Protocol):
-    """Who is told how training goes."""
-
-    def batch(self, state: State, done: int, total: int, loss: float, rate: float) -> None:
-        """After a batch: `done` of the epoch's `total` images, mean loss so far, images/s."""
-
-    def epoch(self, row: Epoch) -> None:
-        """After an epoch."""
-
-
 class _Material(NamedTuple):
     """What the epochs of a run learn from, on the device that trains."""
 
@@ -62,7 +53,7 @@ def train(
     train_set: Digits,
     validation_set: Digits | None,
     state: State,
-    reporter: Reporter,
+    callback: Callback,
     checkpoint: Path | None = None,
     workers: Workers = Workers(),  # noqa: B008  frozen
     teacher: Teacher | None = None,
@@ -105,7 +96,7 @@ def train(
     others = others.to(device) if others is not None else None
     material = _Material(images.to(device), labels.to(device), others, teacher, views)
     while state.epoch < recipe.epochs and not state.stopped:
-        row = _train_epoch(state, model, material, reporter, workers)
+        row = _train_epoch(state, model, material, callback, workers)
         row = replace(row, seconds=row.seconds + preparing)  # views are part of the training
         preparing = 0.0
         if watched is not None:
@@ -117,7 +108,7 @@ def train(
         state.epoch += 1
         if checkpoint is not None and workers.is_first:
             save_state(state, checkpoint)
-        reporter.epoch(row)
+        callback.epoch(row)
     state.to_processor()
     if recipe.keep == "best_loss" and state.best_loss is not None:
         load_weights(state.evaluated, state.best_loss)
@@ -130,7 +121,7 @@ def train(
 
 
 def _train_epoch(
-    state: State, model: nn.Module, material: _Material, reporter: Reporter, workers: Workers
+    state: State, model: nn.Module, material: _Material, callback: Callback, workers: Workers
 ) -> Epoch:
     recipe, size = state.recipe, state.recipe.batch_size
     images, answers = material.images, None
@@ -171,7 +162,7 @@ def _train_epoch(
         right += (logits[: len(index)].argmax(1) == labels).float().mean().item()
         done = (number + 1) * size
         spent = time.perf_counter() - start
-        reporter.batch(state, done, n_batches * size, losses / (number + 1), done / spent)
+        callback.batch(state, done, n_batches * size, losses / (number + 1), done / spent)
     seconds = time.perf_counter() - start
     return Epoch(
         epoch=state.epoch + 1,

@@ -1,6 +1,6 @@
-"""How training looks while it runs: a live bar on a terminal, plain lines elsewhere.
+"""How training looks while it runs: a live bar on a terminal or in a notebook, else plain lines.
 
-Writes to standard error; standard output is for results.
+Commands write to standard error; standard output is for results.
 """
 
 from __future__ import annotations
@@ -8,26 +8,16 @@ from __future__ import annotations
 import sys
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.state import Epoch, State
 
 
-class Quiet:
-    """Says nothing."""
-
-    def batch(self, state: State, done: int, total: int, loss: float, rate: float) -> None:
-        """Say nothing."""
-
-    def epoch(self, row: Epoch) -> None:
-        """Say nothing."""
-
-
-class Lines(Quiet):
+class Lines(Callback):
     """One line an epoch, for logs and pipes."""
 
     def __init__(self, recipe: Recipe) -> None:
@@ -40,18 +30,21 @@ class Lines(Quiet):
 
 
 class Bar(Lines, AbstractContextManager["Bar"]):
-    """A live bar over the whole run, with a line for each epoch above it."""
+    """A live bar over the whole run, with a line for each epoch above it.
 
-    def __init__(self, recipe: Recipe) -> None:
+    After the last epoch it says what is being done instead. console: where it is drawn; rich knows
+    notebooks.
+    """
+
+    def __init__(self, recipe: Recipe, console: Console | None = None) -> None:
         super().__init__(recipe)
         self._val = "-"
         self._progress = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
+            TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            TextColumn("loss {task.fields[loss]}  val {task.fields[val]}"),
-            TextColumn("{task.fields[rate]} img/s"),
+            TextColumn("{task.fields[told]}"),
             TimeRemainingColumn(compact=True),
-            console=Console(stderr=True),
+            console=console or Console(stderr=True),
             transient=True,
         )
         self._task: TaskID | None = None
@@ -70,21 +63,32 @@ class Bar(Lines, AbstractContextManager["Bar"]):
 
     def batch(self, state: State, done: int, total: int, loss: float, rate: float) -> None:
         """Move the bar."""
-        fields: dict[str, Any] = {
-            "epoch": f"{state.epoch + 1}/{self._epochs}",
-            "loss": f"{loss:.4f}",
-            "val": self._val,
-            "rate": f"{rate:,.0f}",
-        }
-        if self._task is None:
-            self._task = self._progress.add_task("", total=total * self._epochs, **fields)
-        self._progress.update(self._task, completed=state.epoch * total + done, **fields)
+        self._show(
+            f"epoch {state.epoch + 1}/{self._epochs}",
+            f"loss {loss:.4f}  val {self._val}  {rate:,.0f} img/s",
+            total * self._epochs,
+            state.epoch * total + done,
+        )
 
     def epoch(self, row: Epoch) -> None:
         """Print the epoch's line above the bar."""
         if row.val_accuracy is not None:
             self._val = f"{row.val_accuracy:.2%}"
         self._progress.console.print(describe(row, self._epochs), highlight=False)
+
+    def phase(self, what: str) -> None:
+        """Say what is being done, beside a bar that has no end."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        self._show(what, "", None, 0)
+
+    def _show(self, what: str, told: str, total: int | None, done: int) -> None:
+        if self._task is None:
+            self._task = self._progress.add_task(what, total=total, told=told)
+        self._progress.update(
+            self._task, description=what, total=total, completed=done, told=told
+        )
 
 
 def describe(row: Epoch, epochs: int) -> str:
