@@ -124,6 +124,12 @@ def test_a_number_beside_an_unsure_sign_is_not_accepted(text, expected):
     assert [number.accepted for number in page_of(found, 100, 100).numbers] == expected
 
 
+@pytest.mark.parametrize(("text", "signs"), [("1.5", 1), ("(15", 1), ("-15", 1), ("15", 0)])
+def test_a_numbers_confidence_counts_the_signs_in_it_and_beside_it(text, signs):
+    (number,) = page_of(places(written(text, gap=3)), 100, 100).numbers
+    assert number.confidence == pytest.approx(0.9 ** (2 + signs))
+
+
 def test_a_numbers_box_is_around_its_digits_and_its_confidence_is_their_product():
     (number,) = page_of(places([("1", 10, 20, 5, 20), ("7", 18, 18, 10, 21)]), 100, 100).numbers
     assert number.box == (10, 18, 28, 40)

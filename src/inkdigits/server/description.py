@@ -260,7 +260,10 @@ def _schemas() -> dict[str, Any]:
     number = {
         "text": {**text, "description": "Its digits, with its sign, points and commas"},
         "box": place,
-        "confidence": {**share, "description": "Probability that all its digits are right"},
+        "confidence": {
+            **share,
+            "description": "Probability that it is right, with its signs and those beside it",
+        },
         "accepted": {**yes, "description": "All its digits are, and the signs in and beside it"},
         "line": {**whole, "description": "Which of the page's lines: 0 is the first"},
     }
