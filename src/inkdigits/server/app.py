@@ -31,7 +31,8 @@ from inkdigits.server.bodies import (
     check_is_document,
     check_is_picture,
 )
-from inkdigits.server.description import NO_DIGIT, as_page, description
+from inkdigits.server.description import NO_DIGIT, description
+from inkdigits.server.docs import as_page
 from inkdigits.server.guard import Guard, Metrics
 from inkdigits.server.limits import Limits
 from inkdigits.server.pool import BusyError, Pool
