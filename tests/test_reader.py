@@ -221,7 +221,9 @@ def test_a_models_own_level_of_acceptance_counts(tmp_path, sample):
 
 
 def test_a_models_own_level_counts_in_what_the_finding_networks_read(tmp_path, seven):
-    picture = 255 - np.kron(np.pad(seven, 30), np.ones((3, 3), np.uint8))  # too large for the bypass
+    picture = 255 - np.kron(
+        np.pad(seven, 30), np.ones((3, 3), np.uint8)
+    )  # too large for the bypass
     model = onnx.load(str(SHIPPED_MODEL))
     (entry,) = (e for e in model.metadata_props if e.key == "inkdigits.accept")
     for level, accepted in (("0.5", True), ("1.0", False)):

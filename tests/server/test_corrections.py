@@ -51,6 +51,23 @@ def test_a_digit_of_several_is_corrected_and_the_correction_taken_back(service, 
     assert post("?digit=ten&place=1").status_code == 422
 
 
+def test_an_old_undo_takes_nothing_else_back(service, numbers_png):
+    def corrected(body, digit, place):
+        query = f"?digit={digit}&place={place}"
+        answer = service.client.post(f"/v1/corrections{query}", content=body, headers=PNG)
+        return f"/v1/corrections?undo={answer.json()['undo']}"
+
+    first, second = (corrected(numbers_png, digit, 1) for digit in (6, 8))
+    assert service.client.delete(second).status_code == 200  # it is 6 again
+    with sqlite3.connect(service.kept) as kept:
+        (row,) = kept.execute("SELECT digit FROM corrections WHERE place = 1")
+    assert row == (6,)
+    assert service.client.delete(first).status_code == 200
+    first, _ = (corrected(numbers_png, digit, 1) for digit in (6, 8))
+    gone = service.client.delete(first)
+    assert (gone.status_code, "corrected again" in gone.text) == (404, True)
+
+
 def test_corrections_are_refused_where_none_are_kept(guarded):
     headers = PNG | TOKEN
     answer = guarded.client.post("/v1/corrections?digit=3", content=b"x", headers=headers)

@@ -181,6 +181,12 @@ def test_the_documentation_names_every_address(service):
     assert service.client.get("/openapi.json").json() == description(Limits())
 
 
+def test_the_documentation_names_what_is_in_each_list(service):
+    page = service.client.get("/docs").text
+    for field in ("numbers[].text", "digits[].probabilities", "signs[].sign"):
+        assert f"<code>{field}</code>" in page
+
+
 def test_a_token_is_asked_for_where_one_is_set(guarded):
     for path in ("/v1/model", "/metrics"):
         assert guarded.client.get(path).status_code == 401
