@@ -276,6 +276,8 @@ def test_export_png_writes_a_folder_that_train_reads(tmp_path):
         ["ensemble"],
         ["predict"],
         ["recipes"],
+        ["evaluate"],
+        ["export"],
         ["data"],
         ["data", "export-png"],
         ["data", "info"],

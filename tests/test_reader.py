@@ -248,6 +248,22 @@ def test_a_model_that_is_not_ours_is_refused(tmp_path):
         Reader(tmp_path / "foreign.onnx")
 
 
+@pytest.mark.parametrize("name", ["mnist_cnn_model.keras", "best_mnist_model.h5"])
+def test_a_keras_file_names_the_onnx_beside_it_or_how_to_make_one(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"never opened")
+    with pytest.raises(ModelError) as refused:
+        Reader(path)
+    assert str(refused.value) == (
+        f"{path}: is a Keras file, expected an .onnx file; "
+        f"write one: inkdigits export {path} --to FOLDER --format onnx"
+    )
+    for beside in (tmp_path / "model.onnx", path.with_suffix(".onnx")):
+        beside.touch()
+        with pytest.raises(ModelError, match=rf"the one beside it is {beside}$"):
+            Reader(path)
+
+
 def test_a_model_of_another_size_is_refused(tmp_path):
     other = onnx.load(str(SHIPPED_MODEL))
     other.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 32
