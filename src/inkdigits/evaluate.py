@@ -1,7 +1,7 @@
 """A finished model scored on labelled digits.
 
-In: a model, a source of digits, which part of it. Out: the result, as in result.json; with it, where
-a folder is named, a report, pictures, and a list of what was read wrongly. Nothing is trained.
+In: a model, a source of digits, which part of it. Out: the result, as in result.json, and where a
+folder is named a report, pictures, and a list of what was read wrongly. Nothing is trained.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ from inkdigits.run_folder import (
     read_settings,
     write_json,
 )
-from inkdigits.spec import ACCEPT, accept_from, metadata
+from inkdigits.spec import ACCEPT, NONDIGITS, NONE, accept_from, knows_nondigits, metadata
 from inkdigits.training.finetune import Comparison, keep_added, keep_better, start_from
 from inkdigits.training.judge import as_tensors, probabilities
 from inkdigits.training.limits import limits
@@ -97,7 +97,7 @@ class _Trained(NamedTuple):
     added: Added | None  # digits mixed in among them
     comparison: Comparison | None  # of the end with a given start
     held: Digits | None  # validation digits
-    accept: float  # the level of the model that training started from; 0 if there is none
+    accept: float  # of the start, if it knows images without a digit; else 0
 
 
 def finish_run(
@@ -181,8 +181,9 @@ def _train(
     start, accept = None, 0.0
     if settings.start is not None:
         path = model_path(settings.start)
-        # What it was taught to doubt it doubts still.
-        accept = accept_from(Reader(path).metadata, str(path))
+        known = Reader(path).metadata
+        if knows_nondigits(known, str(path)):  # what it was taught to doubt it doubts still
+            accept = accept_from(known, str(path))
         start = {name: torch.tensor(array) for name, array in load_onnx(path)[1].items()}
         if state.epoch == 0:
             start_from(state, start, str(path))
@@ -250,6 +251,8 @@ def _export(
         "inkdigits.commit": str(machine.describe()["commit"]),
         ACCEPT: f"{accept:.4f}",
     }
+    if not (settings.recipe.nondigit_share or trained.accept):
+        about[NONDIGITS] = NONE
     if trained.added is not None:
         about["inkdigits.added"] = json.dumps(trained.added.to_dict())
     save_onnx(network, weights, folder / RUN_MODEL, about)

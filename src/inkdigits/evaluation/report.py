@@ -48,4 +48,4 @@ def write_report(result: dict[str, Any], folder: Path, path: Path) -> None:
 
 
 def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.2%}".removesuffix("%")
+    return "-" if share is None else f"{share:.2%}".removesuffix("%")

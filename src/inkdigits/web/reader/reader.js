@@ -6,7 +6,7 @@
  * In: pixels as decode.js gives them, or digit arrays. Out: pages, and Readings of pictures of one digit.
  */
 
-import { combined } from "./combine.js";
+import { combined, heldBack } from "./combine.js";
 import { CLEAR, FEW, GAIN, LYING, MANY, NOTHING, NO_DIGIT, UPRIGHT } from "../constants/reader.js";
 import { N_CLASSES, N_PIXELS, OTHER, SIDE, SORTS } from "../constants/spec.js";
 import { arrayOf, Finder } from "./finder.js";
@@ -78,7 +78,8 @@ export class Reader {
     if (!cut) return null;
     const [probabilities] = await this.probabilities([cut.array]);
     const confidence = extremes(probabilities)[1];
-    if (confidence < (this.#about.accept || CLEAR)) return null;
+    // Where such a model is sure Python asks the package's, too; here all are looked at by the finder.
+    if (!this.#about.knows_nondigits || confidence < (this.#about.accept || CLEAR)) return null;
     const sort = probabilities.indexOf(confidence);
     const unit = cut.box[3] - cut.box[1];
     return [{ ...cut, unit, sort, confidence, probabilities, accepted: true, reason: "", other: 0 }];
@@ -94,14 +95,18 @@ export class Reader {
     return found.map((place, i) => {
       const row = combined(place, classified[i], combine);
       const [sorts, ten, other] = [row.slice(0, OTHER), row.slice(0, N_CLASSES), row[OTHER]];
-      const confidence = extremes(sorts)[1];
+      let confidence = extremes(sorts)[1];
+      const sort = sorts.indexOf(confidence);
+      if (!this.#about.knows_nondigits && sort < N_CLASSES) {
+        confidence = heldBack(confidence, extremes(classified[i])[1], this.#about.accept);
+      }
       const sum = Math.max(ten.reduce((total, value) => total + value), 1e-9);
       let reason = "";
       if (confidence < accept) reason = other > NO_DIGIT ? "no digit" : "unsure";
       return {
         box: place.box.map((edge, k) => clipped(f32(edge * ratio[k % 2]), 0, k % 2 ? height : width)),
         unit: f32(place.unit * ratio[1]),
-        sort: sorts.indexOf(confidence),
+        sort,
         confidence,
         probabilities: ten.map((value) => value / sum),
         accepted: !reason,
