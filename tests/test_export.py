@@ -73,6 +73,15 @@ def test_integers_are_a_quarter_of_the_size_and_read_the_same(exported, sample):
     assert np.abs(found - wanted).max() < 0.3
 
 
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_a_keras_file_is_written_as_onnx(exported, tmp_path, arrays, ending):
+    (found,) = export(str(exported[0] / f"model.{ending}"), tmp_path, ["onnx"])
+    reader = Reader(found.path)
+    wanted = Reader(SHIPPED_MODEL)
+    assert np.abs(reader.probabilities(arrays) - wanted.probabilities(arrays)).max() < 1e-5
+    assert reader.metadata == wanted.metadata
+
+
 def test_a_tflite_model_reads_the_same_and_says_what_it_is_fed(tmp_path):
     pytest.importorskip("litert_torch", reason="needs litert-torch: pip install inkdigits[tflite]")
     from inkdigits.exports.tflite import tflite_metadata

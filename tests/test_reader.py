@@ -7,12 +7,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 import inkdigits
 from inkdigits.errors import ConfigError, ModelError, PictureError
 from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, SHIPPED_MODEL, ModelFile
 from inkdigits.reader import Reader, Reading
+from inkdigits.synthesis.nondigits import plain_fonts
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +200,70 @@ def test_a_forms_line_does_not_win_over_a_doubtful_digit(reader):
     assert not reading.accepted
 
 
+@pytest.fixture
+def digits_alone(tmp_path):
+    """The shipped model, said to be trained on digits alone and to accept from 0.99."""
+    model = onnx.load(str(SHIPPED_MODEL))
+    for entry in model.metadata_props:
+        if entry.key == "inkdigits.accept":
+            entry.value = "0.99"
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "inkdigits.nondigits", "none"
+    onnx.save(model, str(tmp_path / "alone.onnx"))
+    return tmp_path / "alone.onnx"
+
+
+def always(digit, confidence):
+    """Probabilities that name one digit, whatever is asked."""
+    row = np.full(10, (1 - confidence) / 9, np.float32)
+    row[digit] = confidence
+    return lambda arrays: np.tile(row, (len(arrays), 1))
+
+
+@pytest.mark.parametrize("times", [1, 8])
+def test_a_letter_is_no_digit_to_a_model_that_is_sure_of_everything(
+    digits_alone, monkeypatch, times
+):
+    font = ImageFont.truetype(str(plain_fonts()[0]), 24)
+    page = Image.new("L", (28, 28), 255)
+    ImageDraw.Draw(page).text((14, 14), "W", 0, font, anchor="mm")
+    reader = Reader(digits_alone)
+    monkeypatch.setattr(reader, "probabilities", always(4, 0.999))
+    reading = reader.predict(page.resize((28 * times, 28 * times)))
+    assert not reading.accepted
+    assert reading.reason == "no digit"
+
+
+def test_a_plain_digit_needs_no_finder_where_the_packages_model_sees_one_too(
+    digits_alone, monkeypatch, seven
+):
+    reader = Reader(digits_alone)
+    monkeypatch.setattr(reader, "probabilities", always(7, 0.995))
+    monkeypatch.setattr(reader, "_find", None)
+    reading = reader.predict(seven)
+    assert (reading.digit, reading.accepted) == (7, True)
+    assert reading.confidence == pytest.approx(0.995)
+
+
+def test_in_a_large_picture_too_a_digit_is_doubtful_where_the_model_doubts(
+    digits_alone, monkeypatch, photo
+):
+    reader = Reader(digits_alone)
+    for own, accepted in ((0.995, True), (0.12, False)):
+        monkeypatch.setattr(reader, "probabilities", always(7, own))
+        reading = reader.predict(photo)
+        assert reading.digit == 7
+        assert reading.accepted is accepted
+        assert reading.reason == ("" if accepted else "unsure")
+
+
+def test_what_reads_beside_a_model_of_digits_alone_is_named(digits_alone):
+    names = [path.name for path in Reader(digits_alone).files]
+    assert names == ["alone.onnx", "first.onnx", "second.onnx", "finder.onnx", "closeup.onnx"]
+    names = [path.name for path in Reader(SHIPPED_MODEL).files]
+    assert names == ["digits.onnx", "finder.onnx", "closeup.onnx"]
+
+
 def test_a_models_own_level_of_acceptance_counts(tmp_path, sample):
     arrays = sample.test.images[:100].astype(np.float32) / np.float32(255)
     readings = Reader(SHIPPED_MODEL).read_arrays(arrays)
@@ -264,6 +329,22 @@ def test_a_model_that_is_not_ours_is_refused(tmp_path):
     onnx.save(foreign, str(tmp_path / "foreign.onnx"))
     with pytest.raises(ModelError, match=r"has no metadata entry 'inkdigits\.spec'"):
         Reader(tmp_path / "foreign.onnx")
+
+
+@pytest.mark.parametrize("name", ["mnist_cnn_model.keras", "best_mnist_model.h5"])
+def test_a_keras_file_names_the_onnx_beside_it_or_how_to_make_one(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"never opened")
+    with pytest.raises(ModelError) as refused:
+        Reader(path)
+    assert str(refused.value) == (
+        f"{path}: is a Keras file, expected an .onnx file; "
+        f"write one: inkdigits export {path} --to FOLDER --format onnx"
+    )
+    for beside in (tmp_path / "model.onnx", path.with_suffix(".onnx")):
+        beside.touch()
+        with pytest.raises(ModelError, match=rf"the one beside it is {beside}$"):
+            Reader(path)
 
 
 def test_a_model_of_another_size_is_refused(tmp_path):

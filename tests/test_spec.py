@@ -19,3 +19,14 @@ def test_other_normalisation_is_refused_with_both_values():
         ModelError, match=r"inkdigits\.mean is '0\.1307', this program feeds '0\.0'"
     ):
         spec.check_metadata(found, "model.onnx")
+
+
+def test_a_model_knows_nondigits_unless_it_says_none_or_accepts_everything():
+    assert spec.knows_nondigits({"inkdigits.accept": "0.7"}, "a.onnx")
+    assert not spec.knows_nondigits(
+        {"inkdigits.accept": "0.7", "inkdigits.nondigits": "none"}, "a.onnx"
+    )
+    assert not spec.knows_nondigits({"inkdigits.accept": "0.0000"}, "a.onnx")
+    assert not spec.knows_nondigits({}, "a.onnx")
+    with pytest.raises(ModelError, match=r"a\.onnx says inkdigits\.accept is 'x'"):
+        spec.knows_nondigits({"inkdigits.accept": "x"}, "a.onnx")

@@ -8,6 +8,7 @@ chosen on any set would need a set to choose them on.
 from __future__ import annotations
 
 import json
+import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,12 +20,13 @@ from inkdigits import machine, run_folder
 from inkdigits.data import load
 from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.evaluation import plots
-from inkdigits.evaluation.scores import score
+from inkdigits.evaluation.scores import accepted_from, score
 from inkdigits.exports.onnx import load_onnx, save_ensemble
 from inkdigits.files import write_text
 from inkdigits.model_file import RUN_MODEL
 from inkdigits.reader import Reader
 from inkdigits.run import Advance, Say
+from inkdigits.spec import ACCEPT, NONDIGITS, NONE, accept_from, knows_nondigits
 from inkdigits.training.networks import NETWORKS
 
 FILES = {
@@ -52,10 +54,14 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
                 f"{folder} was trained or tested on other data than {folders[0]}; "
                 "one figure cannot speak for both"
             )
-    members = []
+    members, levels, known = [], [], True
     for folder in folders:
-        name, weights = load_onnx(folder / RUN_MODEL)
+        path = folder / RUN_MODEL
+        name, weights = load_onnx(path)
         members.append((NETWORKS[name], weights))
+        stated = Reader(path).metadata
+        levels.append(accept_from(stated, str(path)))
+        known &= knows_nondigits(stated, str(path))
     sets = load(run_folder.read_settings(folders[0]).data, advance)
     if sets.test.sha256 != hashes[0][1]:
         raise TrainingError(f"{sets.test.source} is no longer what {folders[0]} was tested on")
@@ -63,7 +69,10 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
         {"folder": str(folder), "recipe": r["recipe"]["name"], "seed": r["seed"]}
         for folder, r in zip(folders, results, strict=True)
     ]
-    save_ensemble(members, out / RUN_MODEL, {"inkdigits.members": json.dumps(about)})
+    # No digit is held out from all members: their mean is sure where they are on average.
+    level = round(statistics.mean(levels), 4)
+    entries = {"inkdigits.members": json.dumps(about), ACCEPT: f"{level:.4f}"}
+    save_ensemble(members, out / RUN_MODEL, entries | ({} if known else {NONDIGITS: NONE}))
     images = sets.test.images.astype(np.float32) / np.float32(255)
     # In parts: the activations of all members at once would take gigabytes.
     reader = Reader(out / RUN_MODEL)
@@ -79,6 +88,7 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
         "parameters": sum(r["parameters"] for r in results),
         "data": results[0]["data"],
         "scores": scores.to_dict(),
+        "acceptance": accepted_from(level, sets.test.labels, answers).to_dict(),
         "training_seconds": sum(r["training_seconds"] for r in results),
         "threads": results[0]["threads"],
         "peak_memory_mb": machine.peak_memory_mb(),

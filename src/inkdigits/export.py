@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,9 +18,9 @@ from numpy.typing import NDArray
 
 from inkdigits.data import load
 from inkdigits.errors import ConfigError, ModelError
-from inkdigits.exports.onnx import load_onnx
+from inkdigits.exports.onnx import load_onnx, save_onnx
 from inkdigits.files import put_in_place, written_whole
-from inkdigits.model_file import model_path
+from inkdigits.model_file import RUN_MODEL, is_keras, model_path
 from inkdigits.reader import Reader
 from inkdigits.training.networks import NETWORKS
 
@@ -66,14 +67,19 @@ class Format:
 def export(model: str | None, folder: Path, formats: Sequence[str]) -> Iterator[Exported]:
     """Write the model in each format to `folder`; yields each when it is there.
 
-    model: as Reader takes it; None is the shipped one. A file that reads any of 1,000 digits
-    differently than the source is not kept, and ModelError says so. Raises ConfigError for an
-    unknown format before anything is written.
+    model: as Reader takes it, or a Keras file of ours; None is the shipped one. A file that reads
+    any of 1,000 digits differently than the source is not kept, and ModelError says so. Raises
+    ConfigError for an unknown format before anything is written.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise ConfigError(f"--format {unknown[0]!r}: wanted some of {', '.join(FORMATS)}")
-    reader = Reader(model_path(model))  # of the shipped two the one that answers where it matters
+    with _onnx_of(model) as path:
+        yield from _written(path, folder, formats)
+
+
+def _written(model: Path, folder: Path, formats: Sequence[str]) -> Iterator[Exported]:
+    reader = Reader(model)  # of the shipped two the one that answers where it matters
     source = Source(reader.path, reader.metadata)
     arrays = load("sample").test.images[:CHECKED_ON].astype(np.float32) / np.float32(255)
     wanted = reader.probabilities(arrays)
@@ -106,6 +112,21 @@ def _check_web(path: Path) -> None:
     from inkdigits.exports.web import check_folder
 
     check_folder(path)
+
+
+@contextmanager
+def _onnx_of(model: str | None) -> Iterator[Path]:
+    """The model's .onnx file; one of a Keras file is there for the time being."""
+    if not is_keras(model):
+        yield model_path(model)
+        return
+    from inkdigits.exports.keras_file import load_keras
+
+    found = load_keras(Path(model))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / RUN_MODEL
+        save_onnx(found.network, found.weights(), path, found.metadata)
+        yield path
 
 
 def _write_onnx(source: Source, path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 import onnxruntime as ort
@@ -24,6 +25,7 @@ SHIPPED_MODEL = Path(__file__).parent / "models" / "digits.onnx"
 # the shipped model itself in 8-bit integers.
 FIRST_MODEL = SHIPPED_MODEL.with_name("first.onnx")
 SECOND_MODEL = SHIPPED_MODEL.with_name("second.onnx")
+_KERAS = (".keras", ".h5")
 _ROUNDING = 1e-3  # of a sum of probabilities
 _AT_ONCE = 128  # arrays; their activations stay in a core's cache
 
@@ -117,8 +119,23 @@ def model_path(model: str | Path | None) -> Path:
     path = SHIPPED_MODEL if model is None else Path(model)
     if path.is_dir():
         path = path / RUN_MODEL
+    if is_keras(path):
+        raise ModelError(f"{path}: is a Keras file, expected an .onnx file; {_onnx_of(path)}")
     if not path.is_file():
         raise ModelError(
             f"{path}: no such model; --model takes an .onnx file or a run folder with {RUN_MODEL}"
         )
     return path
+
+
+def is_keras(model: str | Path | None) -> TypeGuard[str | Path]:
+    """Whether `model` names a Keras file, by its ending."""
+    return model is not None and Path(model).suffix in _KERAS and Path(model).is_file()
+
+
+def _onnx_of(keras_file: Path) -> str:
+    """Where the .onnx file of a Keras file is, or how it is made."""
+    for beside in (keras_file.with_suffix(".onnx"), keras_file.with_name(RUN_MODEL)):
+        if beside.is_file():
+            return f"the one beside it is {beside}"
+    return f"write one: inkdigits export {keras_file} --to FOLDER --format onnx"

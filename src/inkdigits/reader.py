@@ -29,7 +29,15 @@ from inkdigits.model_file import (
 from inkdigits.page import Page, Places, page_of
 from inkdigits.picture import MAX_PIXELS, Opened, Picture, check_contrast, open_picture
 from inkdigits.picture.small import SMALL, Cut, cuts_of
-from inkdigits.spec import N_CLASSES, OTHER, SIDE, SORTS, accept_from, clear_from
+from inkdigits.spec import (
+    N_CLASSES,
+    OTHER,
+    SIDE,
+    SORTS,
+    accept_from,
+    clear_from,
+    knows_nondigits,
+)
 
 _CLEAR = 0.98  # confidence from which a small picture needs no finder, if its model states none
 _NO_DIGIT = 0.4  # confidence under which nothing speaks for any digit; 0.1 is the least there is
@@ -122,13 +130,21 @@ class Reader:
         self._clear = clear_from(self._first.metadata, str(FIRST_MODEL)) if self._first else 1.0
         self._max_pixels = max_pixels
         self._accept = accept_from(self.metadata, str(self._model.path))
+        # A model that was shown digits alone may be sure of a letter, too.
+        self._knows_nondigits = knows_nondigits(self.metadata, str(self._model.path))
+        self._threads = threads
         self._found_by: _FoundBy | None = None  # loaded when a picture needs it
+        self._shipped: Reader | None = None  # the same
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The model files that read: those of the digits, then those that find them."""
+        """The model files that read: those of the digits, then those that find them.
+
+        Beside a model that was trained on digits alone the package's stand between them.
+        """
         first = (self._first.path,) if self._first else ()
-        return (*first, self._model.path, FINDER_MODEL, CLOSE_UP_MODEL)
+        shipped = () if self._knows_nondigits else (FIRST_MODEL, SECOND_MODEL)
+        return (*first, self._model.path, *shipped, FINDER_MODEL, CLOSE_UP_MODEL)
 
     @property
     def identity(self) -> str:
@@ -269,13 +285,13 @@ class Reader:
         known = [(i, cut) for i, cut in cuts if cut is not None]
         if not known:
             return {}
-        rows = self.probabilities(np.stack([cut.array for _, cut in known]))
-        least = self._accept or _CLEAR
-        return {
-            i: _one_place(cut, row)
-            for (i, cut), row in zip(known, rows, strict=True)
-            if row.max() >= least
-        }
+        arrays = np.stack([cut.array for _, cut in known])
+        rows = self.probabilities(arrays)
+        sure = rows.max(1) >= (self._accept or _CLEAR)
+        if not self._knows_nondigits:
+            self._shipped = self._shipped or Reader(threads=self._threads)
+            sure &= self._shipped.probabilities(arrays).max(1) >= self._shipped._accept
+        return {i: _one_place(known[n][1], rows[n]) for n, (i, _) in enumerate(known) if sure[n]}
 
     def _find(self, grey: NDArray[np.float32], width: int, height: int) -> Places:
         """What stands in a picture of that size, of which `grey` may be a smaller copy."""

@@ -26,7 +26,7 @@ from inkdigits.data.folders import read_all_pngs
 from inkdigits.data.split import split_validation
 from inkdigits.errors import ModelError, TrainingError
 from inkdigits.evaluation import plots, report
-from inkdigits.evaluation.scores import Scores, score
+from inkdigits.evaluation.scores import Scores, accepted_from, score
 from inkdigits.exports.onnx import load_onnx, save_onnx
 from inkdigits.files import written_whole
 from inkdigits.model_file import RUN_MODEL, model_path
@@ -42,12 +42,13 @@ from inkdigits.run_folder import (
     write_settings,
 )
 from inkdigits.settings import Device, RunSettings
-from inkdigits.spec import ACCEPT, accept_from, metadata
+from inkdigits.spec import ACCEPT, NONDIGITS, NONE, accept_from, knows_nondigits, metadata
+from inkdigits.training.callbacks import Callback
 from inkdigits.training.device import chosen, name_of
 from inkdigits.training.finetune import Comparison, keep_added, keep_better, start_from
-from inkdigits.training.judge import accept_level, as_tensors, probabilities
+from inkdigits.training.judge import as_tensors, probabilities
 from inkdigits.training.learnt_from import refuse_other, sums
-from inkdigits.training.callbacks import Callback
+from inkdigits.training.limits import limits
 from inkdigits.training.loop import train
 from inkdigits.training.models import parameter_count
 from inkdigits.training.networks import NETWORKS
@@ -100,7 +101,8 @@ class _Trained(NamedTuple):
     n: int  # images of --data trained on
     added: Added | None  # digits mixed in among them
     comparison: Comparison | None  # of the end with a given start
-    accept: float  # the confidence from which answers are accepted
+    held: Digits | None  # validation digits
+    accept: float  # of the start, if it knows images without a digit; else 0
 
 
 def finish_run(
@@ -124,6 +126,25 @@ def finish_run(
     if (folder / RESULT).is_file():
         say(f"{folder} is finished already")
         return read_result(folder)
+    callback.begin(settings)
+    try:
+        result = _finish(folder, settings, callback, say, advance, workers)
+    except BaseException:
+        callback.stopped()
+        raise
+    if workers.is_first:
+        callback.end(folder, result)
+    return result
+
+
+def _finish(
+    folder: Path,
+    settings: RunSettings,
+    callback: Callback,
+    say: Say,
+    advance: Advance,
+    workers: Workers,
+) -> dict[str, Any]:
     device = chosen(settings.device, workers)
     torch.set_num_threads(max(1, settings.threads // workers.count))
     phases = Phases()
@@ -141,18 +162,26 @@ def finish_run(
         state = trained.state
     if not workers.is_first:
         return {}
+    callback.phase("what is accepted")
+    with phases.timed("limits"):
+        found = limits(state.evaluated, sets.train, trained.held, settings.seed, trained.accept)
+    say(str(found))
+    callback.phase("scoring the test set")
     with phases.timed("evaluation"):
         images, _ = as_tensors(sets.test)
         answers = probabilities(state.evaluated, images)
         scores = score(sets.test.labels, answers, len(sets.test))
     say(f"test: {scores.accuracy:.2%} of {scores.n:,} images right, loss {scores.loss:.4f}")
+    callback.phase("writing the model's files")
     with phases.timed("exports"):
-        differences = _export(folder, settings, trained, sets, answers)
+        differences = _export(folder, settings, trained, sets, answers, found.accept)
+    callback.phase("drawing")
     with phases.timed("pictures"):
         _draw(folder, settings, state, sets, scores, answers)
     result = _result(settings, trained, sets, scores, differences, phases)
     result["fine_tuning"] = asdict(trained.comparison) if trained.comparison else None
-    result["accept"] = trained.accept
+    result["limits"] = found.to_dict()
+    result["acceptance"] = accepted_from(found.accept, sets.test.labels, answers).to_dict()
     result["workers"] = workers.count
     result["device"] = name_of(device)
     result["command"] = _command(settings, trained.state, device, sets, workers)
@@ -194,8 +223,9 @@ def _train(
     start, accept = None, 0.0
     if settings.start is not None:
         path = model_path(settings.start)
-        # What it was taught to doubt it doubts still; digits alone cannot set the level anew.
-        accept = accept_from(Reader(path).metadata, str(path))
+        known = Reader(path).metadata
+        if knows_nondigits(known, str(path)):  # what it was taught to doubt it doubts still
+            accept = accept_from(known, str(path))
         start = {name: torch.tensor(array) for name, array in load_onnx(path)[1].items()}
         if state.epoch == 0:
             start_from(state, start, str(path))
@@ -220,9 +250,7 @@ def _train(
         teacher = model.probabilities
     state = train(train_set, held, state, callback, checkpoint, workers, teacher, sets.nondigits)
     if start is None or held is None:
-        if held is not None and recipe.nondigit_share:
-            accept = accept_level(state.evaluated, *as_tensors(held))
-        return _Trained(state, n, mixed_in, None, accept)
+        return _Trained(state, n, mixed_in, None, held, accept)
     if added is None:
         comparison = keep_better(state, start, as_tensors(held))
     else:
@@ -238,7 +266,7 @@ def _train(
         f"validation: {comparison.start_accuracy:.2%} before, {comparison.end_accuracy:.2%} after; "
         + verdict
     )
-    return _Trained(state, n, mixed_in, comparison, accept)
+    return _Trained(state, n, mixed_in, comparison, held, accept)
 
 
 def _export(
@@ -247,6 +275,7 @@ def _export(
     trained: _Trained,
     sets: DigitSets,
     answers: NDArray[np.float32],
+    accept: float,
 ) -> dict[str, float]:
     """Write the model in every format; give each file's greatest difference from PyTorch."""
     # Keras takes seconds to import; a run that fails before this need not wait for it.
@@ -262,8 +291,10 @@ def _export(
         "inkdigits.data": sets.name,
         "inkdigits.data_sha256": sets.train.sha256,
         "inkdigits.commit": str(machine.describe()["commit"]),
-        ACCEPT: f"{trained.accept:.4f}",
+        ACCEPT: f"{accept:.4f}",
     }
+    if not (settings.recipe.nondigit_share or trained.accept):
+        about[NONDIGITS] = NONE
     if trained.added is not None:
         about["inkdigits.added"] = json.dumps(trained.added.to_dict())
     save_onnx(network, weights, folder / RUN_MODEL, about)

@@ -57,8 +57,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         """Train on X and y; nothing is held out. Raises ValueError and ConfigError."""
         import torch
 
-        from inkdigits.training.loop import train
         from inkdigits.training.callbacks import Callback
+        from inkdigits.training.loop import train
         from inkdigits.training.state import fresh_state
 
         pixels, labels = validate_data(self, _flat(X), y, dtype=np.float32)

@@ -31,6 +31,9 @@ OTHER = len(SORTS)  # 20
 
 ACCEPT = "inkdigits.accept"  # metadata: the confidence from which an answer is accepted
 
+# Metadata of a model that was trained on digits alone; its value is NONE.
+NONDIGITS, NONE = "inkdigits.nondigits", "none"
+
 # Metadata of a first network: the confidence from which its answer needs no second one's.
 CLEAR = "inkdigits.clear"
 
@@ -73,6 +76,15 @@ def accept_from(found: Mapping[str, str], model_name: str) -> float:
     Raises ModelError if it states no number in that range.
     """
     return _confidence(found, ACCEPT, "0", model_name)
+
+
+def knows_nondigits(found: Mapping[str, str], model_name: str) -> bool:
+    """Whether a model was trained on images without a digit, too, and so is unsure of such.
+
+    found: a model file's metadata. Version 0.1.0 stated a level of acceptance for those alone.
+    Raises what accept_from does.
+    """
+    return found.get(NONDIGITS) != NONE and accept_from(found, model_name) > 0
 
 
 def clear_from(found: Mapping[str, str], model_name: str) -> float:

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from inkdigits.errors import DataError
-from inkdigits.evaluation.scores import Confusion, calibration_error, score
+from inkdigits.evaluation.scores import (
+    Acceptance,
+    Bin,
+    Confusion,
+    accepted_from,
+    calibration_bins,
+    calibration_error,
+    score,
+)
 
 
 def rows(*answers, sure=0.91):
@@ -45,3 +53,28 @@ def test_an_image_left_out_is_an_error():
 def test_logits_are_refused():
     with pytest.raises(DataError, match="do not sum to 1"):
         score(np.zeros(2, np.uint8), np.ones((2, 10), np.float32), 2)
+
+
+def test_what_is_accepted_of_right_and_wrong_answers():
+    """Right at 0.9, 0.9 and 0.5, wrong at 0.9 and 0.5: three of five reach 0.8."""
+    labels = np.array([1, 2, 3, 4, 5], np.uint8)
+    table = np.concatenate([rows(1, 2, 0, sure=0.9), rows(4, 0, sure=0.5)])
+    assert accepted_from(0.8, labels, table) == Acceptance(0.8, 3 / 5, 2 / 3, 1 / 2)
+    assert accepted_from(0.0, labels, table) == Acceptance(0.0, 1, 1, 1)
+    assert accepted_from(0.95, labels, table) == Acceptance(0.95, 0, 0, 0)
+
+
+def test_shares_of_no_answer_are_none():
+    labels = np.array([1, 2], np.uint8)
+    assert accepted_from(0.5, labels, rows(1, 2)).accepted_of_wrong is None
+    assert accepted_from(0.5, labels, rows(2, 1)).accepted_of_right is None
+
+
+def test_bins_hold_the_answers_of_their_confidence():
+    """Of four equal bins 0.3 is in the second, 0.9 and 1 in the last."""
+    labels = np.array([1, 2, 3], np.uint8)
+    table = np.concatenate([rows(0, sure=0.3), rows(2, sure=0.9), rows(3, sure=1.0)])
+    empty, low, _, high = calibration_bins(labels, table, 4)
+    assert empty == Bin(0, 0, 0.0)
+    assert low == (1, 0, pytest.approx(0.3))
+    assert high == (2, 2, pytest.approx(1.9))

@@ -13,8 +13,8 @@ import numpy as np
 
 from inkdigits import run, run_folder
 from inkdigits.data import load
-from inkdigits.training.judge import as_tensors, probabilities
 from inkdigits.training.callbacks import Callback
+from inkdigits.training.judge import as_tensors, probabilities
 from inkdigits.training.recipes import RECIPES
 from inkdigits.training.state import load_state, load_weights
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from inkdigits.errors import ConfigError
+from inkdigits.training.callbacks import Callback
 from inkdigits.training.device import CPU, chosen
 from inkdigits.training.judge import as_tensors, probabilities
 from inkdigits.training.loop import train
-from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import fresh_state, load_state, weights_of
 from inkdigits.training.workers import Workers

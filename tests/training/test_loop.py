@@ -7,9 +7,9 @@ from safetensors.torch import save_file
 
 from inkdigits import Reader
 from inkdigits.errors import TrainingError
+from inkdigits.training.callbacks import Callback
 from inkdigits.training.judge import as_tensors, calibrate, evaluate, probabilities
 from inkdigits.training.loop import train
-from inkdigits.training.callbacks import Callback
 from inkdigits.training.progress import Lines
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import VERSION, fresh_state, load_state, weights_of

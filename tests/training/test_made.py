@@ -9,10 +9,10 @@ from inkdigits.data import load
 from inkdigits.data.tables import write_npz
 from inkdigits.errors import ConfigError, DataError, TrainingError
 from inkdigits.finder import digit_array
+from inkdigits.training.callbacks import Callback
 from inkdigits.training.judge import as_tensors, probabilities
 from inkdigits.training.loop import train
 from inkdigits.training.made import REPEATS, made_from
-from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import fresh_state
 
@@ -111,7 +111,9 @@ def test_a_network_learns_to_be_unsure_of_non_digits(made):
     sure = {}
     for share in (0.0, 0.25):
         row = ROW.with_overrides({"nondigit_share": share})
-        state = train(train_set, None, fresh_state(row, 0), Callback(), nondigits=made.nondigits[:130])
+        state = train(
+            train_set, None, fresh_state(row, 0), Callback(), nondigits=made.nondigits[:130]
+        )
         sure[share] = [
             float((probabilities(state.evaluated, x).max(1) > 0.9).mean())
             for x in (as_tensors(held)[0], torch.from_numpy(fresh))

@@ -93,7 +93,7 @@ class _Commands(click.Group):
 
 _MODULES = {
     "read": "read", "predict": "predict", "serve": "serve", "train": "train", "ensemble": "train",
-    "recipes": "train", "export": "export", "data": "data",
+    "recipes": "train", "evaluate": "evaluate", "export": "export", "data": "data",
     "batch": "batch", "scale": "batch",
 }  # fmt: skip
 

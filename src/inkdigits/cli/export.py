@@ -21,7 +21,8 @@ _FORMATS = "onnx, onnx-int8, keras, h5, pt2"  # without tflite, which needs a gi
 def export(model: str | None, folder: Path, formats: str) -> None:
     """Write a model in other formats, each checked against it on 1,000 digits.
 
-    MODEL is an .onnx file of ours or a run folder; without it, the model in the package.
+    MODEL is a run folder, or an .onnx, .keras or .h5 file of ours; without it, the model in the
+    package.
 
     \b
     Example:

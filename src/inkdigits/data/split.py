@@ -43,6 +43,7 @@ def split_test(digits: Digits, share: float = TEST_SHARE) -> DigitSets:
         digits.take(test, f"{digits.name} test"),
         digits.name,
         f"The test set is {share:.0%} of {digits.source}, split off with a fixed seed.",
+        split=True,
     )
 
 

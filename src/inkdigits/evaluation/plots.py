@@ -1,4 +1,4 @@
-"""The six pictures of a run, good enough to print.
+"""The pictures of a run or an evaluation, good enough to print.
 
 In: digits, history, scores. Out: PNG files, each written whole. Draws without a display.
 """
@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from inkdigits.data import Digits, DigitSets
-from inkdigits.evaluation.scores import Scores
+from inkdigits.evaluation.scores import ECE_BINS, Scores, calibration_bins, calibration_error
 from inkdigits.files import written_whole
 from inkdigits.spec import CLASS_NAMES, N_CLASSES
 
@@ -159,6 +159,32 @@ def predictions(
     _digit_page(
         digits.images[chosen], captions, [_RIGHT if correct else _WRONG] * total, title, path
     )
+
+
+def calibration(labels: NDArray[np.uint8], probabilities: NDArray[np.float32], path: Path) -> None:
+    """Bars of how many answers of each confidence are right; on the line as many as they say."""
+    bins = [bin for bin in calibration_bins(labels, probabilities) if bin.n]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8, 4.5), layout="constrained")
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color="#8a939d", lw=1, ls="--", label="as sure as right")
+        bars = axes.bar(
+            [bin.confidence / bin.n for bin in bins],
+            [bin.right / bin.n for bin in bins],
+            0.5 / ECE_BINS,
+            color=_TRAIN,
+            label="answers (above the bar: how many)",
+        )
+        axes.bar_label(bars, [f"{bin.n:,}" for bin in bins], fontsize=7, padding=2)
+        axes.set(
+            xlim=(0, 1.03),
+            ylim=(0, 1.12),
+            xlabel="confidence (mean of those nearly alike)",
+            ylabel="share right",
+            title=f"Calibration: {calibration_error(labels, probabilities):.2%} off on average",
+        )
+        axes.legend(frameon=False, loc="upper left")
+        _save(figure, path)
 
 
 def pareto(rows: Sequence[tuple[str, float, float, float, int]], path: Path) -> None:

@@ -1,7 +1,7 @@
-"""A run as one self-contained HTML file, light and dark.
+"""A run or an evaluation as one self-contained HTML file, light and dark.
 
-In: a run's result (as in result.json) and the folder with its pictures. Out: HTML that loads
-nothing from anywhere.
+In: a result (as in result.json) and the folder with its pictures. Out: HTML that loads nothing from
+anywhere.
 """
 
 from __future__ import annotations
@@ -15,15 +15,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 PICTURES = (
     ("training_history.png", "Training history"),
     ("confusion_matrix_mnist.png", "Confusion matrix"),
+    ("confusion_matrix.png", "Confusion matrix"),
     ("incorrect_predictions.png", "Read wrongly, the surest first"),
     ("correct_predictions.png", "Read right, the least sure"),
+    ("calibration.png", "Calibration"),
     ("sample_digits.png", "Digits of the training set"),
     ("class_distribution_mnist.png", "Images per digit"),
 )
 
 
 def write_report(result: dict[str, Any], folder: Path, path: Path) -> None:
-    """Write the report to `path`; pictures that are not in `folder` are left out."""
+    """Write the report to `path`; pictures that are not in `folder` are left out.
+
+    A result that names a recipe is a run's, any other an evaluation's.
+    """
     environment = Environment(
         loader=PackageLoader("inkdigits.evaluation", "."),
         autoescape=True,
@@ -36,5 +41,11 @@ def write_report(result: dict[str, Any], folder: Path, path: Path) -> None:
         for name, title in PICTURES
         if (folder / name).is_file()
     ]
-    html = environment.get_template("report.html").render(result=result, pictures=pictures)
+    html = environment.get_template("report.html").render(
+        result=result, pictures=pictures, is_run="recipe" in result, percent=_percent
+    )
     path.write_text(html, encoding="utf-8")
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.2%}".removesuffix("%")

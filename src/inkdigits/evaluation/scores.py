@@ -1,12 +1,13 @@
 """What a network's answers on labelled digits amount to.
 
-In: labels and probabilities. Out: Scores, all numbers a report shows. Knows nothing of models.
+In: labels and probabilities. Out: Scores and Acceptance, all numbers a report shows. Knows nothing
+of models.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,34 @@ class Scores:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """What a level of confidence lets through of labelled digits; shares in [0, 1]."""
+
+    level: float  # confidence from which an answer is accepted
+    accepted: float  # share of all digits
+    accepted_of_right: float | None  # share of those read right; None: none is
+    accepted_of_wrong: float | None  # share of those read wrongly; None: none is
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def accepted_from(
+    level: float, labels: NDArray[np.uint8], probabilities: NDArray[np.float32]
+) -> Acceptance:
+    """What is accepted of answers `probabilities` (N, 10) to digits that are `labels` (N,)."""
+    taken = probabilities.max(1) >= level
+    right = probabilities.argmax(1) == labels
+    return Acceptance(
+        level,
+        float(taken.mean()),
+        float(taken[right].mean()) if right.any() else None,
+        float(taken[~right].mean()) if not right.all() else None,
+    )
 
 
 def score(labels: NDArray[np.uint8], probabilities: NDArray[np.float32], n_wanted: int) -> Scores:
@@ -97,14 +126,33 @@ def calibration_error(
     0 means that of the answers given with 90 % confidence, 90 % are right.
     Source: Naeini et al. 2015; bins of equal width as in Guo et al. 2017.
     """
+    found = calibration_bins(labels, probabilities, bins)
+    return sum(abs(b.right - b.confidence) for b in found) / len(labels)
+
+
+class Bin(NamedTuple):
+    """Answers of nearly the same confidence."""
+
+    n: int
+    right: int  # how many of them are
+    confidence: float  # the sum of theirs
+
+
+def calibration_bins(
+    labels: NDArray[np.uint8], probabilities: NDArray[np.float32], bins: int = ECE_BINS
+) -> list[Bin]:
+    """The answers in `bins` bins of equal width, from a confidence of 0 to 1; some are empty."""
     confidence = probabilities.max(1)
     right = probabilities.argmax(1) == labels
     place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        abs(float(right[place == b].sum()) - float(confidence[place == b].sum()))
+    return [
+        Bin(
+            int((place == b).sum()),
+            int(right[place == b].sum()),
+            float(confidence[place == b].sum()),
+        )
         for b in range(bins)
     ]
-    return sum(gaps) / len(labels)
 
 
 def _most_confused(matrix: NDArray[np.int64]) -> tuple[Confusion, ...]:

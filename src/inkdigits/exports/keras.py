@@ -40,6 +40,7 @@ import keras
 Arrays = Mapping[str, NDArray[np.float32]]
 
 ABOUT = "inkdigits.json"
+_PARTS = ("weight", "bias", "running_mean", "running_var")  # in Keras's order
 
 
 def build_keras(network: Network, weights: Arrays, name: str) -> Any:
@@ -48,21 +49,31 @@ def build_keras(network: Network, weights: Arrays, name: str) -> Any:
     weights: "{layer place}.{weight|bias|running_mean|running_var}" in PyTorch's layout: Conv
     (out, in, H, W), Dense (out, in) over channels-first features.
     """
-    layers: list[Any] = [keras.Input((SIDE, SIDE, 1), name=INPUT_NAME)]
+    model = empty_keras(network, name)
     arrays: list[NDArray[np.float32]] = []
-    last = len(network.layers) - 1
     channels = 1  # before the flattening of the features a Dense layer reads; 0 once it is done
     for place, layer in enumerate(network.layers):
-        own = {
-            part: weights[f"{place}.{part}"]
-            for part in ("weight", "bias", "running_mean", "running_var")
-            if f"{place}.{part}" in weights
-        }
+        own = {part: weights[f"{place}.{part}"] for part in _PARTS if f"{place}.{part}" in weights}
+        match layer:
+            case Conv(filters):
+                own["weight"] = own["weight"].transpose(2, 3, 1, 0)
+                channels = filters
+            case Dense():
+                own["weight"] = _channels_last(own["weight"], channels).T
+                channels = 0
+        arrays.extend(own.values())
+    model.set_weights(arrays)
+    return model
+
+
+def empty_keras(network: Network, name: str) -> Any:
+    """The network as a compiled keras.Sequential with weights of Keras's choice."""
+    layers: list[Any] = [keras.Input((SIDE, SIDE, 1), name=INPUT_NAME)]
+    last = len(network.layers) - 1
+    for place, layer in enumerate(network.layers):
         match layer:
             case Conv(filters, kernel, padding, bias):
                 layers.append(keras.layers.Conv2D(filters, kernel, padding=padding, use_bias=bias))
-                own["weight"] = own["weight"].transpose(2, 3, 1, 0)
-                channels = filters
             case Norm(epsilon, momentum):
                 layers.append(keras.layers.BatchNormalization(epsilon=epsilon, momentum=momentum))
             case Relu():
@@ -76,11 +87,7 @@ def build_keras(network: Network, weights: Arrays, name: str) -> Any:
             case Dense(units):
                 activation = "softmax" if place == last else None
                 layers.append(keras.layers.Dense(units, activation=activation))
-                own["weight"] = _channels_last(own["weight"], channels).T
-                channels = 0
-        arrays.extend(own.values())
     model = keras.Sequential(layers, name=name)
-    model.set_weights(arrays)
     model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
     # Empty slots for Adam: without them every loader warns that they are missing.
     model.optimizer.build(model.trainable_variables)
@@ -89,6 +96,37 @@ def build_keras(network: Network, weights: Arrays, name: str) -> Any:
     compiled["optimizer"].update(module="keras.optimizers", registered_name=None)
     model.get_compile_config = lambda: compiled
     return model
+
+
+def weights_of_keras(network: Network, model: Any) -> dict[str, NDArray[np.float32]]:
+    """What `build_keras` was given: the weights of a model that it built, in PyTorch's layout."""
+    values = iter(model.get_weights())
+    found: dict[str, NDArray[np.float32]] = {}
+    channels = 1
+    for place, layer in enumerate(network.layers):
+        match layer:
+            case Conv(filters, _, _, bias):
+                found[f"{place}.weight"] = next(values).transpose(3, 2, 0, 1)
+                if bias:
+                    found[f"{place}.bias"] = next(values)
+                channels = filters
+            case Norm():
+                for part in _PARTS:
+                    found[f"{place}.{part}"] = next(values)
+            case Dense():
+                found[f"{place}.weight"] = _channels_first(next(values).T, channels)
+                found[f"{place}.bias"] = next(values)
+                channels = 0
+    return found
+
+
+def _channels_first(weight: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
+    """A Dense weight (out, H * W * C) as (out, C * H * W); unchanged with channels 0."""
+    if not channels:
+        return weight
+    side = round((weight.shape[1] / channels) ** 0.5)
+    square = weight.reshape(len(weight), side, side, channels)
+    return square.transpose(0, 3, 1, 2).reshape(len(weight), -1)
 
 
 def _channels_last(weight: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
@@ -106,7 +144,7 @@ def save_keras(model: Any, path: Path, about: Mapping[str, str]) -> None:
     about: metadata, which Keras itself has no place for: in .h5 attributes of the file, in .keras
     the entry ABOUT of the archive that it is. Keras leaves both alone.
     """
-    with written_whole(path) as part, _quiet():
+    with written_whole(path) as part, quiet():
         model.save(part)
         if path.suffix == ".h5":
             with h5py.File(part, "a") as file:
@@ -118,14 +156,14 @@ def save_keras(model: Any, path: Path, about: Mapping[str, str]) -> None:
 
 def keras_probabilities(path: Path, images: NDArray[np.float32]) -> NDArray[np.float32]:
     """What a saved model gives for images (N, 28, 28) in [0, 1]: (N, 10), read back from disk."""
-    with _quiet():
+    with quiet():
         model = keras.models.load_model(path, compile=False)
         found: NDArray[np.float32] = model.predict(images[..., None], verbose=0)
     return found
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep Keras from telling users of .h5 that it is a legacy format: they asked for it."""
     logger = logging.getLogger("absl")
     level = logger.level

@@ -30,7 +30,7 @@ from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL, shipped_finder
 from inkdigits.model_file import digests_of, identity_of
 from inkdigits.picture import decode, levels, place, small, strokes, views
 from inkdigits.picture import open as opening
-from inkdigits.spec import ACCEPT, N_CLASSES, accept_from
+from inkdigits.spec import ACCEPT, N_CLASSES, accept_from, knows_nondigits
 from inkdigits.version import __version__
 
 WEB = Path(__file__).parent.parent / "web"
@@ -167,6 +167,7 @@ def _about(source: Path, about: Mapping[str, str]) -> dict[str, object]:
         "identity": identity_of(digests),
         "files": {path.name: d.hex() for path, d in zip(paths, digests, strict=True)},
         "accept": float(about.get(ACCEPT, 0)),
+        "knows_nondigits": knows_nondigits(about, source.name),
         "finder": {"accept": accept_from(found, str(FINDER_MODEL)), "combine": asdict(weights)},
         "metadata": dict(about),
         "inkdigits": __version__,

@@ -1,9 +1,9 @@
 """Who is told how a training goes, and may write it down elsewhere.
 
-A Callback is what Keras calls by the same name. Keras's `on_train_begin` is `begin`, `on_batch_end`
-is `batch`, `on_epoch_end` is `epoch`, `on_train_end` is `end`. Its ModelCheckpoint is the checkpoint
-that every run keeps; EarlyStopping and ReduceLROnPlateau are the recipe's fields `early_stopping` and
-`plateau`; TensorBoard has its name here, too.
+A Callback is what Keras calls by the same name. Keras's `on_train_begin` is `begin`,
+`on_batch_end` is `batch`, `on_epoch_end` is `epoch`, `on_train_end` is `end`. Its ModelCheckpoint
+is the checkpoint that every run keeps; EarlyStopping and ReduceLROnPlateau are the recipe's fields
+`early_stopping` and `plateau`; TensorBoard has its name here, too.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class TensorBoard(Callback):
             raise MissingExtraError(
                 "TensorBoard's library is not installed: pip install tensorboard"
             ) from error
-        self._writer: Any = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+        self._writer: Any = SummaryWriter(str(folder))
 
     def epoch(self, row: Epoch) -> None:
         """Write its numbers, those of a validation set only where there is one."""

@@ -1,7 +1,7 @@
 """What a network answers to digits, and how sure of it it may be.
 
-In: a model and digits. Out: probabilities, loss and accuracy; a temperature for its logits and the
-confidence from which its answers are accepted. The model and the digits are on one device.
+In: a model and digits, on one device. Out: probabilities, loss and accuracy; a temperature for its
+logits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from inkdigits.data import Digits
 
-_ACCEPTED = 0.99  # share of the digits read right that are accepted
 _MAX_TEMPERATURE = 4.0  # and its inverse the least
 _BATCH = 1_000  # images; larger only costs memory
 
@@ -42,13 +41,6 @@ def calibrate(model: nn.Sequential, images: Tensor, labels: Tensor) -> float:
         for tensor in model[-1].parameters():
             tensor.div_(temperature)
     return temperature
-
-
-def accept_level(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """The confidence that all but a few of the digits read right reach; less is to be doubted."""
-    answers = torch.from_numpy(probabilities(model, images))
-    right = answers.argmax(1) == labels
-    return float(torch.quantile(answers.amax(1)[right], 1 - _ACCEPTED)) if right.any() else 0.0
 
 
 def as_tensors(digits: Digits) -> tuple[Tensor, Tensor]:

@@ -86,9 +86,7 @@ class Bar(Lines, AbstractContextManager["Bar"]):
     def _show(self, what: str, told: str, total: int | None, done: int) -> None:
         if self._task is None:
             self._task = self._progress.add_task(what, total=total, told=told)
-        self._progress.update(
-            self._task, description=what, total=total, completed=done, told=told
-        )
+        self._progress.update(self._task, description=what, total=total, completed=done, told=told)
 
 
 def describe(row: Epoch, epochs: int) -> str:

@@ -78,7 +78,8 @@ export class Reader {
     if (!cut) return null;
     const [probabilities] = await this.probabilities([cut.array]);
     const confidence = extremes(probabilities)[1];
-    if (confidence < (this.#about.accept || CLEAR)) return null;
+    // Where such a model is sure Python asks the package's, too; here all are looked at by the finder.
+    if (!this.#about.knows_nondigits || confidence < (this.#about.accept || CLEAR)) return null;
     const sort = probabilities.indexOf(confidence);
     const unit = cut.box[3] - cut.box[1];
     return [{ ...cut, unit, sort, confidence, probabilities, accepted: true, reason: "", other: 0 }];

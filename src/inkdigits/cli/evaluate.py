@@ -1,0 +1,86 @@
+"""`inkdigits evaluate`: a finished model scored on labelled digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from inkdigits.cli.console import advance, say
+
+if TYPE_CHECKING:
+    from inkdigits.evaluate import Part
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option(
+    "--data", "source", default="auto", show_default=True, help="Labelled digits, as for train."
+)
+@click.option(
+    "--part",
+    type=click.Choice(["test", "train", "all"]),
+    help="Which digits of it.  [default: its test part; all where it has none]",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="New folder for the report, pictures, and a list of what is read wrongly.",
+)
+def evaluate(model: str | None, source: str, part: Part | None, out: Path | None) -> None:
+    """Score a finished model on labelled digits: accuracy, each digit, calibration, acceptance.
+
+    MODEL is a run folder, or an .onnx, .keras or .h5 file of ours; without it, the model in the
+    package. Data without a test part are scored whole; of data that the model was trained on, the
+    part that training leaves out.
+
+    \b
+    Example:
+      inkdigits evaluate runs/mine --data mnist
+      inkdigits evaluate runs/mine --data my-digits/ --out mine/
+      inkdigits evaluate runs/mine/mnist_cnn_model.keras --data mnist
+    """
+    from inkdigits.evaluate import FILES
+    from inkdigits.evaluate import evaluate as run
+
+    result = run(model, source, part, out, advance)
+    if result["data"]["notice"]:
+        say(f"note: {result['data']['notice']}")
+    click.echo("\n".join(_table(result)))
+    if out:
+        click.echo(f"in {out}:")
+        for name, what in FILES.items():
+            click.echo(f"  {name:<27}  {what}")
+
+
+def _table(result: dict[str, Any]) -> list[str]:
+    scores, acceptance = result["scores"], result["acceptance"]
+    n, wrong = scores["n"], scores["n"] - round(scores["accuracy"] * scores["n"])
+    lines = [
+        f"{result['model']['path']}: {scores['accuracy']:.2%} of {n:,} digits right "
+        f"({result['data']['name']})",
+        f"  read wrongly       {wrong:,}",
+        f"  loss               {scores['loss']:.4f}",
+        f"  calibration error  {scores['calibration_error']:.2%}",
+        f"  accepted           {acceptance['accepted']:.2%}, from a confidence of "
+        f"{acceptance['level']:.4f}",
+    ]
+    for name in ("right", "wrong"):
+        share = acceptance[f"accepted_of_{name}"]
+        said = "none is" if share is None else f"{share:.2%}"
+        lines.append(f"    of those {name:<7}{said:>9}")
+    lines += ["", f"{'digit':<7}{'digits':>9}{'right, %':>10}  read as"]
+    for digit, row in enumerate(scores["matrix"]):
+        right = scores["per_class"][digit]
+        others = sorted(
+            ((count, other) for other, count in enumerate(row) if other != digit and count),
+            key=lambda pair: (-pair[0], pair[1]),
+        )
+        as_others = "  ".join(f"{other} ({count:,})" for count, other in others)
+        share = "-" if right is None else f"{100 * right:.2f}"
+        lines.append(
+            f"{digit:<7}{scores['per_class_n'][digit]:>9,}{share:>10}  {as_others}".rstrip()
+        )
+    return lines

@@ -1,0 +1,167 @@
+"""A finished model scored on labelled digits.
+
+In: a model, a source of digits, which part of it. Out: the result, as in result.json, and where a
+folder is named a report, pictures, and a list of what was read wrongly. Nothing is trained.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits import machine
+from inkdigits.data import Digits, load
+from inkdigits.data.folders import looks_like_png_folder, read_all_pngs
+from inkdigits.errors import DataError, MissingExtraError
+from inkdigits.evaluation import plots, report
+from inkdigits.evaluation.scores import Scores, accepted_from, score
+from inkdigits.files import folder_written_whole
+from inkdigits.model_file import digests_of, identity_of, is_keras
+from inkdigits.reader import Reader
+from inkdigits.run_folder import FILES as RUN_FILES
+from inkdigits.run_folder import RESULT, refuse_filled, write_json
+from inkdigits.spec import accept_from
+
+Part = Literal["test", "train", "all"]
+Array = NDArray[np.float32]
+Advance = Callable[[str, int, int], None]
+
+WRONG = "wrong.csv"
+FILES = {  # what a folder of an evaluation holds
+    "report.html": RUN_FILES["report.html"],
+    RESULT: "numbers, data's SHA-256, versions",
+    WRONG: "each digit that was read wrongly, by its place in the data",
+    "confusion_matrix.png": RUN_FILES["confusion_matrix_mnist.png"],
+    "calibration.png": "how often answers of each confidence are right",
+    "incorrect_predictions.png": RUN_FILES["incorrect_predictions.png"],
+    "correct_predictions.png": RUN_FILES["correct_predictions.png"],
+}
+OWN = "|".join(name.replace(".", r"\.") for name in FILES)
+_AT_ONCE = 5_000  # digits: 16 MB of floats
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What answers."""
+
+    path: Path
+    identity: str  # SHA-256 of its files
+    metadata: dict[str, str]
+    probabilities: Callable[[Array], Array]
+
+
+def evaluate(
+    model: str | None, data: str, part: Part | None, out: Path | None, advance: Advance
+) -> dict[str, Any]:
+    """Score a model on a part of the data; give the result, and write it all to `out`.
+
+    model: as Reader takes it, or a .keras or .h5 file of ours; None is the shipped one. data: as
+    `load` takes it. part: None is the test part. A source without one of its own is then scored
+    whole, unless the model was trained on it: then what training leaves out of it is scored.
+    out: a new folder, which appears whole or not at all.
+    Raises ConfigError if `out` is filled, ModelError, DataError, MissingExtraError.
+    """
+    if out is not None:
+        refuse_filled(out)
+    answering = _keras(Path(model)) if is_keras(model) else _onnx(model)
+    digits, notice = _digits(data, part, answering.metadata, advance)
+    answers = []
+    for start in range(0, len(digits), _AT_ONCE):
+        some = digits.images[start : start + _AT_ONCE].astype(np.float32) / np.float32(255)
+        answers.append(answering.probabilities(some))
+        advance("reading digits", start + len(some), len(digits))
+    found = np.concatenate(answers)
+    level = accept_from(answering.metadata, str(answering.path))
+    scores = score(digits.labels, found, len(digits))
+    result = {
+        "model": {
+            "path": str(answering.path),
+            "identity": answering.identity,
+            "metadata": answering.metadata,
+        },
+        "data": {
+            "name": digits.name,
+            "source": digits.source,
+            "sha256": digits.sha256,
+            "images": len(digits),
+            "notice": notice,
+        },
+        "scores": scores.to_dict(),
+        "acceptance": accepted_from(level, digits.labels, found).to_dict(),
+        "machine": machine.describe(),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+    if out is not None:
+        with folder_written_whole(out, RESULT, OWN) as folder:
+            _write(result, scores, digits, found, folder)
+    return result
+
+
+def _onnx(model: str | None) -> _Model:
+    reader = Reader(model)
+    return _Model(reader.path, reader.identity, reader.metadata, reader.probabilities)
+
+
+def _keras(path: Path) -> _Model:
+    try:
+        from inkdigits.exports.keras_file import load_keras
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"{path}: a Keras file needs {error.name}, which is not installed: "
+            "pip install 'inkdigits[train]'"
+        ) from error
+    found = load_keras(path)
+    return _Model(path, identity_of(digests_of([path])), found.metadata, found.probabilities)
+
+
+def _digits(
+    source: str, part: Part | None, about: dict[str, str], advance: Advance
+) -> tuple[Digits, str]:
+    """The digits to score, and what a reader of their numbers must be told."""
+    try:
+        sets = load(source, advance)
+    except DataError:
+        # Of a few pictures no fifth can be split off, and none needs to be.
+        if part in ("test", "train") or not looks_like_png_folder(Path(source)):
+            raise
+        return read_all_pngs(Path(source)), ""
+    learnt = about.get("inkdigits.data_sha256") == sets.train.sha256
+    chosen = part or ("all" if sets.split and not learnt else "test")
+    if chosen == "test":
+        return sets.test, sets.notice
+    digits = sets.train
+    notice = "" if sets.split else sets.notice
+    if learnt:
+        notice = f"The model was trained on digits of this set: it knows them. {notice}".strip()
+    if chosen == "all":
+        digits = Digits(
+            np.concatenate([sets.train.images, sets.test.images]),
+            np.concatenate([sets.train.labels, sets.test.labels]),
+            sets.name,
+            digits.source,
+        )
+    return digits, notice
+
+
+def _write(
+    result: dict[str, Any], scores: Scores, digits: Digits, answers: Array, folder: Path
+) -> None:
+    plots.confusion_matrix(scores, folder / "confusion_matrix.png")
+    plots.calibration(digits.labels, answers, folder / "calibration.png")
+    for correct, name in ((True, "correct"), (False, "incorrect")):
+        plots.predictions(digits, answers, folder / f"{name}_predictions.png", correct=correct)
+    with (folder / WRONG).open("w", encoding="utf-8", newline="") as lines:
+        rows = csv.writer(lines, lineterminator="\n")
+        rows.writerow(("place", "digit", "read_as", "confidence"))
+        read = answers.argmax(1)
+        for i in np.flatnonzero(read != digits.labels):
+            rows.writerow((i, digits.labels[i], read[i], f"{answers[i].max():.4f}"))
+    report.write_report(result, folder, folder / "report.html")
+    write_json(folder / RESULT, result)
