@@ -170,7 +170,7 @@ def write(found: dict[str, str]) -> None:
         accuracy, _, sd = cells[3].partition(" ± ")
         seconds = float(cells[5].split(" (")[0])
         points.append((recipe, seconds, float(accuracy), float(sd or 0), int(cells[2])))
-    plots.pareto(points, ROOT / "docs" / study.PARETO)
+    plots.save(plots.pareto(points), ROOT / "docs" / study.PARETO)
 
 
 def main() -> None:

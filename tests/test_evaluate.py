@@ -13,7 +13,7 @@ from PIL import Image
 from inkdigits import evaluate as module
 from inkdigits.cli import cli
 from inkdigits.data.digits import Digits, DigitSets
-from inkdigits.errors import ConfigError, DataError, MissingExtraError, ModelError
+from inkdigits.errors import DataError, MissingExtraError, ModelError
 from inkdigits.evaluate import FILES, WRONG, evaluate
 from inkdigits.export import export
 from inkdigits.model_file import SHIPPED_MODEL
@@ -52,14 +52,14 @@ def test_the_numbers_are_those_of_the_models_answers(small):
     test = small().test
     wrong = (test.labels + (np.arange(100) < 10)) % 10  # ten labels are one too high
     answers = Reader(SHIPPED_MODEL).probabilities(test.images.astype(np.float32) / 255)
-    result = evaluate(str(SHIPPED_MODEL), "any", None, None, nothing)
+    result = evaluate(str(SHIPPED_MODEL), "any", None).result
     right = (answers.argmax(1) == test.labels).mean()
     assert result["scores"]["accuracy"] == pytest.approx(right)
     level = result["acceptance"]["level"]
     assert level == float(Reader(SHIPPED_MODEL).metadata["inkdigits.accept"]) > 0
     assert result["acceptance"]["accepted"] == pytest.approx((answers.max(1) >= level).mean())
     small(labels=wrong)
-    found = evaluate(str(SHIPPED_MODEL), "any", None, None, nothing)["scores"]
+    found = evaluate(str(SHIPPED_MODEL), "any", None).result["scores"]
     assert found["accuracy"] == pytest.approx((answers.argmax(1) == wrong).mean())
     assert 0.85 < found["accuracy"] < right
     assert found["matrix"][wrong[0]][test.labels[0]] >= 1
@@ -72,7 +72,7 @@ def test_the_numbers_are_those_of_the_models_answers(small):
 )  # fmt: skip
 def test_the_part_is_the_test_part_or_all_where_there_is_none(small, part, split, n):
     small(split)
-    result = evaluate(None, "any", part, None, nothing)
+    result = evaluate(None, "any", part).result
     assert result["data"]["images"] == result["scores"]["n"] == n
     assert result["data"]["notice"] == (
         "Some are split off." if (part, split) == ("test", True) else ""
@@ -86,9 +86,9 @@ def test_of_what_the_model_has_learnt_only_what_it_has_not_is_scored(small, tmp_
         if entry.key == "inkdigits.data_sha256":
             entry.value = sets.train.sha256
     onnx.save(model, str(tmp_path / "own.onnx"))
-    result = evaluate(str(tmp_path / "own.onnx"), "any", None, None, nothing)
+    result = evaluate(str(tmp_path / "own.onnx"), "any", None).result
     assert result["data"]["images"] == 100
-    result = evaluate(str(tmp_path / "own.onnx"), "any", "all", None, nothing)
+    result = evaluate(str(tmp_path / "own.onnx"), "any", "all").result
     assert result["data"]["notice"] == "The model was trained on digits of this set: it knows them."
 
 
@@ -96,12 +96,12 @@ def test_a_few_pictures_are_scored_without_a_split(tmp_path, sample):
     for label in (3, 7):
         image = sample.test.images[np.flatnonzero(sample.test.labels == label)[0]]
         Image.fromarray(image).save(tmp_path / f"{label}_1.png")
-    result = evaluate(None, str(tmp_path), None, None, nothing)
+    result = evaluate(None, str(tmp_path), None).result
     assert (result["scores"]["n"], result["scores"]["per_class_n"]) == (
         2, (0, 0, 0, 1, 0, 0, 0, 1, 0, 0)
     )  # fmt: skip
     with pytest.raises(DataError, match="cannot split off 20%"):
-        evaluate(None, str(tmp_path), "test", None, nothing)
+        evaluate(None, str(tmp_path), "test")
 
 
 def test_a_folder_of_an_evaluation_holds_what_the_command_says(small, tmp_path):
@@ -133,9 +133,21 @@ def test_a_folder_of_an_evaluation_holds_what_the_command_says(small, tmp_path):
 
 def test_a_filled_folder_is_refused_before_anything_is_read(tmp_path):
     (tmp_path / "result.json").write_text("{}")
-    with pytest.raises(ConfigError, match="is there already and not empty"):
-        evaluate("no such model", "no such data", None, tmp_path, nothing)
+    command = ["evaluate", "no such model", "--data", "no such data", "--out", str(tmp_path)]
+    done = CliRunner().invoke(cli, command)
+    assert "is there already and not empty" in str(done.exception)
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_a_report_is_shown_in_a_notebook(small):
+    small()
+    found = evaluate(None, "any")
+    assert repr(found) == f"<Report {found.accuracy:.2%} of 100 digits right: any>"
+    shown = found._repr_html_()
+    assert shown.count("data:image/png;base64,") == 2
+    assert list(found.plots) == [
+        "confusion_matrix", "calibration", "incorrect_predictions", "correct_predictions",
+    ]  # fmt: skip
 
 
 def test_the_printed_table_has_each_digit_and_what_it_is_read_as(small):
@@ -151,8 +163,8 @@ def test_the_printed_table_has_each_digit_and_what_it_is_read_as(small):
 @pytest.mark.parametrize("ending", ["keras", "h5"])
 def test_a_keras_file_of_ours_is_scored_as_its_onnx_is(small, keras_files, ending):
     small()
-    wanted = evaluate(str(SHIPPED_MODEL), "any", None, None, nothing)
-    found = evaluate(str(keras_files / f"model.{ending}"), "any", None, None, nothing)
+    wanted = evaluate(str(SHIPPED_MODEL), "any", None).result
+    found = evaluate(str(keras_files / f"model.{ending}"), "any", None).result
     assert found["scores"]["matrix"] == wanted["scores"]["matrix"]
     assert found["scores"]["loss"] == pytest.approx(wanted["scores"]["loss"], rel=1e-3)
     assert found["acceptance"]["level"] == wanted["acceptance"]["level"]
@@ -165,22 +177,22 @@ def test_a_keras_file_without_keras_names_what_to_install(small, keras_files, mo
     monkeypatch.delitem(sys.modules, "inkdigits.exports.keras", raising=False)
     monkeypatch.setitem(sys.modules, "keras", None)
     with pytest.raises(MissingExtraError, match=r"needs keras, .*pip install 'inkdigits\[train\]'"):
-        evaluate(str(keras_files / "model.keras"), "any", None, None, nothing)
+        evaluate(str(keras_files / "model.keras"), "any", None)
 
 
 def test_a_model_that_is_missing_or_foreign_is_named(small, tmp_path):
     small()
     with pytest.raises(ModelError, match=r"none\.keras: no such model"):
-        evaluate(str(tmp_path / "none.keras"), "any", None, None, nothing)
+        evaluate(str(tmp_path / "none.keras"), "any", None)
     (tmp_path / "broken.keras").write_bytes(b"no archive")
     with pytest.raises(ModelError, match=r"broken\.keras: not a readable Keras file"):
-        evaluate(str(tmp_path / "broken.keras"), "any", None, None, nothing)
+        evaluate(str(tmp_path / "broken.keras"), "any", None)
 
 
 def test_scoring_a_model_imports_no_training_framework(tmp_path):
     code = (
         "import sys; from inkdigits.evaluate import evaluate\n"
-        "evaluate(None, 'sample', None, None, lambda *a: None)\n"
+        "evaluate(None, 'sample')\n"
         "print(sorted({'torch', 'keras', 'tensorflow'} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from inkdigits.errors import (
@@ -27,9 +28,11 @@ from inkdigits.errors import (
 from inkdigits.version import __version__
 
 if TYPE_CHECKING:
+    from inkdigits.evaluate import Report
     from inkdigits.page import Page
     from inkdigits.picture import Picture
     from inkdigits.reader import Reader, Reading
+    from inkdigits.results import Run, train
 
 __all__ = [
     "ConfigError",
@@ -41,10 +44,13 @@ __all__ = [
     "PictureError",
     "Reader",
     "Reading",
+    "Report",
+    "Run",
     "TrainingError",
     "__version__",
     "predict",
     "read",
+    "train",
 ]
 
 # Before ONNX Runtime is loaded, which else tells its maker of each use and writes below HOME.
@@ -56,23 +62,27 @@ if find_spec("tensorflow") is None:
 _shipped: list[Reader] = []
 
 
-def read(picture: Picture) -> Page:
-    """Every digit and number in a picture, read with the models shipped in the package.
+def read(picture: Picture, model: str | PathLike[str] | None = None) -> Page:
+    """Every digit and number in a picture.
 
     picture: a path, a file's bytes or object, a PIL image, or pixels (H, W), (H, W, 3) or
-    (H, W, 4). The models are loaded at the first call and kept. Raises PictureError.
+    (H, W, 4). model: a Run, a run folder or an .onnx file of ours; None is the model shipped in the
+    package, which is loaded at the first call and kept. For many pictures keep a Reader(model).
+    Raises PictureError, ModelError.
     """
-    return _reader().read(picture)
+    return _reader(model).read(picture)
 
 
-def predict(picture: Picture) -> Reading:
+def predict(picture: Picture, model: str | PathLike[str] | None = None) -> Reading:
     """The digit in a picture of one digit. Takes and raises what `read` does."""
-    return _reader().predict(picture)
+    return _reader(model).predict(picture)
 
 
-def _reader() -> Reader:
+def _reader(model: str | PathLike[str] | None) -> Reader:
     from inkdigits.reader import Reader
 
+    if model is not None:
+        return Reader(model)
     if not _shipped:
         _shipped.append(Reader())
     return _shipped[0]
@@ -87,4 +97,12 @@ def __getattr__(name: str) -> Any:
         from inkdigits.page import Page
 
         return Page
+    if name in ("Run", "train"):
+        from inkdigits import results
+
+        return getattr(results, name)
+    if name == "Report":
+        from inkdigits.evaluate import Report
+
+        return Report
     raise AttributeError(f"module 'inkdigits' has no attribute {name!r}")

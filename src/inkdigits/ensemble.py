@@ -81,8 +81,9 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
     )
     scores = score(sets.test.labels, answers, len(sets.test))
     say(f"test: {scores.accuracy:.2%} of {scores.n:,} images right, loss {scores.loss:.4f}")
-    plots.confusion_matrix(scores, out / "confusion_matrix_mnist.png")
-    plots.predictions(sets.test, answers, out / "incorrect_predictions.png", correct=False)
+    plots.save(plots.confusion_matrix(scores), out / "confusion_matrix_mnist.png")
+    wrong = plots.predictions(sets.test, answers, correct=False)
+    plots.save(wrong, out / "incorrect_predictions.png")
     result = {
         "members": about,
         "parameters": sum(r["parameters"] for r in results),

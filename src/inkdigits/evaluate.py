@@ -10,8 +10,9 @@ import csv
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,11 @@ from inkdigits.files import folder_written_whole
 from inkdigits.model_file import digests_of, identity_of, is_keras
 from inkdigits.reader import Reader
 from inkdigits.run_folder import FILES as RUN_FILES
-from inkdigits.run_folder import RESULT, refuse_filled, write_json
+from inkdigits.run_folder import RESULT, write_json
 from inkdigits.spec import accept_from
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Part = Literal["test", "train", "all"]
 Array = NDArray[np.float32]
@@ -57,19 +61,81 @@ class _Model:
     probabilities: Callable[[Array], Array]
 
 
+def _no_progress(what: str, done: int, total: int) -> None:
+    """Show nothing."""
+
+
+class Report:
+    """A model's score on labelled digits, with figures; notebooks show it.
+
+    result: as result.json has it. plots: Matplotlib figures by name.
+    """
+
+    def __init__(
+        self, result: dict[str, Any], scores: Scores, digits: Digits, answers: Array
+    ) -> None:
+        self.result = result
+        self.scores = scores
+        self._digits = digits
+        self._answers = answers
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the digits read right, in [0, 1]."""
+        return self.scores.accuracy
+
+    @cached_property
+    def plots(self) -> dict[str, Figure]:
+        """confusion_matrix, calibration, incorrect_predictions, correct_predictions."""
+        digits, answers = self._digits, self._answers
+        return {
+            "confusion_matrix": plots.confusion_matrix(self.scores),
+            "calibration": plots.calibration(digits.labels, answers),
+            "incorrect_predictions": plots.predictions(digits, answers, correct=False),
+            "correct_predictions": plots.predictions(digits, answers, correct=True),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write report.html, the figures, result.json and a list of what was read wrongly.
+
+        The folder appears whole or not at all. Raises ConfigError if it is there and holds other
+        files.
+        """
+        with folder_written_whole(folder, RESULT, OWN) as part:
+            for name, figure in self.plots.items():
+                plots.save(figure, part / f"{name}.png")
+            self._list_wrong(part / WRONG)
+            report.write_report(self.result, part, part / "report.html")
+            write_json(part / RESULT, self.result)
+
+    def __repr__(self) -> str:
+        data = self.result["data"]
+        return f"<Report {self.accuracy:.2%} of {self.scores.n:,} digits right: {data['name']}>"
+
+    def _repr_html_(self) -> str:
+        shown = ("confusion_matrix", "incorrect_predictions")
+        return report.as_html(repr(self), [self.plots[name] for name in shown])
+
+    def _list_wrong(self, path: Path) -> None:
+        labels, answers = self._digits.labels, self._answers
+        read = answers.argmax(1)
+        with path.open("w", encoding="utf-8", newline="") as lines:
+            rows = csv.writer(lines, lineterminator="\n")
+            rows.writerow(("place", "digit", "read_as", "confidence"))
+            for i in np.flatnonzero(read != labels):
+                rows.writerow((i, labels[i], read[i], f"{answers[i].max():.4f}"))
+
+
 def evaluate(
-    model: str | None, data: str, part: Part | None, out: Path | None, advance: Advance
-) -> dict[str, Any]:
-    """Score a model on a part of the data; give the result, and write it all to `out`.
+    model: str | None, data: str, part: Part | None = None, advance: Advance = _no_progress
+) -> Report:
+    """Score a model on a part of the data.
 
     model: as Reader takes it, or a .keras or .h5 file of ours; None is the shipped one. data: as
     `load` takes it. part: None is the test part. A source without one of its own is then scored
     whole, unless the model was trained on it: then what training leaves out of it is scored.
-    out: a new folder, which appears whole or not at all.
-    Raises ConfigError if `out` is filled, ModelError, DataError, MissingExtraError.
+    Raises ModelError, DataError, MissingExtraError.
     """
-    if out is not None:
-        refuse_filled(out)
     answering = _keras(Path(model)) if is_keras(model) else _onnx(model)
     digits, notice = _digits(data, part, answering.metadata, advance)
     answers = []
@@ -98,10 +164,7 @@ def evaluate(
         "machine": machine.describe(),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-    if out is not None:
-        with folder_written_whole(out, RESULT, OWN) as folder:
-            _write(result, scores, digits, found, folder)
-    return result
+    return Report(result, scores, digits, found)
 
 
 def _onnx(model: str | None) -> _Model:
@@ -148,20 +211,3 @@ def _digits(
             digits.source,
         )
     return digits, notice
-
-
-def _write(
-    result: dict[str, Any], scores: Scores, digits: Digits, answers: Array, folder: Path
-) -> None:
-    plots.confusion_matrix(scores, folder / "confusion_matrix.png")
-    plots.calibration(digits.labels, answers, folder / "calibration.png")
-    for correct, name in ((True, "correct"), (False, "incorrect")):
-        plots.predictions(digits, answers, folder / f"{name}_predictions.png", correct=correct)
-    with (folder / WRONG).open("w", encoding="utf-8", newline="") as lines:
-        rows = csv.writer(lines, lineterminator="\n")
-        rows.writerow(("place", "digit", "read_as", "confidence"))
-        read = answers.argmax(1)
-        for i in np.flatnonzero(read != digits.labels):
-            rows.writerow((i, digits.labels[i], read[i], f"{answers[i].max():.4f}"))
-    report.write_report(result, folder, folder / "report.html")
-    write_json(folder / RESULT, result)

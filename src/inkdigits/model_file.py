@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
 from typing import TypeGuard
 
@@ -111,7 +112,7 @@ def identity_of(digests: Iterable[bytes]) -> str:
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
-def model_path(model: str | Path | None) -> Path:
+def model_path(model: str | PathLike[str] | None) -> Path:
     """The .onnx file that `model` names: a file, a run folder, or None for the shipped model.
 
     Raises ModelError if there is none.
@@ -128,7 +129,7 @@ def model_path(model: str | Path | None) -> Path:
     return path
 
 
-def is_keras(model: str | Path | None) -> TypeGuard[str | Path]:
+def is_keras(model: str | PathLike[str] | None) -> TypeGuard[str | PathLike[str]]:
     """Whether `model` names a Keras file, by its ending."""
     return model is not None and Path(model).suffix in _KERAS and Path(model).is_file()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from os import PathLike, fspath
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -107,8 +108,8 @@ class Seen(NamedTuple):
 class Reader:
     """One loaded model. Make it once and keep it: loading costs more than reading.
 
-    model: an .onnx file of ours, or a run folder; None is the model shipped with the package. The
-    networks that find digits are always the package's own.
+    model: an .onnx file of ours, a run folder, or a Run; None is the model shipped with the
+    package. The networks that find digits are always the package's own.
     threads: how many parts of a large batch of arrays are read at the same time; 0 is one for each
     core.
     max_pixels: a picture that has more is a PictureError, before it is decoded.
@@ -117,11 +118,11 @@ class Reader:
 
     def __init__(
         self,
-        model: str | Path | None = None,
+        model: str | PathLike[str] | None = None,
         threads: int = 0,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        self.model = model
+        self.model = None if model is None else fspath(model)
         self.path = model_path(model)
         # The shipped model comes with two that read as it does, faster.
         self._first = ModelFile(FIRST_MODEL, threads) if model is None else None

@@ -126,7 +126,7 @@ def finish_run(
     if (folder / RESULT).is_file():
         say(f"{folder} is finished already")
         return read_result(folder)
-    callback.begin(settings)
+    callback.begin(settings.named())
     try:
         result = _finish(folder, settings, callback, say, advance, workers)
     except BaseException:
@@ -333,12 +333,16 @@ def _draw(
     write_json(folder / "history.json", history)
     with written_whole(folder / "training_history.pkl") as part:
         part.write_bytes(pickle.dumps(_keras_history(history)))
-    plots.class_distribution(sets, folder / "class_distribution_mnist.png")
-    plots.sample_digits(sets.train, folder / "sample_digits.png", settings.seed)
-    plots.training_history(history, folder / "training_history.png")
-    plots.confusion_matrix(scores, folder / "confusion_matrix_mnist.png")
-    for correct, name in ((True, "correct"), (False, "incorrect")):
-        plots.predictions(sets.test, answers, folder / f"{name}_predictions.png", correct=correct)
+    figures = {
+        "class_distribution_mnist": plots.class_distribution(sets),
+        "sample_digits": plots.sample_digits(sets.train, settings.seed),
+        "training_history": plots.training_history(history),
+        "confusion_matrix_mnist": plots.confusion_matrix(scores),
+        "correct_predictions": plots.predictions(sets.test, answers, correct=True),
+        "incorrect_predictions": plots.predictions(sets.test, answers, correct=False),
+    }
+    for name, figure in figures.items():
+        plots.save(figure, folder / f"{name}.png")
 
 
 def _result(

@@ -10,14 +10,16 @@ import json
 import os
 import shlex
 import tomllib
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from inkdigits.errors import ConfigError
-from inkdigits.training.recipes import DEFAULT, RECIPES, Recipe
+from inkdigits.machine import cores
+from inkdigits.training.recipes import ADD_OWN, DEFAULT, FINE_TUNE, RECIPES, Recipe
+from inkdigits.training.recipes import recipe as recipe_named
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -107,6 +109,43 @@ class RunSettings:
             else:
                 words += [flag, str(value)]
         return f"{words[0]} {shlex.join(words[1:])}"
+
+
+FIELDS = frozenset(field.name for field in fields(Recipe)) - {"name"}  # settings of a recipe
+
+
+def settings_from(values: Mapping[str, Any]) -> RunSettings:
+    """What is asked for by names and values, as flags or `read_config` give them.
+
+    Raises ConfigError for a name that is unknown or a value that cannot be, ModelError where a
+    model that is named is none.
+    """
+    start, teacher = values.get("from"), values.get("teacher")
+    usual = (ADD_OWN if "add" in values else FINE_TUNE) if start else DEFAULT
+    other = {"recipe", "data", "add", "seed", "threads", "device", "from", "teacher"}
+    row = recipe_named(values.get("recipe", usual)).with_overrides(
+        {name: value for name, value in values.items() if name not in other}
+    )
+
+    from inkdigits.model_file import model_path
+
+    if start:
+        from inkdigits.exports.onnx import load_onnx
+
+        row = row.with_overrides({"network": load_onnx(model_path(start))[0]})
+    settings = RunSettings(
+        recipe=row,
+        data=values.get("data", "auto"),
+        seed=values.get("seed", 0),
+        threads=values.get("threads", cores()),
+        start=start,
+        teacher=teacher or (start if row.name == ADD_OWN else None),
+        add=values.get("add"),
+        device=values.get("device", "auto"),
+    )
+    if settings.teacher:
+        model_path(settings.teacher)
+    return settings
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -101,8 +101,6 @@ def summarise(folder: Path) -> list[Row]:
         )
     write_text(folder / SUMMARY, json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     if rows:
-        plots.pareto(
-            [(r.recipe, r.training_seconds, r.accuracy, r.accuracy_sd, r.n) for r in rows],
-            folder / PARETO,
-        )
+        points = [(r.recipe, r.training_seconds, r.accuracy, r.accuracy_sd, r.n) for r in rows]
+        plots.save(plots.pareto(points), folder / PARETO)
     return rows

@@ -44,12 +44,17 @@ def evaluate(model: str | None, source: str, part: Part | None, out: Path | None
     """
     from inkdigits.evaluate import FILES
     from inkdigits.evaluate import evaluate as run
+    from inkdigits.run_folder import refuse_filled
 
-    result = run(model, source, part, out, advance)
+    if out:
+        refuse_filled(out)
+    found = run(model, source, part, advance)
+    result = found.result
     if result["data"]["notice"]:
         say(f"note: {result['data']['notice']}")
     click.echo("\n".join(_table(result)))
     if out:
+        found.save(out)
         click.echo(f"in {out}:")
         for name, what in FILES.items():
             click.echo(f"  {name:<27}  {what}")

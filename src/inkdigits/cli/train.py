@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,13 +13,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from inkdigits.cli.console import advance, say, stoppable
-from inkdigits.settings import RunSettings, read_config
-from inkdigits.training.recipes import ADD_OWN, DEFAULT, FINE_TUNE, RECIPES, Recipe
-from inkdigits.training.recipes import recipe as recipe_named
+from inkdigits.settings import FIELDS, RunSettings, read_config, settings_from
+from inkdigits.training.recipes import DEFAULT, RECIPES, Recipe
 from inkdigits.training.waiting import spin_briefly
 
 if TYPE_CHECKING:
-    from inkdigits.training.callbacks import Callback
     from inkdigits.training.workers import Workers
 
 
@@ -110,32 +107,12 @@ def train(
         return
     # Settings are checked before anything heavy is imported, let alone read.
     values = _with_config(config, given) if config else given
-    start, teacher = values.get("from"), values.get("teacher")
-    usual = (ADD_OWN if "add" in values else FINE_TUNE) if start else DEFAULT
-    fields_given = {name: value for name, value in values.items() if name in _FIELDS}
-    row = recipe_named(values.get("recipe", usual)).with_overrides(fields_given)
+    settings = settings_from(values)
 
-    from inkdigits import machine, study
-    from inkdigits.model_file import model_path
+    from inkdigits import study
     from inkdigits.training.workers import joined
 
     many = study.parse_seeds(seeds) if seeds else None
-    if start:
-        from inkdigits.exports.onnx import load_onnx
-
-        row = row.with_overrides({"network": load_onnx(model_path(start))[0]})
-    settings = RunSettings(
-        recipe=row,
-        data=values.get("data", "auto"),
-        seed=values.get("seed", 0),
-        threads=values.get("threads", machine.cores()),
-        start=start,
-        teacher=teacher or (start if row.name == ADD_OWN else None),
-        add=values.get("add"),
-        device=values.get("device", "auto"),
-    )
-    if settings.teacher:
-        model_path(settings.teacher)
     with joined() as workers:
         settings = workers.from_first(settings)
         if many is not None:
@@ -144,11 +121,10 @@ def train(
             _run_study(out or Path("runs") / "study", settings, many)
             return
         stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
-        usual_out = Path("runs") / f"{stamp}-{row.name}-seed{settings.seed}"
+        usual_out = Path("runs") / f"{stamp}-{settings.recipe.name}-seed{settings.seed}"
         _run_to_end(workers.from_first(out or usual_out), settings, workers, begins=True)
 
 
-_FIELDS = {field.name for field in fields(Recipe)} - {"name"}
 # What --resume may be told anew: where things are, and what trains.
 _OF_THE_MACHINE = {"data", "add", "from", "teacher", "device", "threads"}
 
@@ -157,7 +133,7 @@ def _with_config(config: Path, given: dict[str, Any]) -> dict[str, Any]:
     """The file's settings under those of the flags."""
     values = read_config(config)
     if "recipe" in given:
-        values = {name: value for name, value in values.items() if name not in _FIELDS}
+        values = {name: value for name, value in values.items() if name not in FIELDS}
     return {**values, **given}
 
 
@@ -197,10 +173,11 @@ def _refuse_other_settings(folder: Path, given: dict[str, Any]) -> NoReturn:
 
 def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
     from inkdigits import study
+    from inkdigits.training.progress import shown_here
 
     hint = "stopped; the same command goes on: finished seeds are not run again"
-    with stoppable(hint), _reporter(settings.recipe) as reporter:
-        for _ in study.run_seeds(folder, settings, seeds, reporter, say, advance):
+    with stoppable(hint), shown_here(settings.recipe) as callback:
+        for _ in study.run_seeds(folder, settings, seeds, callback, say, advance):
             pass
     click.echo(f"{'recipe':<14}{'n':>3}  {'test accuracy, %':<18}{'seconds':>9}  parameters")
     for row in study.summarise(folder):
@@ -215,6 +192,7 @@ def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
 def _run_to_end(folder: Path, settings: RunSettings, workers: Workers, *, begins: bool) -> None:
     from inkdigits import run, run_folder
     from inkdigits.training.callbacks import Callback
+    from inkdigits.training.progress import shown_here
 
     if not workers.is_first:
         with suppress(KeyboardInterrupt):  # the first worker says what there is to say
@@ -232,11 +210,11 @@ def _run_to_end(folder: Path, settings: RunSettings, workers: Workers, *, begins
     with (
         stoppable(hint),
         run_folder.started(folder, settings) if begins else nullcontext(),
-        _reporter(settings.recipe) as reporter,
+        shown_here(settings.recipe) as callback,
     ):
         workers.from_first(None)
         say(f"run folder: {folder}")
-        result = run.finish_run(folder, reporter, say, advance, workers, settings)
+        result = run.finish_run(folder, callback, say, advance, workers, settings)
     scores = result["scores"]
     click.echo(
         f"{folder}: {scores['accuracy']:.2%} of {scores['n']:,} test images right, "
@@ -245,13 +223,6 @@ def _run_to_end(folder: Path, settings: RunSettings, workers: Workers, *, begins
     click.echo(f"in {folder}:")
     for name, what in run_folder.FILES.items():
         click.echo(f"  {name:<28}  {what}")
-
-
-def _reporter(recipe: Recipe) -> AbstractContextManager[Callback]:
-    """A live bar on a terminal, plain lines elsewhere."""
-    from inkdigits.training.progress import Bar, Lines
-
-    return Bar(recipe) if sys.stderr.isatty() else nullcontext(Lines(recipe))
 
 
 @click.command()

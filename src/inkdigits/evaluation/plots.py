@@ -1,10 +1,11 @@
 """The pictures of a run or an evaluation, good enough to print.
 
-In: digits, history, scores. Out: PNG files, each written whole. Draws without a display.
+In: digits, history, scores. Out: Matplotlib's Figures, and PNG files of them. Needs no display.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from inkdigits.evaluation.scores import ECE_BINS, Scores, calibration_bins, cali
 from inkdigits.files import written_whole
 from inkdigits.spec import CLASS_NAMES, N_CLASSES
 
-_DPI = 150
+_DPI, _SHOWN_DPI = 150, 80
 _TRAIN, _HELD, _WRONG, _RIGHT = "#2a6fbb", "#d9822b", "#b3261e", "#1b7f4b"
 _GRID = (5, 8)  # rows, columns of the pages that show digits
 _STYLE: dict[Any, Any] = {
@@ -38,7 +39,7 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def class_distribution(sets: DigitSets, path: Path) -> None:
+def class_distribution(sets: DigitSets) -> Figure:
     """Bars of how many images each digit has, training and test."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9, 4.5), layout="constrained")
@@ -55,10 +56,10 @@ def class_distribution(sets: DigitSets, path: Path) -> None:
         # Above the bars, which fill the axes.
         axes.set_ylim(top=axes.get_ylim()[1] * 1.12)
         axes.legend(frameon=False, loc="upper right", ncols=2)
-        _save(figure, path)
+        return figure
 
 
-def sample_digits(digits: Digits, path: Path, seed: int) -> None:
+def sample_digits(digits: Digits, seed: int) -> Figure:
     """40 digits with their labels, four of each class where there are as many."""
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(digits))
@@ -68,16 +69,15 @@ def sample_digits(digits: Digits, path: Path, seed: int) -> None:
         rank[i] = seen[digits.labels[i]]
         seen[digits.labels[i]] += 1
     chosen = sorted(shuffled[: len(shuffled)], key=lambda i: (rank[i], digits.labels[i]))[:40]
-    _digit_page(
+    return _digit_page(
         digits.images[chosen],
         [str(digits.labels[i]) for i in chosen],
         ["black"] * len(chosen),
         f"{len(chosen)} digits of {digits.name}",
-        path,
     )
 
 
-def training_history(history: Sequence[dict[str, float | None]], path: Path) -> None:
+def training_history(history: Sequence[dict[str, float | None]]) -> Figure:
     """Loss, accuracy and learning rate by epoch."""
     epochs = [row["epoch"] for row in history]
     with mpl.rc_context(_STYLE):
@@ -101,10 +101,10 @@ def training_history(history: Sequence[dict[str, float | None]], path: Path) -> 
             axes.grid(alpha=0.25)
             if held:
                 axes.legend(frameon=False)
-        _save(figure, path)
+        return figure
 
 
-def confusion_matrix(scores: Scores, path: Path) -> None:
+def confusion_matrix(scores: Scores) -> Figure:
     """Counts of true digit against digit read; colour shows the errors, not the diagonal."""
     matrix = np.array(scores.matrix)
     wrong = matrix.copy()
@@ -137,12 +137,10 @@ def confusion_matrix(scores: Scores, path: Path) -> None:
             title=f"{scores.accuracy:.2%} right: {errors:,} of {scores.n:,} images read wrongly",
         )
         axes.tick_params(axis="y", rotation=0)
-        _save(figure, path)
+        return figure
 
 
-def predictions(
-    digits: Digits, probabilities: NDArray[np.float32], path: Path, *, correct: bool
-) -> None:
+def predictions(digits: Digits, probabilities: NDArray[np.float32], *, correct: bool) -> Figure:
     """A page of digits read right (the least sure first) or wrong (the surest first)."""
     answers, confidence = probabilities.argmax(1), probabilities.max(1)
     right = answers == digits.labels
@@ -156,12 +154,12 @@ def predictions(
     else:
         captions = [f"{answers[i]} {confidence[i]:.0%}, is {digits.labels[i]}" for i in chosen]
         title = f"{len(chosen)} of {total:,} read wrongly, the surest first"
-    _digit_page(
-        digits.images[chosen], captions, [_RIGHT if correct else _WRONG] * total, title, path
+    return _digit_page(
+        digits.images[chosen], captions, [_RIGHT if correct else _WRONG] * total, title
     )
 
 
-def calibration(labels: NDArray[np.uint8], probabilities: NDArray[np.float32], path: Path) -> None:
+def calibration(labels: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Figure:
     """Bars of how many answers of each confidence are right; on the line as many as they say."""
     bins = [bin for bin in calibration_bins(labels, probabilities) if bin.n]
     with mpl.rc_context(_STYLE):
@@ -184,10 +182,10 @@ def calibration(labels: NDArray[np.uint8], probabilities: NDArray[np.float32], p
             title=f"Calibration: {calibration_error(labels, probabilities):.2%} off on average",
         )
         axes.legend(frameon=False, loc="upper left")
-        _save(figure, path)
+        return figure
 
 
-def pareto(rows: Sequence[tuple[str, float, float, float, int]], path: Path) -> None:
+def pareto(rows: Sequence[tuple[str, float, float, float, int]]) -> Figure:
     """Accuracy against training time, one point a recipe.
 
     rows: (recipe, seconds, mean accuracy in %, its sd, number of runs).
@@ -216,12 +214,12 @@ def pareto(rows: Sequence[tuple[str, float, float, float, int]], path: Path) -> 
             ylabel="test accuracy, % (mean, bar: sd)",
             title="Accuracy against training time",
         )
-        _save(figure, path)
+        return figure
 
 
 def _digit_page(
-    images: NDArray[np.uint8], captions: list[str], colours: list[str], title: str, path: Path
-) -> None:
+    images: NDArray[np.uint8], captions: list[str], colours: list[str], title: str
+) -> Figure:
     columns = _GRID[1]
     rows = max(1, -(-len(images) // columns))
     with mpl.rc_context(_STYLE):
@@ -235,14 +233,23 @@ def _digit_page(
             axes.set_title(caption, fontsize=9, color=colour, fontweight="normal", pad=3)
         if not len(images):
             figure.text(0.5, 0.4, "none", ha="center", color="#666666")
-        _save(figure, path)
+        return figure
 
 
 def _draw_digit(axes: Axes, image: NDArray[np.uint8]) -> None:
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all."""
     FigureCanvasAgg(figure)
     with written_whole(path) as part:
         figure.savefig(part, dpi=_DPI)
+
+
+def as_png(figure: Figure) -> bytes:
+    """A figure as a notebook shows it: the bytes of a PNG."""
+    FigureCanvasAgg(figure)
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=_SHOWN_DPI)
+    return file.getvalue()

@@ -7,10 +7,15 @@ anywhere.
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from inkdigits.evaluation.plots import as_png
 
 PICTURES = (
     ("training_history.png", "Training history"),
@@ -22,6 +27,16 @@ PICTURES = (
     ("sample_digits.png", "Digits of the training set"),
     ("class_distribution_mnist.png", "Images per digit"),
 )
+
+
+def as_html(title: str, figures: Sequence[Figure]) -> str:
+    """A line and some figures, for a notebook."""
+    shown = "".join(
+        f'<img style="max-width: 100%" alt="" src="data:image/png;base64,'
+        f'{base64.b64encode(as_png(figure)).decode("ascii")}">'
+        for figure in figures
+    )
+    return f"<p><b>{escape(title.strip('<>'))}</b></p>{shown}"
 
 
 def write_report(result: dict[str, Any], folder: Path, path: Path) -> None:

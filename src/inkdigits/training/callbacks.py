@@ -8,22 +8,24 @@ is the checkpoint that every run keeps; EarlyStopping and ReduceLROnPlateau are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkdigits.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from inkdigits.settings import RunSettings
     from inkdigits.training.state import Epoch, State
 
 
 class Callback:
     """Does nothing. Override what is of use. What it raises ends the training."""
 
-    def begin(self, settings: RunSettings) -> None:
-        """Before the data are read; also where a stopped run goes on."""
+    def begin(self, settings: Mapping[str, Any]) -> None:
+        """Before the data are read; also where a stopped run goes on.
+
+        settings: of the run, by the names of their flags.
+        """
 
     def batch(self, state: State, done: int, total: int, loss: float, rate: float) -> None:
         """After a batch: `done` of the epoch's `total` images, mean loss so far, images/s."""
@@ -47,7 +49,7 @@ class Callbacks(Callback):
     def __init__(self, those: Sequence[Callback]) -> None:
         self._those = tuple(those)
 
-    def begin(self, settings: RunSettings) -> None:
+    def begin(self, settings: Mapping[str, Any]) -> None:
         """Tell each."""
         for one in self._those:
             one.begin(settings)
@@ -120,11 +122,11 @@ class MLflow(Callback):
         self._mlflow: Any = mlflow
         self._experiment = experiment
 
-    def begin(self, settings: RunSettings) -> None:
+    def begin(self, settings: Mapping[str, Any]) -> None:
         """Start MLflow's run with all settings as its parameters."""
         self._mlflow.set_experiment(self._experiment)
         self._mlflow.start_run()
-        self._mlflow.log_params(settings.named())
+        self._mlflow.log_params(settings)
 
     def epoch(self, row: Epoch) -> None:
         """Log its numbers."""

@@ -6,7 +6,7 @@ Commands write to standard error; standard output is for results.
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
 from rich.console import Console
@@ -87,6 +87,14 @@ class Bar(Lines, AbstractContextManager["Bar"]):
         if self._task is None:
             self._task = self._progress.add_task(what, total=total, told=told)
         self._progress.update(self._task, description=what, total=total, completed=done, told=told)
+
+
+def shown_here(recipe: Recipe) -> AbstractContextManager[Callback]:
+    """A live bar in a notebook and on a terminal, plain lines elsewhere."""
+    console = Console()
+    if console.is_jupyter:
+        return Bar(recipe, console)
+    return Bar(recipe) if sys.stderr.isatty() else nullcontext(Lines(recipe))
 
 
 def describe(row: Epoch, epochs: int) -> str:

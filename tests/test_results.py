@@ -1,0 +1,149 @@
+"""Training from Python, as a program or a notebook does it."""
+
+import os
+import sys
+import types
+
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+import inkdigits
+from inkdigits.errors import ConfigError, DataError, MissingExtraError, TrainingError
+from inkdigits.training.callbacks import Callback, MLflow, TensorBoard
+from inkdigits.training.state import Epoch
+
+
+class Told(Callback):
+    """Writes down what it is told."""
+
+    def __init__(self):
+        self.said = []
+
+    def begin(self, settings):
+        self.said.append(f"begin {settings['recipe']} {settings['epochs']}")
+
+    def epoch(self, row):
+        self.said.append(f"epoch {row.epoch}")
+
+    def phase(self, what):
+        self.said.append(what)
+
+    def end(self, folder, result):
+        self.said.append(f"end {folder.name}")
+
+    def stopped(self):
+        self.said.append("stopped")
+
+
+@pytest.fixture(scope="module")
+def told():
+    return Told()
+
+
+@pytest.fixture(scope="module")
+def run(told, tmp_path_factory):
+    return inkdigits.train(
+        "sample", "flash", out=tmp_path_factory.mktemp("runs") / "one", callbacks=[told],
+        quiet=True, epochs=2, threads=1,
+    )  # fmt: skip
+
+
+def test_a_run_has_its_score_history_and_figures(run):
+    assert 0.8 < run.accuracy <= 1
+    assert [row["epoch"] for row in run.history] == [1, 2]
+    assert run.model.is_file()
+    assert all(isinstance(figure, Figure) for figure in run.plots.values())
+    assert list(run.plots) == ["training_history", "confusion_matrix"]
+    assert repr(run).startswith(f"<Run flash: {run.accuracy:.2%} of 1,000 test digits right, ")
+    assert run._repr_html_().count("data:image/png;base64,") == 2
+    again = inkdigits.Run(run.folder)
+    assert (again.accuracy, again.history) == (run.accuracy, run.history)
+
+
+def test_callbacks_are_told_in_order(run, told):
+    assert told.said == [
+        "begin flash 2", "epoch 1", "epoch 2", "what is accepted", "scoring the test set",
+        "writing the model's files", "drawing", "end one",
+    ]  # fmt: skip
+
+
+def test_a_run_is_a_model(run, seven, tmp_path):
+    assert inkdigits.predict(seven, model=run).digit == 7
+    assert inkdigits.read(seven, model=run.folder).text == "7"
+    assert inkdigits.Reader(run).path == run.model
+
+
+def test_a_run_is_scored_on_other_digits(run, sample, tmp_path):
+    for i in range(0, 1000, 25):
+        place = tmp_path / str(sample.test.labels[i])
+        place.mkdir(exist_ok=True)
+        Image.fromarray(sample.test.images[i]).save(place / f"{i}.png")
+    found = run.evaluate(tmp_path)
+    assert found.scores.n == 40
+    assert found.accuracy > 0.8
+
+
+def test_what_fails_leaves_nothing_and_tells_its_callbacks(tmp_path):
+    told = Told()
+    with pytest.raises(DataError):
+        inkdigits.train(
+            tmp_path / "none", "flash", out=tmp_path / "run", callbacks=[told], quiet=True
+        )
+    assert told.said[1:] == ["stopped"]
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(ConfigError, match="no setting 'epoch'"):
+        inkdigits.train("sample", epoch=3)
+    with pytest.raises(TrainingError, match="is not a finished run"):
+        inkdigits.Run(tmp_path)
+
+
+def test_tensorboard_and_mlflow_are_named_where_they_are_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(MissingExtraError, match="pip install tensorboard"):
+        TensorBoard(tmp_path)
+    with pytest.raises(MissingExtraError, match="pip install mlflow"):
+        MLflow()
+
+
+def told_to(monkeypatch, name, **values):
+    """A module that writes down what is called on it, in place of a library."""
+    calls = []
+
+    def anything(called):
+        def call(*arguments, **named):
+            calls.append((called, *arguments, *named.values()))
+            return module
+
+        return call
+
+    module = types.SimpleNamespace(
+        **{called: anything(called) for called in values["called"].split()}
+    )
+    monkeypatch.setitem(sys.modules, name, module)
+    return calls
+
+
+def test_epochs_and_the_score_reach_tensorboard_and_mlflow(run, tmp_path, monkeypatch):
+    board = told_to(
+        monkeypatch, "torch.utils.tensorboard", called="SummaryWriter add_scalar flush close"
+    )
+    flow = told_to(
+        monkeypatch, "mlflow",
+        called="set_experiment start_run log_params log_metrics log_metric log_artifact end_run",
+    )  # fmt: skip
+    callbacks = [TensorBoard(tmp_path), MLflow("mine")]
+    for one in callbacks:
+        one.begin({"recipe": "flash"})
+        one.epoch(Epoch(**run.history[0]))
+        one.end(run.folder, run.result)
+    scalars = {(call[1], call[3]): call[2] for call in board if call[0] == "add_scalar"}
+    assert scalars["loss", 1] == run.history[0]["loss"]
+    assert scalars["test accuracy", 2] == run.accuracy
+    assert board[-1] == ("close",)
+    assert [call[0] for call in flow] == [
+        "set_experiment", "start_run", "log_params", "log_metrics", "log_metric", "log_artifact",
+        "log_artifact", "end_run",
+    ]  # fmt: skip
+    assert flow[5][1] == os.path.join(run.folder, "report.html")
