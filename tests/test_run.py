@@ -47,7 +47,8 @@ def digits(tmp_path_factory, sample):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch, digits):
-    """A working directory with the digits, and a few more of one's own."""
+    """A working directory with the digits, and a few more of one's own; runs draw no pictures."""
+    monkeypatch.setattr(run, "_draw", nothing)
     monkeypatch.chdir(tmp_path)
     shutil.copytree(digits, "digits")
     shutil.copytree(digits / "test", "mine")
