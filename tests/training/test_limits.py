@@ -71,7 +71,7 @@ def test_the_level_comes_from_held_out_digits_read_right_and_both_shares_are_tol
     assert found.accept == pytest.approx(0.6, abs=1.1e-4)  # 0.9 would refuse no more
     assert (found.digits, found.nondigits) == (1, 0.5)
     assert (found.n_digits, found.n_nondigits) == (49, N_NONDIGITS)
-    assert "keep 97% to 99% of the validation digits" in found.reason
+    assert "keeps 97% to 99% of the validation digits" in found.reason
     assert "100.00% of the validation digits read right, 50.0% of 200 made images" in str(found)
 
 

@@ -77,8 +77,8 @@ def limits(
     elif len(sure):
         level = best_level(sure, unknown)
         reason = (
-            f"Of the levels that keep {KEPT[0]:.0%} to {KEPT[1]:.0%} of the validation digits read "
-            "right it tells them best from made images without a digit."
+            f"It keeps {KEPT[0]:.0%} to {KEPT[1]:.0%} of the validation digits read right; of such "
+            "levels it best tells them from made images without a digit."
         )
     else:
         level = DEFAULT
