@@ -20,9 +20,8 @@ import torch
 from numpy.typing import NDArray
 
 from inkdigits import machine
-from inkdigits.data import Digits, DigitSets, load
+from inkdigits.data import Digits, DigitSets
 from inkdigits.data.added import mixed, times_added
-from inkdigits.data.folders import read_all_pngs
 from inkdigits.data.split import split_validation
 from inkdigits.errors import ModelError, TrainingError
 from inkdigits.evaluation import plots, report
@@ -47,6 +46,7 @@ from inkdigits.training.loop import Reporter, train
 from inkdigits.training.models import parameter_count
 from inkdigits.training.networks import NETWORKS
 from inkdigits.training.precision import is_bfloat16
+from inkdigits.training.sets import load, load_added
 from inkdigits.training.state import State, Weights, fresh_state, load_state, weights_of
 from inkdigits.training.workers import Workers
 
@@ -123,7 +123,9 @@ def finish_run(
         sets = load(settings.data, advance) if workers.is_first else None
         workers.from_first(None)
         sets = sets or load(settings.data, advance)
-        added = read_all_pngs(Path(settings.add)) if settings.add is not None else None
+        added, added_looked = None, None
+        if settings.add is not None:
+            added, added_looked = load_added(Path(settings.add), advance)
     if sets.notice:
         say(f"note: {sets.notice}")
     say(f"data: {sets.name}, {len(sets.train):,} training and {len(sets.test):,} test images")

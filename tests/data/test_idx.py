@@ -34,10 +34,10 @@ def test_reads_plain_and_gzipped_files_alike(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (images_bytes(magic=0x801), r"magic number at byte 0 is 0x00000801, wanted 0x00000803"),
+        (images_bytes(magic=0x801), r"magic number at byte 0 is 0x00000801, expected 0x00000803"),
         (images_bytes(pixels=2000), r"truncated at byte 2,016; 3 entries need 2,368 bytes"),
         (images_bytes(extra=b"xy"), r"2 bytes too many after byte 2,368"),
-        (images_bytes(side=32), r"images of 32x32, wanted 28x28"),
+        (images_bytes(side=32), r"images of 32x32, expected 28x28"),
         (b"\0\0\x08", r"ends at byte 3, inside the header of 16 bytes"),
         (gzip.compress(images_bytes(), mtime=0)[:-20], r"cannot be read"),
         (struct.pack(">IIII", 0x803, 2**32 - 1, 28, 28), r"truncated at byte 16"),
@@ -80,7 +80,9 @@ def test_counts_that_differ_are_refused(tmp_path):
 def test_a_missing_file_of_the_four_is_named(tmp_path):
     write_set(tmp_path)
     (tmp_path / "t10k-images-idx3-ubyte").unlink()
-    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte.* not all of them are there"):
+    with pytest.raises(
+        DataError, match=r"but not t10k-images-idx3-ubyte \(plain or \.gz\); put all four"
+    ):
         load(str(tmp_path))
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from inkdigits.data import download, load
 from inkdigits.data.arrays import one_hot, scaled
-from inkdigits.data.split import split_validation
+from inkdigits.data.digits import Digits
+from inkdigits.data.split import split_test, split_validation
 from inkdigits.errors import DataError
 
 
@@ -127,7 +128,7 @@ def test_an_environment_that_points_nowhere_is_an_error_that_names_it(monkeypatc
 @pytest.mark.parametrize("source", ["no/such/folder", "README.md"])
 def test_what_is_no_source_is_told_what_would_be(source):
     with pytest.raises(
-        DataError, match=r"--data takes mnist, sample|a file must be \.csv or \.npz"
+        DataError, match=r"--data takes mnist, sample|a file must be \.csv, \.npz or"
     ):
         load(source)
 
@@ -145,14 +146,24 @@ def test_validation_is_a_stratified_tenth_that_depends_on_the_seed_alone(sample)
     assert together.sum() == sample.train.images.astype(np.int64).sum()
 
 
-def test_too_few_of_a_class_to_split_is_said_with_counts(sample):
-    few = sample.train.take(np.flatnonzero(sample.train.labels != 3)[:50], "few")
-    one = sample.train.take(np.flatnonzero(sample.train.labels == 3)[:1], "one")
-    images = np.concatenate([few.images, one.images])
-    labels = np.concatenate([few.labels, one.labels])
-    digits = type(few)(images, labels, "odd", "odd")
-    with pytest.raises(DataError, match=r"digits per class 0-9 are \["):
-        split_validation(digits, 0.1, seed=0)
+def of_labels(labels):
+    images = np.zeros((len(labels), 28, 28), np.uint8)
+    images[:, 14, 14] = np.arange(len(labels))
+    return Digits(images, np.array(labels, np.uint8), "few", "few")
+
+
+def test_where_a_class_has_one_digit_it_is_learnt_and_others_are_split_off():
+    sets = split_test(of_labels([3, 5, 5, 5, 8, 8]))
+    # A fifth of six is one; it cannot be the only 3.
+    assert (len(sets.train), len(sets.test)) == (5, 1)
+    assert set(sets.train.labels.tolist()) == {3, 5, 8}
+    assert sets.test.labels[0] in (5, 8)
+    assert sets.test.sha256 == split_test(of_labels([3, 5, 5, 5, 8, 8])).test.sha256
+
+
+def test_what_cannot_be_split_is_said_with_counts():
+    with pytest.raises(DataError, match=r"keep every class: digits per class 0-9 are \[0, 1, 1, 0"):
+        split_test(of_labels([1, 2]))
 
 
 def test_arrays_are_scaled_with_a_channel_axis_and_one_hot():

@@ -1,12 +1,9 @@
 import os
-import zipfile
 
-import numpy as np
 import pytest
 
 from inkdigits import machine
 from inkdigits.data import load
-from inkdigits.data.tables import read_npz_pictures
 from inkdigits.errors import DataError
 
 
@@ -46,12 +43,12 @@ def test_a_folder_with_both_labelled_tables_uses_both(tmp_path):
 @pytest.mark.parametrize(
     ("row", "column", "value", "message"),
     [
-        (2, 5, "nan", r"line 4, column 'pixel4': found nothing, wanted a whole number in 0-255"),
+        (2, 5, "nan", r"line 4, column 'pixel4': found nothing, expected a whole number in 0-255"),
         (2, 5, "", r"line 4, column 'pixel4': found nothing"),
-        (0, 1, "256", r"line 2, column 'pixel0': found .*256.*, wanted a whole number in 0-255"),
+        (0, 1, "256", r"line 2, column 'pixel0': found .*256.*, expected a whole number in 0-255"),
         (1, 1, "1.5", r"line 3, column 'pixel0': found .*1\.5"),
         (1, 1, "dog", r"line 3, column 'pixel0': found 'dog'"),
-        (3, 0, "10", r"line 5, column 'label': found '10', wanted a whole number in 0-9"),
+        (3, 0, "10", r"line 5, column 'label': found '10', expected a whole number in 0-9"),
     ],
 )
 def test_a_wrong_value_is_named_by_line_and_column(tmp_path, row, column, value, message):
@@ -64,10 +61,10 @@ def test_a_wrong_value_is_named_by_line_and_column(tmp_path, row, column, value,
 
 def test_a_csv_without_labels_or_with_too_few_columns_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("pixel0,pixel1\n0,0\n")
-    with pytest.raises(DataError, match="has no column 'label'"):
+    with pytest.raises(DataError, match="line 1 has 2 columns, the first are pixel0, pixel1; exp"):
         load(str(tmp_path / "a.csv"))
-    write_csv(tmp_path / "a.csv", [[1, 2, 3]], columns=2)
-    with pytest.raises(DataError, match="has 3 columns, wanted 785"):
+    write_csv(tmp_path / "a.csv", [[1, *([2] * 64)]], columns=64)
+    with pytest.raises(DataError, match=r"has 65 columns \(pixels of 8x8\?\), .*; expected 785: a"):
         load(str(tmp_path / "a.csv"))
 
 
@@ -87,7 +84,7 @@ def test_a_table_as_excel_saves_it_is_read(tmp_path):
 def test_lines_longer_than_the_first_are_refused(tmp_path):
     """Pandas takes their first value for a name, and every digit would move by a pixel."""
     write_csv(tmp_path / "a.csv", [[*row, 0] for row in rows()])
-    with pytest.raises(DataError, match="its lines hold more values than line 1 names"):
+    with pytest.raises(DataError, match="its lines hold more values than line 1"):
         load(str(tmp_path / "a.csv"))
 
 
@@ -95,7 +92,7 @@ def test_a_name_with_a_comma_in_it_is_refused(tmp_path):
     write_csv(tmp_path / "a.csv", rows())
     text = (tmp_path / "a.csv").read_text()
     (tmp_path / "a.csv").write_text(text.replace("pixel8,pixel9", '"pixel8,pixel9"'))
-    with pytest.raises(DataError, match="wanted 785 in each"):
+    with pytest.raises(DataError, match="expected 785 in each"):
         load(str(tmp_path / "a.csv"))
 
 
@@ -121,85 +118,3 @@ def test_a_gigabyte_in_one_line_is_refused_unread(tmp_path, n_rows):
     with pytest.raises(DataError, match=message):
         load(str(path))
     assert machine.peak_memory_mb() - before < 500
-
-
-def test_kerass_npz_is_read(tmp_path, sample):
-    np.savez(
-        tmp_path / "mnist.npz",
-        x_train=sample.train.images, y_train=sample.train.labels,
-        x_test=sample.test.images, y_test=sample.test.labels,
-    )  # fmt: skip
-    assert load(str(tmp_path / "mnist.npz")).test.sha256 == sample.test.sha256
-
-
-def test_an_npz_with_other_arrays_says_which(tmp_path):
-    np.savez(tmp_path / "a.npz", x_train=np.zeros(1), other=np.zeros(1))
-    with pytest.raises(DataError, match="has no y_train, x_test, y_test; it holds x_train, other"):
-        load(str(tmp_path / "a.npz"))
-
-
-def test_an_npz_of_pickles_is_refused(tmp_path):
-    objects = np.array([{"a": 1}], dtype=object)
-    np.savez(tmp_path / "a.npz", x_train=objects, y_train=objects, x_test=objects, y_test=objects)
-    with pytest.raises(DataError, match="not a readable NPZ file"):
-        load(str(tmp_path / "a.npz"))
-
-
-def test_a_broken_npz_is_refused(tmp_path):
-    (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 but no more")
-    with pytest.raises(DataError, match="not a readable NPZ file"):
-        load(str(tmp_path / "a.npz"))
-
-
-def test_an_npz_that_unpacks_to_gigabytes_is_refused_unread(tmp_path):
-    path = tmp_path / "a.npz"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for key in ("x_train", "y_train", "x_test", "y_test"):
-            with archive.open(f"{key}.npy", "w") as member:
-                member.write(header("(30000000,)"))
-                member.write(bytes(30_000_000))
-    with pytest.raises(
-        DataError, match=r"bytes that unpack to 120,000,[0-9]{3}, wanted at most 100,0"
-    ):
-        load(str(path))
-
-
-@pytest.mark.parametrize(
-    "shape", ["(1000000000000,)", "(10000000000000000000,)", "(-1,)", "[" * 500]
-)
-def test_an_npz_that_says_it_holds_more_than_it_does_is_refused(tmp_path, shape):
-    path = tmp_path / "a.npz"
-    with zipfile.ZipFile(path, "w") as archive:
-        for key in ("x_train", "y_train", "x_test", "y_test"):
-            archive.writestr(f"{key}.npy", header(shape))
-    before = machine.peak_memory_mb()
-    with pytest.raises(DataError, match="not a readable NPZ file"):
-        load(str(path))
-    assert machine.peak_memory_mb() - before < 500
-
-
-def test_an_array_that_is_no_npz_is_refused(tmp_path):
-    with (tmp_path / "a.npz").open("wb") as file:
-        np.save(file, np.zeros(3))
-    with pytest.raises(DataError, match="not a readable NPZ file"):
-        load(str(tmp_path / "a.npz"))
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "message"),
-    [
-        (np.array(3), np.array(3), r"x is \(\) and y \(\), wanted pictures \(N, H, W\)"),
-        (np.zeros((2, 9, 9)), np.array(["3", "9"]), "y is <U1, wanted whole numbers 0-9"),
-    ],
-    ids=["scalars", "text"],
-)
-def test_pictures_without_one_label_each_are_refused(tmp_path, x, y, message):
-    np.savez(tmp_path / "a.npz", x=x, y=y)
-    with pytest.raises(DataError, match=message):
-        read_npz_pictures(tmp_path / "a.npz")
-
-
-def header(shape):
-    """How an array of bytes begins in a file."""
-    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"
-    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
