@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from inkdigits import machine
 from inkdigits.data import Digits, DigitSets
 from inkdigits.data.added import mixed, times_added
+from inkdigits.data.pictures import Looked, together
 from inkdigits.data.split import split_validation
 from inkdigits.errors import ModelError, TrainingError
-from inkdigits.evaluation import plots, report
+from inkdigits.evaluation import contact, plots, report
 from inkdigits.evaluation.scores import Scores, score
 from inkdigits.exports.onnx import load_onnx, save_onnx
 from inkdigits.files import written_whole
@@ -32,6 +33,8 @@ from inkdigits.model_file import RUN_MODEL, model_path
 from inkdigits.reader import Reader
 from inkdigits.run_folder import (
     CHECKPOINT,
+    PICTURES,
+    PICTURES_LIST,
     RESULT,
     SETTINGS,
     RunSettings,
@@ -54,6 +57,7 @@ Say = Callable[[str], None]
 Advance = Callable[[str, int, int], None]
 
 _CHECKED = 256  # test images every exported file is compared on
+_LISTED = 20  # pictures that the report names
 _MAX_DIFFERENCE = 1e-5  # of a probability, exported file against PyTorch
 
 
@@ -126,6 +130,9 @@ def finish_run(
         added, added_looked = None, None
         if settings.add is not None:
             added, added_looked = load_added(Path(settings.add), advance)
+            if added_looked:
+                say(f"note: {settings.add}: {added_looked}")
+        looked = together(sets.looked, added_looked)
     if sets.notice:
         say(f"note: {sets.notice}")
     say(f"data: {sets.name}, {len(sets.train):,} training and {len(sets.test):,} test images")
@@ -143,7 +150,11 @@ def finish_run(
         differences = _export(folder, settings, trained, sets, answers)
     with phases.timed("pictures"):
         _draw(folder, settings, state, sets, scores, answers)
+        if looked:
+            contact.write_sheet(looked, folder / PICTURES)
+            contact.write_list(looked, folder / PICTURES_LIST)
     result = _result(settings, trained, sets, scores, differences, phases)
+    result["data"]["pictures"] = _told(looked) if looked else None
     result["fine_tuning"] = asdict(trained.comparison) if trained.comparison else None
     result["accept"] = trained.accept
     result["workers"] = workers.count
@@ -329,6 +340,17 @@ def _result(
         "export_max_difference": differences,
         "machine": machine.describe(),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _told(looked: Looked) -> dict[str, Any]:
+    """What became of the pictures, as plain values for result.json."""
+    listed = list(contact.rows(looked))
+    return {
+        "found": len(looked.framed),
+        "left_out": len(looked.left_out),
+        "doubted": len(listed) - len(looked.left_out),
+        "listed": listed[:_LISTED],
     }
 
 

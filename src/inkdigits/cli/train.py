@@ -164,7 +164,8 @@ def _run_to_end(folder: Path, workers: Workers) -> None:
     )
     click.echo(f"in {folder}:")
     for name, what in run_folder.FILES.items():
-        click.echo(f"  {name:<28}  {what}")
+        if (folder / name).is_file():
+            click.echo(f"  {name:<28}  {what}")
 
 
 def _reporter(recipe: Recipe) -> AbstractContextManager[Reporter]:

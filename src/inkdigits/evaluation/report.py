@@ -17,6 +17,7 @@ PICTURES = (
     ("confusion_matrix_mnist.png", "Confusion matrix"),
     ("incorrect_predictions.png", "Read wrongly, the surest first"),
     ("correct_predictions.png", "Read right, the least sure"),
+    ("pictures.png", "Pictures, and the digit that was found in each"),
     ("sample_digits.png", "Digits of the training set"),
     ("class_distribution_mnist.png", "Images per digit"),
 )
