@@ -101,3 +101,41 @@ def test_an_interrupted_export_leaves_nothing(tmp_path, small):
 def test_digits_check_themselves(images, labels, message):
     with pytest.raises(DataError, match=message):
         Digits(images, np.array(labels, np.int64), "name", "source")
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("training", "testing"), ("Train", "Test"), ("trainingSet/trainingSet", "testSet")],
+)
+def test_the_two_parts_go_by_other_names(tmp_path, small, train, test):
+    for part, digits in ((train, small.train), (test, small.test)):
+        for i, (image, label) in enumerate(zip(digits.images, digits.labels, strict=True)):
+            path = tmp_path / "mnist_png" / part / str(label) / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
+    sets = load(str(tmp_path))
+    assert (len(sets.train), len(sets.test), sets.notice) == (60, 60, "")
+    assert sets.name == "mnist_png"
+
+
+def test_a_test_part_without_labels_is_passed_over_and_said(tmp_path, small):
+    write_png_folder(small, tmp_path / "digits")
+    for path in (tmp_path / "digits" / "test").iterdir():
+        path.rename(path.with_name(f"img{path.name}"))
+    sets = load(str(tmp_path / "digits"))
+    assert (len(sets.train), len(sets.test)) == (48, 12)
+    assert "test has no labels and is passed over." in sets.notice
+
+
+def test_names_hold_a_label_and_any_name_after_it(tmp_path, small):
+    for i, (image, label) in enumerate(zip(small.train.images, small.train.labels, strict=True)):
+        Image.fromarray(image).save(tmp_path / f"{label}_anna {i}.PNG")
+    (tmp_path / ".hidden.png").write_bytes(b"")
+    assert len(load(str(tmp_path)).train) == 48
+
+
+@pytest.mark.parametrize("name", ["digits.zip", "digits.tar.gz"])
+def test_an_archive_is_told_what_to_do_with_it(tmp_path, name):
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(DataError, match="is an archive; unpack it and name the folder"):
+        load(str(tmp_path / name))

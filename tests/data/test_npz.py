@@ -89,3 +89,77 @@ def header(shape):
     """How an array of bytes begins in a file."""
     text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+def images(n, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, 28, 28)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda x: x,
+        lambda x: x[..., None],
+        lambda x: x[:, None],
+        lambda x: x.reshape(len(x), 784),
+        lambda x: x.astype(np.int64),
+        lambda x: x.astype(np.float64),
+        lambda x: x.astype(np.float32) / 255,
+    ],
+    ids=["plain", "channel last", "channel first", "flat", "int64", "float64", "divided"],
+)
+def test_pixels_are_taken_as_people_keep_them(tmp_path, changed):
+    x, y = images(20), np.arange(20) % 10
+    np.savez(tmp_path / "a.npz", x_train=changed(x), y_train=y, x_test=changed(x), y_test=y)
+    sets = load(str(tmp_path / "a.npz"))
+    assert np.array_equal(sets.train.images, x)
+    assert np.array_equal(sets.test.images, x)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [lambda y: np.eye(10)[y], lambda y: y[:, None], lambda y: y.astype(np.float32)],
+    ids=["one-hot", "column", "floats"],
+)
+def test_labels_are_taken_as_people_keep_them(tmp_path, changed):
+    x, y = images(20), np.arange(20) % 10
+    np.savez(tmp_path / "a.npz", train_images=x, train_labels=changed(y), X_test=x, Y_test=y)
+    assert load(str(tmp_path / "a.npz")).train.labels.tolist() == y.tolist()
+
+
+def test_of_x_and_y_alone_a_test_set_is_split_off(tmp_path):
+    np.savez(tmp_path / "a.npz", x=images(100), y=np.arange(100) % 10)
+    sets = load(str(tmp_path / "a.npz"))
+    assert (len(sets.train), len(sets.test)) == (80, 20)
+
+
+def test_a_folder_with_one_npz_is_as_good_as_the_file(tmp_path, sample):
+    x, y = images(20), np.arange(20) % 10
+    np.savez(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    assert load(str(tmp_path)).name == "mnist"
+    np.savez(tmp_path / "more.npz", x=x, y=y)
+    with pytest.raises(DataError, match=r"several NPZ files \(mnist\.npz, more\.npz\); name one"):
+        load(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (
+            np.zeros((5, 32, 32)),
+            np.arange(5),
+            r"x is float64 \(5, 32, 32\), expected \(N, 28, 28\)",
+        ),
+        (images(5) / 255 - 0.5, np.arange(5), r"x runs from -0\.5 to 0\.5, expected 0 to 255, or "),
+        (np.full((5, 28, 28), np.nan), np.arange(5), r"x runs from nan to nan, expected"),
+        (images(5), np.arange(5) / 2, r"y has fractions, expected whole numbers 0-9"),
+        (images(5), np.full((5, 10), 0.1), r"y is \(5, 10\), expected one 1 in each row"),
+        (images(5), np.array(list("abcde")), r"y is <U1, expected whole numbers 0-9"),
+        (images(5), np.arange(5) + 6, r"label 10 at entry 4 is not in 0-9"),
+    ],
+    ids=["size", "normalised", "nan", "fractions", "probabilities", "text", "label"],
+)
+def test_what_is_no_digit_is_named(tmp_path, x, y, message):
+    np.savez(tmp_path / "a.npz", x=x, y=y)
+    with pytest.raises(DataError, match=message):
+        load(str(tmp_path / "a.npz"))

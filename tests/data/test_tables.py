@@ -1,9 +1,11 @@
+import gzip
 import os
 
 import pytest
 
 from inkdigits import machine
 from inkdigits.data import load
+from inkdigits.data.tables import read_csv, read_csv_images
 from inkdigits.errors import DataError
 
 
@@ -118,3 +120,113 @@ def test_a_gigabyte_in_one_line_is_refused_unread(tmp_path, n_rows):
     with pytest.raises(DataError, match=message):
         load(str(path))
     assert machine.peak_memory_mb() - before < 500
+
+
+LABELS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4] * 5
+
+
+def lines(header, label_first=True, separator=","):
+    """A table of digits, pixel i of the digit n being 10 n in the middle, as text."""
+    found = [separator.join(header)] if header else []
+    for n, label in enumerate(LABELS):
+        pixels = ["0"] * 392 + [str(2 * n)] * 2 + ["0"] * 390
+        row = [str(label), *pixels] if label_first else [*pixels, str(label)]
+        found.append(separator.join(row))
+    return "\n".join(found) + "\n"
+
+
+PIXELS = [f"pixel{i}" for i in range(784)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", lines(["label", *PIXELS])),
+        ("A.CSV", lines(["Label", *PIXELS])),
+        ("a.csv", lines(["label", *(f"{i}x{j}" for i in range(1, 29) for j in range(1, 29))])),
+        ("a.csv", lines([*PIXELS, "class"], label_first=False)),
+        ("a.csv", lines([*PIXELS, "target"], label_first=False)),
+        ("a.csv", lines(["digit", *PIXELS])),
+        ("a.csv", lines([])),
+        ("a.csv", lines([], label_first=False)),
+        ("a.csv", lines([str(i) for i in range(785)])),
+        ("a.csv", lines(["y", *PIXELS], separator=";")),
+        ("a.tsv", lines(["label", *PIXELS], separator="\t")),
+        ("a.txt", lines([], separator=" ")),
+    ],
+    ids=[
+        "kaggle", "upper", "oddrationale", "openml", "target", "digit", "headerless",
+        "headerless last", "numbered", "semicolon", "tab", "savetxt",
+    ],
+)  # fmt: skip
+def test_tables_are_taken_as_they_are_handed_around(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    whole = read_csv(tmp_path / name, "it")
+    assert whole.labels.tolist() == LABELS
+    assert whole.images.reshape(100, 784)[:, 392].tolist() == [2 * n for n in range(100)]
+    assert whole.images[:, :14].max() == 0
+    assert (len(load(str(tmp_path / name)).train)) == 80
+
+
+def test_a_packed_table_is_read(tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(lines(["label", *PIXELS]).encode()))
+    assert len(load(str(tmp_path / "a.csv.gz")).train) == 80
+
+
+def test_a_packed_table_that_unpacks_to_gigabytes_is_refused(tmp_path):
+    path = tmp_path / "a.csv.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(lines([]).encode())
+        for _ in range(120):
+            file.write((b"0," * 784 + b"0\n") * 640)
+    with pytest.raises(DataError, match=r"unpacks to over [0-9,]* bytes, more than digits do"):
+        load(str(path))
+
+
+def test_line_numbers_as_pandas_writes_them_are_no_pixels(tmp_path):
+    text = lines(["label", *PIXELS]).splitlines()
+    numbered = [f",{text[0]}", *(f"{i},{line}" for i, line in enumerate(text[1:]))]
+    (tmp_path / "a.csv").write_text("\n".join(numbered))
+    assert read_csv(tmp_path / "a.csv", "it").labels.tolist() == LABELS
+
+
+def test_pixels_divided_by_255_are_multiplied_again(tmp_path):
+    text = lines([]).replace(",198,198,", f",{198 / 255:.6f},1.0,")
+    for n in range(1, 99):
+        text = text.replace(f",{2 * n},{2 * n},", f",{2 * n / 255:.6f},0.5,")
+    (tmp_path / "a.csv").write_text(text)
+    images = read_csv(tmp_path / "a.csv", "it").images.reshape(100, 784)
+    assert images[:, 392].tolist() == [2 * n for n in range(100)]
+    assert images[99, 393] == 255
+    assert images[1, 393] == 128
+
+
+def test_a_folder_of_tables_is_taken_by_their_names(tmp_path):
+    """Google's Colab has such a folder, with tables of houses beside the digits."""
+    (tmp_path / "mnist_train_small.csv").write_text(lines([]))
+    (tmp_path / "mnist_test.csv").write_text(lines([]))
+    (tmp_path / "california_housing_train.csv").write_text("longitude,latitude\n1,2\n")
+    sets = load(str(tmp_path))
+    assert (len(sets.train), len(sets.test), sets.notice) == (100, 100, "")
+
+
+def test_a_folder_of_tables_that_are_no_pair_is_refused_with_their_names(tmp_path):
+    for name in ("mine.csv", "yours.csv"):
+        (tmp_path / name).write_text(lines([]))
+    with pytest.raises(DataError, match=r"holds several tables of digits \(mine\.csv, yours\.csv"):
+        load(str(tmp_path))
+
+
+def test_a_folder_of_other_tables_says_what_is_wrong_with_them(tmp_path):
+    (tmp_path / "houses.csv").write_text("rooms,price\n1,2\n")
+    with pytest.raises(DataError, match=r"houses\.csv: line 1 has 2 columns, the first are rooms"):
+        load(str(tmp_path))
+
+
+def test_digits_without_labels_are_told_what_reads_them(tmp_path):
+    (tmp_path / "test.csv").write_text(",".join(PIXELS) + "\n" + ",".join(["7"] * 784) + "\n")
+    with pytest.raises(DataError, match="none is a label: to read such digits: inkdigits predict "):
+        load(str(tmp_path / "test.csv"))
+    images = read_csv_images(tmp_path / "test.csv")
+    assert images.shape == (1, 28, 28)
+    assert (images == 7).all()

@@ -174,14 +174,18 @@ def write_png_files(folder: Path, files: Iterable[tuple[str, NDArray[np.uint8]]]
         shutil.rmtree(part, ignore_errors=True)
 
 
-def inner(folder: Path) -> Path:
-    """The folder itself, or the one folder that is all there is in it, as archives unpack."""
+def inner(folder: Path, *, is_part: bool = False) -> Path:
+    """The folder itself, or the one folder that is all there is in it, as archives unpack.
+
+    is_part: a folder in it that is called as a part is none.
+    """
     for _ in range(_DEEPEST):
         entries = _entries(folder)
         if len(entries) != 1 or not entries[0].is_dir():
             break
         name = entries[0].name
-        if name in CLASS_NAMES or any(name.lower() in names for names in _PARTS.values()):
+        is_parts = not is_part and any(name.lower() in names for names in _PARTS.values())
+        if name in CLASS_NAMES or is_parts:
             break
         folder = folder / name
     return folder
@@ -189,10 +193,9 @@ def inner(folder: Path) -> Path:
 
 def part_of(folder: Path, part: str) -> Path | None:
     """The folder in `folder` that holds the part "train" or "test", whatever it is called."""
-    named = {
-        entry.name.lower(): entry.name for entry in _entries(folder) if entry.is_dir()
-    }  # fmt: skip
-    return next((inner(folder / named[name]) for name in _PARTS[part] if name in named), None)
+    named = {entry.name.lower(): entry.name for entry in _entries(folder) if entry.is_dir()}
+    names = [named[name] for name in _PARTS[part] if name in named]
+    return inner(folder / names[0], is_part=True) if names else None
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

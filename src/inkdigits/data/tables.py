@@ -268,8 +268,8 @@ def _wrong_columns(path: Path, layout: _Layout) -> DataError:
     side = round((layout.n_values - 1) ** 0.5)
     size = f" (pixels of {side}x{side}?)" if side > 1 and side * side == layout.n_values - 1 else ""
     return DataError(
-        f"{path}: line 1 has {layout.n_values:,} columns{size}, the first are {first}; expected "
-        f"{N_PIXELS + 1}: a label and {SIDE}x{SIDE} pixels"
+        f"{path}: line 1 has {layout.n_values:,} columns{size}, the first are {first:.80}; "
+        f"expected {N_PIXELS + 1}: a label and {SIDE}x{SIDE} pixels"
     )
 
 

@@ -35,6 +35,9 @@ _ONE_RULE = 0.8  # share of the sample that one rule for all labels explains
 _TOLD, _TOLD_SHARE = 5, 0.02  # sure answers against labels, from which they are told of
 _BLOCK = 10_000  # images that are hashed at a time
 
+_SCALED = "Pixels ended at {most}: they were scaled to 255."
+_INVERTED = "{n:,} images were black on white: they were inverted."
+
 
 class _Sample(NamedTuple):
     """Some digits of a set."""
@@ -55,13 +58,13 @@ def checked(sets: DigitSets) -> DigitSets:
     if scaled := _scaled(train, sets.train.source):
         others = _times(others, scaled)
         train = _times(train, scaled)
-        notes.append(f"Pixels ended at {round(255 / scaled)}: they were scaled to 255.")
+        notes.append(_SCALED.format(most=round(255 / scaled)))
     test = _times(test, _scaled(test, sets.test.source))
 
     turned = judge.dark_paper(train, sets.train.labels)
     turned_test = judge.dark_paper(test, sets.test.labels, follow=bool(turned.any()))
     if n := int(turned.sum() + turned_test.sum()):
-        notes.append(f"{n:,} images were black on white: they were inverted.")
+        notes.append(_INVERTED.format(n=n))
         others = _inverted(others, _light(others))
     train, test = _inverted(train, turned), _inverted(test, turned_test)
     if left := int(_light(train).sum() + _light(test).sum()):
@@ -89,6 +92,21 @@ def checked(sets: DigitSets) -> DigitSets:
     notes += _missing(checked_sets)
     notes += _in_both(checked_sets)
     return replace(checked_sets, notice=" ".join(filter(None, (sets.notice, *notes))))
+
+
+def readable(images: NDArray[np.uint8], source: str) -> tuple[NDArray[np.uint8], list[str]]:
+    """Digits without labels as networks take them, and what was changed: only what needs no judge.
+
+    images: (N, 28, 28) uint8. Raises DataError if all is blank.
+    """
+    notes = []
+    if factor := _scaled(images, source):
+        images = _times(images, factor)
+        notes.append(_SCALED.format(most=round(255 / factor)))
+    if n := int(_light(images).sum()):
+        images = _inverted(images, _light(images))
+        notes.append(_INVERTED.format(n=n))
+    return images, notes
 
 
 class _Judge:
