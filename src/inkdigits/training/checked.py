@@ -126,7 +126,9 @@ class _Judge:
         if not light.any() or follow:
             return light
         sample = _sample(images[light], labels[light])
-        gain = self._right(255 - sample.images, sample) - self._right(sample.images, sample)
+        gain = self._right_either_way(255 - sample.images, sample) - self._right_either_way(
+            sample.images, sample
+        )
         clear = gain >= max(_FEWEST_LIGHT, _SHARE * len(sample.labels))
         return light if clear else np.zeros_like(light)
 
@@ -172,6 +174,10 @@ class _Judge:
                 f"The shipped model is sure that {against.mean():.0%} of a sample of {n:,} are "
                 "other digits than their labels say."
             )
+
+    def _right_either_way(self, images: NDArray[np.uint8], sample: _Sample) -> int:
+        """How many are right, the images as they are or turned, whichever are more."""
+        return max(self._right(images, sample), self._right(_upright(images), sample))
 
     def _right(self, images: NDArray[np.uint8], sample: _Sample) -> int:
         return int((self._rows(images).argmax(1) == sample.labels).sum())
