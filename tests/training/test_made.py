@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from inkdigits.data import load
-from inkdigits.data.tables import write_npz
+from inkdigits.data.npz import write_npz
 from inkdigits.errors import ConfigError, DataError, TrainingError
 from inkdigits.finder import digit_array
 from inkdigits.training.judge import as_tensors, probabilities

@@ -1,6 +1,6 @@
 """From what a user writes after --data to labelled digits.
 
-In: "auto", "mnist", "sample", or the path of a folder or file. Out: DigitSets.
+In: "auto", "mnist", "sample" and others, or the path of a folder or file. Out: DigitSets.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from inkdigits.data import download, folders, idx, npz, parquet, tables
+from inkdigits.data import download, folders, idx, npz, parquet, tables, usps
 from inkdigits.data.digits import DigitSets
 from inkdigits.data.pictures import Frame, only_arrays
 from inkdigits.data.sample import load_sample
@@ -30,8 +30,9 @@ def load(
 ) -> DigitSets:
     """Training and test digits of `source`, as they stand there.
 
-    source: "mnist" (the environment's folder, the cache, or a download), "sample" (5,000 digits,
-    offline), "auto" (mnist, and where that cannot be had sample with a notice), or a path.
+    source: "mnist" (the environment's folder, the cache, or a download), "emnist", "qmnist" or
+    "usps" (the cache or a download), "sample" (5,000 digits, offline), "auto" (mnist, and where
+    that cannot be had sample with a notice), or a path.
     advance: told of progress where reading takes more than a second.
     frame: finds the digit in pictures that are no digit arrays; inkdigits.training.sets.load has
     one, and looks at what comes of it.
@@ -39,22 +40,25 @@ def load(
     """
     if source == "sample":
         return load_sample()
-    if source == "mnist":
-        return _load_mnist(advance)
+    if source in download.SETS:
+        return _load_named(source, advance)
     if source == "auto":
         try:
-            return _load_mnist(advance)
+            return _load_named("mnist", advance)
         except DataError as error:
             sample = load_sample()
             return replace(sample, notice=f"{sample.notice} MNIST could not be had: {error}")
     return _load_path(Path(source), frame, advance)
 
 
-def _load_mnist(advance: Advance) -> DigitSets:
-    folder = download.mnist_folder(lambda done, total: advance("downloading MNIST", done, total))
-    sets = idx.read_folder(folder, "mnist")
+def _load_named(name: str, advance: Advance) -> DigitSets:
+    what = f"downloading {name.upper()}"
+    folder = download.set_folder(name, lambda done, total: advance(what, done, total))
+    if name == "usps":
+        return usps.read_usps(folder)
+    sets = idx.read_folder(folder, name)
     if sets is None:
-        raise DataError(f"{folder}: the MNIST files are gone")
+        raise DataError(f"{folder}: its files are gone; try again")
     return sets
 
 
@@ -68,8 +72,8 @@ def _load_path(path: Path, frame: Frame, advance: Advance) -> DigitSets:
         return _load_file(path, frame, read)
     if not path.is_dir():
         raise DataError(
-            f"{path}: is not there; --data takes mnist, sample, auto, a folder of IDX files, "
-            "tables or pictures, a .csv, .npz or .parquet"
+            f"{path}: is not there; --data takes {', '.join(download.SETS)}, sample, auto, a "
+            "folder of IDX files, tables or pictures, a .csv, .npz or .parquet"
         )
     if sets := idx.read_folder(path):
         return sets
