@@ -16,6 +16,7 @@ from inkdigits.errors import PictureError
 from inkdigits.many import read_files
 from inkdigits.reader import Reader, Reading, Seen
 
+_SURE = 0.9  # confidence from which an answer speaks against a label
 _EVERY = 100  # pictures from one call of advance to the next
 
 
@@ -47,9 +48,6 @@ def _framed(picture: Labelled, seen: Seen, reading: Reading) -> Framed | LeftOut
     other = reading.digit != picture.label
     if other and reading.reason in ("no digit", "several digits"):
         return LeftOut(picture, f"{reading.reason}, the likeliest is {reading.digit}")
-    doubt = (
-        f"reads {reading.digit}, {reading.confidence:.0%} sure"
-        if other and reading.accepted
-        else ""
-    )
+    sure = other and reading.accepted and reading.confidence >= _SURE
+    doubt = f"reads {reading.digit}, {reading.confidence:.0%} sure" if sure else ""
     return Framed(picture, np.rint(255 * seen.array).astype(np.uint8), doubt)
