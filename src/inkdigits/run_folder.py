@@ -50,7 +50,7 @@ class RunSettings:
     threads: int  # of all workers together
     start: str | None = None  # an .onnx file or run folder to go on from
     teacher: str | None = None  # an .onnx file or run folder whose answers are learnt
-    add: str | None = None  # a folder of PNGs to learn as well, all of them
+    add: str | None = None  # a folder of pictures to learn as well, all of them
 
     def __post_init__(self) -> None:
         if self.seed < 0:

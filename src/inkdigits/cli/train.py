@@ -44,12 +44,13 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     "--data",
     default="auto",
     show_default=True,
-    help="mnist, sample, auto, a folder of IDX files or PNGs, a .csv or a .npz.",
+    help="mnist, emnist, qmnist, usps, sample, auto, a folder of pictures, IDX files or tables, a "
+    ".csv, .npz or .parquet.",
 )
 @click.option(
     "--add",
     metavar="FOLDER",
-    help="Folder of PNGs to learn as well, one or more of any digits: repeated to a tenth of what "
+    help="Folder of pictures to learn as well, one or more of any digits: repeated to a tenth of what "
     "is trained on, none held out. With --from, kept if more of them are right and --data's "
     "validation set is read no worse, or not by more than chance explains.",
 )
