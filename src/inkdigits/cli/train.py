@@ -50,8 +50,8 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--add",
     metavar="FOLDER",
-    help="Folder of pictures to learn as well, one or more of any digits: repeated to a tenth of what "
-    "is trained on, none held out. With --from, kept if more of them are right and --data's "
+    help="Folder of pictures to learn as well, one or more of any digits: repeated to a tenth of "
+    "what is trained on, none held out. With --from, kept if more of them are right and --data's "
     "validation set is read no worse, or not by more than chance explains.",
 )
 @click.option("--seed", default=0, show_default=True, help="One seed, one result, bit for bit.")

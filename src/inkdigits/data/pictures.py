@@ -73,9 +73,9 @@ class Looked(NamedTuple):
         doubted = sum(bool(one.doubt) for one in self.framed)
         parts = [f"The digit was found in {len(self.framed):,} pictures."]
         if self.left_out:
-            first = self.left_out[0]
+            first, were = self.left_out[0], "was" if len(self.left_out) == 1 else "were"
             parts.append(
-                f"{len(self.left_out):,} were left out, {first.picture.name} ({first.reason}) "
+                f"{len(self.left_out):,} {were} left out, {first.picture.name} ({first.reason}) "
                 "among them."
             )
         if doubted:

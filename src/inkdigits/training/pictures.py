@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inkdigits import machine
 from inkdigits.data.pictures import Advance, Framed, Labelled, LeftOut
 from inkdigits.errors import PictureError
+from inkdigits.finder import digit_array
 from inkdigits.many import read_files
 from inkdigits.reader import Reader, Reading, Seen
 
@@ -27,27 +29,39 @@ def frame(pictures: Sequence[Labelled], advance: Advance) -> Iterator[Framed | L
     than its label was found among several, or nothing that is sure to be one. Kept is a picture
     that is read as another digit: it may be the handwriting to learn. Its doubt then says so.
     """
-    results = read_files((picture.file for picture in pictures), Reader(), machine.cores(), "look")
+    reader = Reader()
+    results = read_files((picture.file for picture in pictures), reader, machine.cores(), "look")
     for done, (picture, (_, result)) in enumerate(zip(pictures, results, strict=True), 1):
-        yield (
-            _left_out(picture, result)
-            if isinstance(result, PictureError)
-            else _framed(picture, *result)
-        )
+        if isinstance(result, PictureError):
+            yield LeftOut(picture, str(result).removeprefix(f"{picture.file!s}: "))
+        else:
+            seen, reading = result
+            yield _framed(picture, seen, reading, reader)
         if done % _EVERY == 0 or done == len(pictures):
             advance(done, len(pictures))
 
 
-def _left_out(picture: Labelled, error: PictureError) -> LeftOut:
-    return LeftOut(picture, str(error).removeprefix(f"{picture.file!s}: "))
-
-
-def _framed(picture: Labelled, seen: Seen, reading: Reading) -> Framed | LeftOut:
-    if not seen.array.any():
-        return LeftOut(picture, reading.reason or "no digit")
-    other = reading.digit != picture.label
-    if other and reading.reason in ("no digit", "several digits"):
-        return LeftOut(picture, f"{reading.reason}, the likeliest is {reading.digit}")
+def _framed(picture: Labelled, seen: Seen, reading: Reading, reader: Reader) -> Framed | LeftOut:
+    other = reading.digit != picture.label or not seen.array.any()
+    if other and reading.reason in ("blank", "no digit", "several digits"):
+        array = _expected(picture, reader) if reading.reason == "no digit" else None
+        if array is not None:
+            return Framed(picture, _pixels(array))
+        likeliest = f", the likeliest is {reading.digit}" if seen.array.any() else ""
+        return LeftOut(picture, reading.reason + likeliest)
     sure = other and reading.accepted and reading.confidence >= _SURE
     doubt = f"reads {reading.digit}, {reading.confidence:.0%} sure" if sure else ""
-    return Framed(picture, np.rint(255 * seen.array).astype(np.uint8), doubt)
+    return Framed(picture, _pixels(seen.array), doubt)
+
+
+def _expected(picture: Labelled, reader: Reader) -> NDArray[np.float32] | None:
+    """The likeliest digit where none is sure, if it is the label's: a 1 that may be a sign, say."""
+    try:
+        array = digit_array(picture.file)
+    except PictureError:
+        return None
+    return array if reader.probabilities(array[None]).argmax() == picture.label else None
+
+
+def _pixels(array: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.asarray(np.rint(255 * array), np.uint8)
