@@ -39,9 +39,7 @@ from inkdigits.training.views import Teacher, Views, answered_views
 from inkdigits.training.workers import Workers
 
 _LEAST = 2  # images of a batch: batch normalisation needs two
-_STEPS = (
-    8  # of an epoch, at least. 300 digits in one step each: 36 % right after it, in eight: 88 %
-)
+_STEPS = 8  # of an epoch, at least; docs/LOG.md has others
 
 
 class Reporter(Protocol):
