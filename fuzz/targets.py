@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from inkdigits import machine, reader, run_folder, settings
-from inkdigits.data import corrections, folders, idx, tables
+from inkdigits.data import corrections, folders, idx, npz, tables
 from inkdigits.errors import (
     ConfigError,
     CorrectionsError,
@@ -28,6 +28,7 @@ from inkdigits.errors import (
 )
 from inkdigits.exports.onnx import load_onnx
 from inkdigits.synthesis import fonts
+from inkdigits.training import pictures
 from inkdigits.training.state import load_state
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -73,6 +74,10 @@ def _read_idx(path: Path) -> None:
     idx.read_idx(path, kind)
 
 
+def _read_labelled(path: Path) -> None:
+    folders.read_all_pictures(path.parent, pictures.frame)
+
+
 def _read_picture(path: Path) -> None:
     reading = _shipped.predict(path.read_bytes())
     if not (0 <= reading.confidence <= 1 and reading.box):
@@ -110,9 +115,9 @@ TARGETS = {
         Target("model", "model.onnx", _read_model, ModelError),
         Target("idx", "train-images-idx3-ubyte", _read_idx, DataError),
         Target("csv", "train.csv", lambda path: tables.read_csv(path, "it"), DataError),
-        Target("npz", "digits.npz", tables.read_npz, DataError),
-        Target("npz-pictures", "more.npz", tables.read_npz_pictures, DataError),
-        Target("png", "7_00001.png", lambda path: folders.read_all_pngs(path.parent), DataError),
+        Target("npz", "digits.npz", npz.read_npz, DataError),
+        Target("npz-pictures", "more.npz", npz.read_npz_pictures, DataError),
+        Target("png", "7_00001.png", _read_labelled, DataError),
         Target("font", "font.ttf", _read_font, DataError),
         Target("corrections", "kept.db", _read_corrections, CorrectionsError),
         Target(

@@ -371,3 +371,45 @@ def test_a_missing_training_library_names_the_command(tmp_path):
     done = run("train", "--data", "sample", env=env, cwd=tmp_path)
     assert done.returncode == 1
     assert "this needs torch, which is not installed: pip install 'inkdigits[train]'" in done.stderr
+
+
+def test_a_run_on_pictures_shows_what_it_learnt_and_lists_what_it_left_out(tmp_path, sample):
+    for i, (image, label) in enumerate(zip(sample.train.images, sample.train.labels, strict=True)):
+        if i % 40 == 0:
+            folder = tmp_path / "mine" / str(label)
+            folder.mkdir(parents=True, exist_ok=True)
+            photo = np.rint(220 - np.kron(image, np.ones((2, 2))) * 0.7).astype(np.uint8)
+            Image.fromarray(photo).convert("RGB").save(folder / f"{i}.jpg")
+    Image.new("RGB", (60, 60), "white").save(folder / "blank.png")
+    out = tmp_path / "run"
+    done = run("train", "--recipe", "flash", "--data", tmp_path / "mine", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "The digit was found in 100 pictures. 1 was left out, " in done.stderr
+    assert "\n  pictures.csv " in done.stdout
+    result = json.loads((out / "result.json").read_text())
+    assert result["data"]["pictures"]["found"] == 100
+    assert result["data"]["pictures"]["left_out"] == 1
+    listed = (out / "pictures.csv").read_text().splitlines()
+    assert listed[1].startswith(f"{folder / 'blank.png'},9,no,")
+    report = (out / "report.html").read_text()
+    assert "Pictures, and the digit that was found in each" in report
+    assert "blank: all one colour" in report
+    with Image.open(out / "pictures.png") as sheet:
+        assert sheet.width == 8 * 160 + 8
+
+
+def test_a_table_of_pixels_becomes_a_submission(tmp_path, sample):
+    images, labels = sample.test.images[::50], sample.test.labels[::50]
+    lines = [",".join(f"pixel{i}" for i in range(784))]
+    lines += [",".join(map(str, image.ravel())) for image in images]
+    (tmp_path / "test.csv").write_text("\n".join(lines))
+    out = tmp_path / "submission.csv"
+    done = run("predict", "--submission", out, tmp_path / "test.csv")
+    assert (done.returncode, done.stdout) == (0, f"20 digits in {out}\n")
+    header, *rows = out.read_text().splitlines()
+    assert header == "ImageId,Label"
+    assert rows == [f"{i},{label}" for i, label in enumerate(labels, 1)]
+    again = run("predict", "--submission", tmp_path / "test.csv", tmp_path / "test.csv")
+    assert again.returncode == 2
+    assert "is what is read; name another file" in again.stderr
+    assert run("predict", "--submission", out, "--json", tmp_path / "test.csv").returncode == 2

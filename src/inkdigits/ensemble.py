@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from inkdigits import machine, run_folder
-from inkdigits.data import load
 from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.evaluation import plots
 from inkdigits.evaluation.scores import accepted_from, score
@@ -28,6 +27,7 @@ from inkdigits.reader import Reader
 from inkdigits.run import Advance, Say
 from inkdigits.spec import ACCEPT, NONDIGITS, NONE, accept_from, knows_nondigits
 from inkdigits.training.networks import NETWORKS
+from inkdigits.training.sets import load
 
 FILES = {
     RUN_MODEL: "all members as one model, for `inkdigits predict --model`",

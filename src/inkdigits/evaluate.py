@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits import machine
-from inkdigits.data import Digits, load
-from inkdigits.data.folders import looks_like_png_folder, read_all_pngs
+from inkdigits.data import Digits
 from inkdigits.errors import DataError, MissingExtraError
 from inkdigits.evaluation import plots, report
 from inkdigits.evaluation.scores import Scores, accepted_from, score
@@ -29,6 +28,7 @@ from inkdigits.reader import Reader
 from inkdigits.run_folder import FILES as RUN_FILES
 from inkdigits.run_folder import RESULT, write_json
 from inkdigits.spec import accept_from
+from inkdigits.training.sets import load, load_added
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -192,9 +192,10 @@ def _digits(
         sets = load(source, advance)
     except DataError:
         # Of a few pictures no fifth can be split off, and none needs to be.
-        if part in ("test", "train") or not looks_like_png_folder(Path(source)):
+        if part in ("test", "train") or not Path(source).is_dir():
             raise
-        return read_all_pngs(Path(source)), ""
+        digits, looked = load_added(Path(source), advance)
+        return digits, str(looked or "")
     learnt = about.get("inkdigits.data_sha256") == sets.train.sha256
     chosen = part or ("all" if sets.split and not learnt else "test")
     if chosen == "test":

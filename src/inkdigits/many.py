@@ -1,6 +1,6 @@
 """Many picture files: read in this process first, then by one on each core.
 
-In: file names. Out: each with the Reader's Reading or Page of it, in order. A process takes as
+In: file names. Out: each with what the Reader reads in it, in order. A process takes as
 long to start as a thousand small pictures take to be read, so one is started, and what starts it
 imported, only when that much has been read.
 """
@@ -31,9 +31,9 @@ _PATIENCE = 0.4  # seconds that it reads before the others are prepared
 _PREPARING = 0.5  # seconds that it reads on until they are needed
 _AHEAD = 3  # chunks a process that are given out before the first is back
 
-What = Literal["predict", "read"]
+What = Literal["predict", "read", "look"]
 File = str | bytes  # a name, or what was read from standard input
-Result = Any  # a Reading, or a Page, or a PictureError in its place
+Result = Any  # a Reading, a Page, a Seen and a Reading, or a PictureError in its place
 
 
 def name_of(file: File) -> str:
@@ -78,8 +78,9 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
 def read_files(
     files: Iterable[File], reader: Reader, processes: int, what: What = "predict"
 ) -> Generator[tuple[File, Result]]:
-    """Each file with a Reading, or a Page, of it; with a PictureError where it cannot be read.
+    """Each file with what the Reader gives of it; with a PictureError where it cannot be read.
 
+    what: "predict" gives Readings, "read" Pages, "look" what look_many does.
     files: taken as they are needed, some hundreds ahead. A picture that ends the process that reads
     it, as a decoder's crash does, is a PictureError too, but for those read in this process.
     """
@@ -202,5 +203,10 @@ def _read(files: list[File]) -> list[Result]:
 
 
 def _results(reader: Reader, files: list[File], what: What) -> Iterator[Result]:
-    many = reader.read_many if what == "read" else reader.predict_many
-    return many(files)
+    match what:
+        case "read":
+            return reader.read_many(files)
+        case "look":
+            return reader.look_many(files)
+        case "predict":
+            return reader.predict_many(files)

@@ -20,12 +20,12 @@ import torch
 from numpy.typing import NDArray
 
 from inkdigits import machine
-from inkdigits.data import Digits, DigitSets, load
+from inkdigits.data import Digits, DigitSets
 from inkdigits.data.added import mixed, times_added
-from inkdigits.data.folders import read_all_pngs
+from inkdigits.data.pictures import Looked, together
 from inkdigits.data.split import split_validation
 from inkdigits.errors import ModelError, TrainingError
-from inkdigits.evaluation import plots, report
+from inkdigits.evaluation import contact, plots, report
 from inkdigits.evaluation.scores import Scores, accepted_from, score
 from inkdigits.exports.onnx import load_onnx, save_onnx
 from inkdigits.files import written_whole
@@ -33,6 +33,8 @@ from inkdigits.model_file import RUN_MODEL, model_path
 from inkdigits.reader import Reader
 from inkdigits.run_folder import (
     CHECKPOINT,
+    PICTURES,
+    PICTURES_LIST,
     RESULT,
     SETTINGS,
     read_result,
@@ -53,6 +55,7 @@ from inkdigits.training.loop import train
 from inkdigits.training.models import parameter_count
 from inkdigits.training.networks import NETWORKS
 from inkdigits.training.precision import used_precision
+from inkdigits.training.sets import load, load_added
 from inkdigits.training.state import State, Weights, fresh_state, load_state, weights_of
 from inkdigits.training.workers import Workers
 
@@ -60,6 +63,7 @@ Say = Callable[[str], None]
 Advance = Callable[[str, int, int], None]
 
 _CHECKED = 256  # test images every exported file is compared on
+_LISTED = 20  # pictures that the report names
 _MAX_DIFFERENCE = 1e-5  # of a probability, exported file against PyTorch
 
 
@@ -153,7 +157,12 @@ def _finish(
         sets = load(settings.data, advance) if workers.is_first else None
         workers.from_first(None)
         sets = sets or load(settings.data, advance)
-        added = read_all_pngs(Path(settings.add)) if settings.add is not None else None
+        added, added_looked = None, None
+        if settings.add is not None:
+            added, added_looked = load_added(Path(settings.add), advance)
+            if added_looked:
+                say(f"note: {settings.add}: {added_looked}")
+        looked = together(sets.looked, added_looked)
     if sets.notice:
         say(f"note: {sets.notice}")
     say(f"data: {sets.name}, {len(sets.train):,} training and {len(sets.test):,} test images")
@@ -178,7 +187,11 @@ def _finish(
     callback.phase("drawing")
     with phases.timed("pictures"):
         _draw(folder, settings, state, sets, scores, answers)
+        if looked:
+            contact.write_sheet(looked, folder / PICTURES)
+            contact.write_list(looked, folder / PICTURES_LIST)
     result = _result(settings, trained, sets, scores, differences, phases)
+    result["data"]["pictures"] = _told(looked) if looked else None
     result["fine_tuning"] = asdict(trained.comparison) if trained.comparison else None
     result["limits"] = found.to_dict()
     result["acceptance"] = accepted_from(found.accept, sets.test.labels, answers).to_dict()
@@ -398,6 +411,17 @@ def _command(
     if workers.count > 1:
         launcher = f"torchrun --nproc-per-node={workers.count} -m inkdigits"
     return used.command(launcher)
+
+
+def _told(looked: Looked) -> dict[str, Any]:
+    """What became of the pictures, as plain values for result.json."""
+    listed = list(contact.rows(looked))
+    return {
+        "found": len(looked.framed),
+        "left_out": len(looked.left_out),
+        "doubted": len(listed) - len(looked.left_out),
+        "listed": listed[:_LISTED],
+    }
 
 
 def _keras_history(history: list[dict[str, Any]]) -> dict[str, list[float]]:

@@ -21,6 +21,7 @@ from inkdigits.training.recipes import Recipe
 
 SETTINGS, CHECKPOINT, RESULT = "settings.json", "checkpoint.safetensors", "result.json"
 CONFIG = "settings.toml"
+PICTURES, PICTURES_LIST = "pictures.png", "pictures.csv"  # where digits were found in pictures
 FILES = {  # what a finished run folder holds
     "report.html": "everything on one page, for a browser",
     RESULT: "numbers, resolved recipe, data's SHA-256, versions, seconds",
@@ -34,6 +35,8 @@ FILES = {  # what a finished run folder holds
     "correct_predictions.png": "read right, the least sure",
     "sample_digits.png": "40 digits of the training set",
     "class_distribution_mnist.png": "images per digit",
+    PICTURES: "pictures learnt, each with the digit that was found in it",
+    PICTURES_LIST: "pictures that were left out or may be another digit, and why",
     "history.json": "each epoch's numbers",
     "training_history.pkl": "the same, as Keras's History.history",
     CHECKPOINT: "weights and optimiser, for --resume",

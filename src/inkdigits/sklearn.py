@@ -18,9 +18,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from inkdigits.data import Digits
 from inkdigits.machine import cores
 from inkdigits.spec import CLASS_NAMES, N_PIXELS, SIDE
-from inkdigits.training.recipes import DEFAULT, recipe
+from inkdigits.training.recipes import DEFAULT, Recipe, recipe
 
-_BATCHES = 8  # that an epoch has at least; small sets are learnt in smaller batches
 _STEPS = 150  # that a training has at least: for small sets the epochs are repeated
 
 
@@ -77,8 +76,10 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         }
         row = recipe(self.recipe).with_overrides({
             "validation_share": 0.0, "early_stopping": 0, "plateau": 0, "keep": "last",
-            "calibrate": False, **_small(len(digits), self.recipe), **given,
+            "calibrate": False, **given,
         })  # fmt: skip
+        if self.epochs is None:
+            row = row.with_overrides({"epochs": _epochs(len(digits), row)})
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads or cores())
         try:
@@ -144,9 +145,9 @@ def _digit_of(label: Any) -> int:
     return int(text)
 
 
-def _small(n: int, name: str) -> dict[str, int]:
-    """What a recipe does otherwise for n digits where those are few."""
-    row = recipe(name)
-    batch = min(row.batch_size, max(2, n // _BATCHES))
-    steps = row.epochs * max(1, n // batch)
-    return {"batch_size": batch, "epochs": row.epochs * max(1, -(-_STEPS // steps))}
+def _epochs(n: int, row: Recipe) -> int:
+    """Epochs for n digits: a recipe's are too few steps where those are few."""
+    from inkdigits.training.loop import batch_size
+
+    steps = row.epochs * max(1, n // batch_size(row, n))
+    return row.epochs * max(1, -(-_STEPS // steps))

@@ -4,7 +4,8 @@ from PIL import Image
 
 from inkdigits.data.added import mixed, times_added
 from inkdigits.data.digits import Digits
-from inkdigits.data.folders import read_all_pngs, write_png_files
+from inkdigits.data.folders import read_all_pictures, write_png_files
+from inkdigits.data.pictures import only_arrays
 from inkdigits.errors import DataError
 
 
@@ -33,7 +34,8 @@ def test_each_added_digit_stands_behind_the_others_as_often_as_was_said():
 
 def test_one_digit_is_enough(tmp_path, seven):
     write_png_files(tmp_path / "mine", [("7_00012.png", seven)])
-    found = read_all_pngs(tmp_path / "mine")
+    found, looked = read_all_pictures(tmp_path / "mine", only_arrays)
+    assert looked is None
     assert (found.name, found.labels.tolist()) == ("mine", [7])
     assert np.array_equal(found.images[0], seven)
 
@@ -41,22 +43,24 @@ def test_one_digit_is_enough(tmp_path, seven):
 def test_class_folders_need_not_be_ten(tmp_path, seven):
     (tmp_path / "7").mkdir()
     Image.fromarray(seven).save(tmp_path / "7" / "scan.png")
-    assert read_all_pngs(tmp_path).labels.tolist() == [7]
+    digits, _ = read_all_pictures(tmp_path, only_arrays)
+    assert digits.labels.tolist() == [7]
 
 
 def test_a_folder_that_is_not_there_says_what_writes_one(tmp_path):
-    with pytest.raises(DataError, match=r"mine: is no folder; wanted one of PNGs, as inkdigits "):
-        read_all_pngs(tmp_path / "mine")
+    with pytest.raises(DataError, match=r"mine: is no folder; expected one of pictures, as inkd"):
+        read_all_pictures(tmp_path / "mine", only_arrays)
 
 
-def test_a_folder_without_digits_says_which_names_were_wanted(tmp_path):
-    with pytest.raises(DataError, match=r"no digit found; wanted names like 7_00042\.png, or "):
-        read_all_pngs(tmp_path)
+def test_a_folder_without_digits_says_which_names_were_expected(tmp_path):
+    with pytest.raises(DataError, match=r"no digit found; expected names like 7_00042\.png, "):
+        read_all_pictures(tmp_path, only_arrays)
 
 
 def test_a_folder_with_a_test_set_is_not_learnt_whole(tmp_path, seven):
     for part in ("train", "test"):
         write_png_files(tmp_path / "both" / part, [("7_00000.png", seven)])
-    with pytest.raises(DataError, match=r"holds train/, wanted digits that may all be trained on"):
-        read_all_pngs(tmp_path / "both")
-    assert len(read_all_pngs(tmp_path / "both" / "train")) == 1
+    with pytest.raises(DataError, match=r"holds train/, expected digits that may all be trained"):
+        read_all_pictures(tmp_path / "both", only_arrays)
+    digits, _ = read_all_pictures(tmp_path / "both" / "train", only_arrays)
+    assert len(digits) == 1

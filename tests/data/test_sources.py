@@ -1,16 +1,23 @@
+import bz2
+import gzip
 import hashlib
 import http.server
 import shutil
+import struct
+import sys
 import threading
 import time
+import zipfile
 
 import numpy as np
 import pytest
+import requests
 
-from inkdigits.data import download, load
+from inkdigits.data import download, load, usps
 from inkdigits.data.arrays import one_hot, scaled
-from inkdigits.data.split import split_validation
-from inkdigits.errors import DataError
+from inkdigits.data.digits import Digits
+from inkdigits.data.split import split_test, split_validation
+from inkdigits.errors import DataError, MissingExtraError
 
 
 @pytest.fixture
@@ -20,8 +27,8 @@ def empty_cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "inkdigits" / "mnist"
 
 
-def no_network(url):
-    raise OSError("no network in tests")
+def no_network(url, **kwargs):
+    raise requests.ConnectionError("no network in tests")
 
 
 def test_the_sample_is_4000_and_1000_real_digits_every_class_in_proportion(sample):
@@ -31,7 +38,7 @@ def test_the_sample_is_4000_and_1000_real_digits_every_class_in_proportion(sampl
 
 
 def test_auto_falls_back_to_the_sample_and_says_why(empty_cache, monkeypatch):
-    monkeypatch.setattr(download, "_open", no_network)
+    monkeypatch.setattr(requests, "get", no_network)
     sets = load("auto")
     assert sets.name == "sample"
     assert "MNIST could not be had" in sets.notice
@@ -39,73 +46,162 @@ def test_auto_falls_back_to_the_sample_and_says_why(empty_cache, monkeypatch):
 
 
 def test_mnist_without_network_says_what_to_do(empty_cache, monkeypatch):
-    monkeypatch.setattr(download, "_open", no_network)
-    with pytest.raises(DataError, match="set INKDIGITS_DATA to it, or use --data sample"):
+    monkeypatch.setattr(requests, "get", no_network)
+    with pytest.raises(DataError, match=r"put it into .*mnist, or use --data sample"):
         load("mnist")
 
 
-def test_a_mirror_that_never_answers_is_given_up_in_time(monkeypatch):
+@pytest.mark.parametrize("name", ["emnist", "qmnist", "usps"])
+def test_a_named_set_without_network_says_what_to_do(empty_cache, monkeypatch, name):
+    monkeypatch.setattr(requests, "get", no_network)
+    with pytest.raises(DataError, match=rf"no network in tests.*put it into .*{name}, or use"):
+        load(name)
+
+
+def test_an_address_that_never_answers_is_given_up_in_time(tmp_path, monkeypatch):
     # What a network that drops everything looks like: the call neither fails nor returns.
     monkeypatch.setattr(download, "WAIT_S", 0.2)
     hold = threading.Event()
-    monkeypatch.setattr(
-        download.urllib.request.OpenerDirector, "open", lambda *a, **k: hold.wait(30)
-    )
+    monkeypatch.setattr(requests, "get", lambda *a, **k: hold.wait(30))
+    remote = download.Remote("file", "0" * 64, 10, ("https://mirror.invalid/",))
     start = time.monotonic()
-    with pytest.raises(TimeoutError, match=r"no answer within 0\.2 s"):
-        download._open("https://mirror.invalid/file")
+    with pytest.raises(DataError, match=r"no answer within 0\.2 s"):
+        download.fetched(remote, tmp_path, lambda done, total: None)
     assert time.monotonic() - start < 5
     hold.set()
 
 
-def test_two_mirrors_of_no_answer_stay_under_fifteen_seconds():
-    assert len(download.MIRRORS) >= 2
-    assert len(download.MIRRORS) * download.WAIT_S < 15
-    assert all(mirror.startswith("https://") for mirror in download.MIRRORS)
-
-
-def test_a_redirect_away_from_https_is_refused():
-    handler = download._HttpsOnly()
-    with pytest.raises(OSError, match="which is not https"):
-        handler.redirect_request(None, None, 302, "Found", {}, "http://mirror.invalid/")
+def test_all_addresses_are_https_and_none_makes_one_wait_for_fifteen_seconds():
+    for remotes in download.SETS.values():
+        for remote in remotes:
+            assert len(remote.sha256) == 64
+            assert len(remote.bases) * download.WAIT_S < 15
+            assert all(base.startswith("https://") for base in remote.bases)
 
 
 @pytest.fixture
-def mirror(mnist_folder):
-    """A web server on loopback with the real files, to download from."""
+def served(tmp_path):
+    """A web server on loopback, its folder, and the paths it was asked for."""
+    folder, asked = tmp_path / "served", []
+    folder.mkdir()
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *args):
-            super().__init__(*args, directory=str(mnist_folder))
+            super().__init__(*args, directory=str(folder))
+
+        def do_GET(self):
+            asked.append(self.path)
+            if self.path.startswith("/moved/"):
+                self.send_response(302)
+                self.send_header("Location", self.path.removeprefix("/moved"))
+                self.end_headers()
+                return
+            super().do_GET()
 
         def log_message(self, *args):
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
+    yield f"http://127.0.0.1:{server.server_port}/", folder, asked
     server.shutdown()
 
 
-def test_a_download_is_checked_kept_and_used_again_offline(empty_cache, mirror, monkeypatch):
+def remote_of(data, address, most=None):
+    digest = hashlib.sha256(data).hexdigest()
+    return download.Remote("file.gz", digest, most or len(data), (address,))
+
+
+def test_a_download_is_checked_kept_and_used_again_offline(tmp_path, served, monkeypatch):
+    address, folder, asked = served
+    data = bytes(range(256)) * 1000
+    (folder / "file.gz").write_bytes(data)
     seen = []
-    folder = download.mnist_folder(
-        lambda done, total: seen.append((done, total)), ("https://127.0.0.1:1/", mirror)
-    )
-    assert folder == empty_cache
-    assert (9_912_422, 9_912_422) in seen
-    assert sorted(p.name for p in folder.iterdir()) == sorted(download.SHA256)
-    monkeypatch.setattr(download, "_open", no_network)
-    assert len(load("mnist").train) == 60_000
+    remote = remote_of(data, address)
+    path = download.fetched(remote, tmp_path / "cache", lambda *progress: seen.append(progress))
+    assert path.read_bytes() == data
+    assert seen[-1] == (256_000, 256_000)
+    assert [p.name for p in (tmp_path / "cache").iterdir()] == ["file.gz"]
+    download.fetched(remote, tmp_path / "cache", lambda done, total: None)
+    assert asked == ["/file.gz"]
 
 
-def test_a_half_file_in_the_cache_is_fetched_again(empty_cache, mirror):
-    quiet = (lambda done, total: None, (mirror,))
-    download.mnist_folder(*quiet)
-    half = empty_cache / "t10k-images-idx3-ubyte.gz"
-    half.write_bytes(half.read_bytes()[:1000])
-    download.mnist_folder(*quiet)
-    assert hashlib.sha256(half.read_bytes()).hexdigest() == download.SHA256[half.name]
+def test_the_second_address_is_asked_where_the_first_has_nothing(tmp_path, served):
+    address, folder, asked = served
+    (folder / "file.gz").write_bytes(b"data")
+    remote = remote_of(b"data", address)._replace(bases=(f"{address}no/", address))
+    download.fetched(remote, tmp_path / "cache", lambda done, total: None)
+    assert asked == ["/no/file.gz", "/file.gz"]
+
+
+def test_a_half_file_in_the_cache_is_fetched_again(tmp_path, served):
+    address, folder, _ = served
+    (folder / "file.gz").write_bytes(b"whole")
+    (tmp_path / "file.gz").write_bytes(b"who")
+    download.fetched(remote_of(b"whole", address), tmp_path, lambda done, total: None)
+    assert (tmp_path / "file.gz").read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize(
+    ("sent", "way", "message"),
+    [
+        (b"other", "", "SHA256 hash of downloaded file"),
+        (b"digits", "moved/", "SHA256 hash of downloaded file"),
+        (b"digits" * 50_000, "", "sends more than the 6 bytes expected"),
+    ],
+    ids=["changed", "redirect", "endless"],
+)
+def test_what_is_not_the_original_is_refused_and_not_kept(tmp_path, served, sent, way, message):
+    """A redirect is not followed: it could lead away from https."""
+    address, folder, _ = served
+    (folder / "file.gz").write_bytes(sent)
+    remote = remote_of(b"digits", address + way)
+    with pytest.raises(DataError, match=message):
+        download.fetched(remote, tmp_path / "cache", lambda done, total: None)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_without_pooch_the_command_that_installs_it_is_named(empty_cache, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'inkdigits\[train\]'"):
+        load("qmnist")
+
+
+def test_of_emnists_archive_its_digits_are_kept(empty_cache, served, monkeypatch):
+    address, folder, _ = served
+    images = np.arange(1568, dtype=np.uint8).reshape(2, 28, 28)
+    with zipfile.ZipFile(folder / "gzip.zip", "w") as archive:
+        for part in ("train", "test"):
+            pixels = struct.pack(">IIII", 0x803, 2, 28, 28) + images.tobytes()
+            name = f"gzip/emnist-digits-{part}"
+            archive.writestr(f"{name}-images-idx3-ubyte.gz", gzip.compress(pixels))
+            labels = gzip.compress(struct.pack(">II", 0x801, 2) + b"\3\4")
+            archive.writestr(f"{name}-labels-idx1-ubyte.gz", labels)
+    data = (folder / "gzip.zip").read_bytes()
+    remote = remote_of(data, address)._replace(name="gzip.zip")
+    monkeypatch.setitem(download.SETS, "emnist", (remote,))
+    sets = load("emnist")
+    assert np.array_equal(sets.train.images, images.transpose(0, 2, 1))
+    assert (sets.name, sets.test.labels.tolist()) == ("emnist", [3, 4])
+    assert not (empty_cache.parent / "emnist" / "gzip.zip").exists()
+    monkeypatch.setattr(requests, "get", no_network)
+    assert load("emnist").train.sha256 == sets.train.sha256
+
+
+def test_usps_digits_are_placed_as_mnists(tmp_path):
+    """A bar of 4x16 in the middle of 16x16: 20 high in 28x28, so 5 wide."""
+    bar = np.full((16, 16), -1.0)
+    bar[:, 6:10] = 1
+    line = " ".join(f"{i}:{v:g}" for i, v in enumerate(bar.ravel(), 1))
+    for file in usps.FILES:
+        (tmp_path / file).write_bytes(bz2.compress(f"2 {line}\n10 {line}\n".encode()))
+    sets = usps.read_usps(tmp_path)
+    assert sets.train.labels.tolist() == [1, 9]
+    rows, columns = np.nonzero(sets.test.images[0] > 127)
+    assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (20, 5)
+    (tmp_path / "usps.bz2").write_bytes(b"BZh9 and no more")
+    with pytest.raises(DataError, match="cannot be read as LIBSVM's"):
+        usps.read_usps(tmp_path)
 
 
 def test_a_changed_file_is_refused(tmp_path, mnist_folder, monkeypatch):
@@ -127,7 +223,7 @@ def test_an_environment_that_points_nowhere_is_an_error_that_names_it(monkeypatc
 @pytest.mark.parametrize("source", ["no/such/folder", "README.md"])
 def test_what_is_no_source_is_told_what_would_be(source):
     with pytest.raises(
-        DataError, match=r"--data takes mnist, sample|a file must be \.csv or \.npz"
+        DataError, match=r"--data takes mnist, qmnist|a file must be \.csv, \.npz or"
     ):
         load(source)
 
@@ -145,14 +241,24 @@ def test_validation_is_a_stratified_tenth_that_depends_on_the_seed_alone(sample)
     assert together.sum() == sample.train.images.astype(np.int64).sum()
 
 
-def test_too_few_of_a_class_to_split_is_said_with_counts(sample):
-    few = sample.train.take(np.flatnonzero(sample.train.labels != 3)[:50], "few")
-    one = sample.train.take(np.flatnonzero(sample.train.labels == 3)[:1], "one")
-    images = np.concatenate([few.images, one.images])
-    labels = np.concatenate([few.labels, one.labels])
-    digits = type(few)(images, labels, "odd", "odd")
-    with pytest.raises(DataError, match=r"digits per class 0-9 are \["):
-        split_validation(digits, 0.1, seed=0)
+def of_labels(labels):
+    images = np.zeros((len(labels), 28, 28), np.uint8)
+    images[:, 14, 14] = np.arange(len(labels))
+    return Digits(images, np.array(labels, np.uint8), "few", "few")
+
+
+def test_where_a_class_has_one_digit_it_is_learnt_and_others_are_split_off():
+    sets = split_test(of_labels([3, 5, 5, 5, 8, 8]))
+    # A fifth of six is one; it cannot be the only 3.
+    assert (len(sets.train), len(sets.test)) == (5, 1)
+    assert set(sets.train.labels.tolist()) == {3, 5, 8}
+    assert sets.test.labels[0] in (5, 8)
+    assert sets.test.sha256 == split_test(of_labels([3, 5, 5, 5, 8, 8])).test.sha256
+
+
+def test_what_cannot_be_split_is_said_with_counts():
+    with pytest.raises(DataError, match=r"keep every class: digits per class 0-9 are \[0, 1, 1, 0"):
+        split_test(of_labels([1, 2]))
 
 
 def test_arrays_are_scaled_with_a_channel_axis_and_one_hot():

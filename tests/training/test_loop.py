@@ -9,7 +9,7 @@ from inkdigits import Reader
 from inkdigits.errors import TrainingError
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.judge import as_tensors, calibrate, evaluate, probabilities
-from inkdigits.training.loop import train
+from inkdigits.training.loop import batch_size, train
 from inkdigits.training.progress import Lines
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import VERSION, fresh_state, load_state, weights_of
@@ -107,10 +107,17 @@ def test_without_validation_all_images_are_trained_on_and_the_last_epoch_is_kept
     assert [row.val_loss for row in state.history] == [None] * 3
 
 
-def test_fewer_images_than_a_batch_is_an_error(digits):
-    row = SHORT.with_overrides({"batch_size": 1000})
-    with pytest.raises(TrainingError, match="600 training images are fewer than a batch of 1000"):
-        train(*digits, fresh_state(row, 0), Callback())
+@pytest.mark.parametrize(("n", "size"), [(60_000, 256), (2_048, 256), (300, 37), (9, 2), (2, 2)])
+def test_a_small_set_has_eight_steps_an_epoch(n, size):
+    assert batch_size(recipe("fast"), n) == size
+
+
+def test_one_image_is_too_few(digits):
+    one = digits[0].take(np.arange(1), "one")
+    with pytest.raises(TrainingError, match="found 1 training images, expected 2 at least; add"):
+        train(one, None, fresh_state(SHORT, 0), Callback())
+    two = digits[0].take(np.arange(2), "two")
+    assert len(train(two, None, fresh_state(SHORT, 0), Callback()).history) == 3
 
 
 def test_it_learns_and_is_not_perfect(sample):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from inkdigits.data import load
-from inkdigits.data.tables import write_npz
+from inkdigits.data.npz import write_npz
 from inkdigits.errors import ConfigError, DataError, TrainingError
 from inkdigits.finder import digit_array
 from inkdigits.training.callbacks import Callback
@@ -82,10 +82,10 @@ def test_fonts_digits_are_made_too(tmp_path, sample):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"x": np.zeros((2, 9, 9), np.uint8)}, "has no y; it holds x, wanted x, y"),
+        ({"x": np.zeros((2, 9, 9), np.uint8)}, "has no y; it holds x, expected x, y"),
         (
             {"x": np.zeros((2, 9, 9), np.uint8), "y": np.zeros(3, int)},
-            r"x is \(2, 9, 9\) and y \(3,\), wanted pictures",
+            r"x is \(2, 9, 9\) and y \(3,\), expected pictures",
         ),
         ({"x": np.zeros((1, 9, 9), np.uint8), "y": np.array([10])}, "label 10 at entry 0"),
     ],

@@ -29,8 +29,8 @@ def export_png(folder: Path, source: str) -> None:
     Example:
       inkdigits data export-png digits/
     """
-    from inkdigits.data import load
     from inkdigits.data.folders import write_png_folder
+    from inkdigits.training.sets import load
 
     sets = load(source, advance)
     if sets.notice:
@@ -48,7 +48,7 @@ def info(source: str) -> None:
     Example:
       inkdigits data info mnist
     """
-    from inkdigits.data import load
+    from inkdigits.training.sets import load
 
     sets = load(source, advance)
     if sets.notice:
@@ -112,9 +112,9 @@ def make(
     if file.suffix != ".npz":
         raise click.UsageError(f"{file}: expected a name that ends in .npz, or --scenes N")
 
-    from inkdigits.data import load
-    from inkdigits.data.tables import write_npz
+    from inkdigits.data.npz import write_npz
     from inkdigits.training.made import made_from
+    from inkdigits.training.sets import load
 
     sets = load(source, advance)
     made = made_from(
@@ -134,10 +134,10 @@ def make(
 
 
 def _make_scenes(folder: Path, source: str, count: int, seed: int, fonts: Path | None) -> None:
-    from inkdigits.data import load
     from inkdigits.files import check_replaceable
     from inkdigits.synthesis.folder import LIST, OWN, hands_of, write_scenes
     from inkdigits.synthesis.fonts import font_files
+    from inkdigits.training.sets import load
 
     check_replaceable(folder, LIST, OWN)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, say_error, stopped_at_once
+from inkdigits.cli.console import give, say, say_error, stopped_at_once
 from inkdigits.errors import PictureError
 
 if TYPE_CHECKING:
@@ -36,6 +36,12 @@ MOST_EXPLAINED = 50  # pictures on one page: more is 13,000 pixels high
     metavar="OUT.png",
     help=f"Draw why each was read as it was, {MOST_EXPLAINED} pictures at most.",
 )
+@click.option(
+    "--submission",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="OUT.csv",
+    help="Read a table of pixels instead, as Kaggle's test.csv, and write ImageId,Label.",
+)
 def predict(
     pictures: tuple[str, ...],
     model: str | None,
@@ -43,17 +49,25 @@ def predict(
     top: int,
     accept_all: bool,
     explain: Path | None,
+    submission: Path | None,
 ) -> None:
     """Read the digit in each picture, in the order given; a folder is read by name.
 
-    "-" is a picture on standard input.
+    "-" is a picture on standard input. With --submission the one file is a CSV with 784 pixels in
+    each line.
 
     \b
     Example:
       inkdigits predict photo.jpg drawings/
       inkdigits predict --json --model runs/mine photo.jpg
       inkdigits predict --explain why.png photo.jpg
+      inkdigits predict --submission submission.csv --model runs/mine test.csv
     """
+    if submission:
+        if len(pictures) > 1 or as_json or explain or accept_all or top > 1:
+            raise click.UsageError("--submission takes one CSV file and --model alone")
+        _submit(Path(pictures[0]), model, submission)
+        return
     from inkdigits.machine import cores
     from inkdigits.many import name_of, read_files
     from inkdigits.reader import Reader
@@ -83,6 +97,25 @@ def predict(
                 give(f"?  {found.reason}, best guess {guess}   {name}")
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def _submit(table: Path, model: str | None, out: Path) -> None:
+    from inkdigits.data.arrays import scaled
+    from inkdigits.data.tables import read_csv_images
+    from inkdigits.files import write_text
+    from inkdigits.reader import Reader
+    from inkdigits.training.checked import readable
+
+    if out.exists() and out.samefile(table):
+        raise click.UsageError(f"{out}: is what is read; name another file to write")
+    reader = Reader(model)
+    images, notes = readable(read_csv_images(table), str(table))
+    for note in notes:
+        say(f"note: {note}")
+    readings = reader.read_arrays(scaled(images)[..., 0])
+    lines = (f"{number},{reading.digit}" for number, reading in enumerate(readings, 1))
+    write_text(out, "\n".join(("ImageId,Label", *lines, "")))
+    click.echo(f"{len(readings):,} digits in {out}")
 
 
 def _explain(files: list[File], reader: Reader, path: Path) -> None:

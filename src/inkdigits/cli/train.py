@@ -41,13 +41,14 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--recipe", help=f"{'|'.join(RECIPES)}.  [default: {DEFAULT}]")
 @click.option(
     "--data",
-    help="mnist, sample, auto, a folder of IDX files or PNGs, a .csv or a .npz.  [default: auto]",
+    help="mnist, emnist, qmnist, usps, sample, auto, a folder of pictures, IDX files or tables, a "
+    ".csv, .npz or .parquet.  [default: auto]",
 )
 @click.option(
     "--add",
     metavar="FOLDER",
-    help="Folder of PNGs to learn as well, one or more of any digits: repeated to a tenth of what "
-    "is trained on, none held out. With --from, kept if more of them are right and --data's "
+    help="Folder of pictures to learn as well, one or more of any digits: repeated to a tenth of "
+    "what is trained on, none held out. With --from, kept if more of them are right and --data's "
     "validation set is read no worse, or not by more than chance explains.",
 )
 @click.option("--seed", type=int, help="One seed, one result, bit for bit.  [default: 0]")
@@ -222,7 +223,8 @@ def _run_to_end(folder: Path, settings: RunSettings, workers: Workers, *, begins
     )
     click.echo(f"in {folder}:")
     for name, what in run_folder.FILES.items():
-        click.echo(f"  {name:<28}  {what}")
+        if (folder / name).is_file():
+            click.echo(f"  {name:<28}  {what}")
 
 
 @click.command()

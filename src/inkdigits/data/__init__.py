@@ -1,6 +1,6 @@
-"""Where labelled digits come from: IDX, PNG folders, CSV, NPZ, MNIST itself, or its sample.
+"""Where labelled digits come from: IDX, CSV, NPZ, Parquet, picture folders, MNIST, or its sample.
 
-`load("auto")` gives DigitSets. Imports only numpy and Pillow until a source needs more.
+`load("auto")` gives DigitSets. Imports only numpy, OpenCV and Pillow until a source needs more.
 """
 
 from __future__ import annotations

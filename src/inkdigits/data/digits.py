@@ -8,13 +8,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import DataError
 from inkdigits.spec import N_CLASSES, SIDE
+
+if TYPE_CHECKING:
+    from inkdigits.data.pictures import Looked
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +73,7 @@ class DigitSets:
     notice: what a reader of any number made from it must be told, or "" if there is nothing.
     nondigits: (M, 28, 28) uint8, ink 255: letters, scribbles and the like to learn to be unsure of.
     split: whether the source has no test set of its own, and this one was split off.
+    looked: what became of the pictures in which the digit had to be found, or None without any.
     """
 
     train: Digits
@@ -80,6 +84,7 @@ class DigitSets:
         default_factory=lambda: np.empty((0, SIDE, SIDE), np.uint8)
     )
     split: bool = False
+    looked: Looked | None = None
 
     def __post_init__(self) -> None:
         found = self.nondigits

@@ -1,7 +1,8 @@
-"""Labelled digits as PNG files, in and out.
+"""Labelled pictures in folders, found and written.
 
-In: a folder with `train/` and `test/` of `{label}_{index}.png`, the same without the two, or a
-tree of class folders `0/` to `9/`. Out: Digits. And back: every digit as a PNG.
+In: a folder with `train/` and `test/` (also `training/` and `testing/`), or without the two. Each
+part holds `{label}_{name}.png`, or class folders `0/` to `9/`; other endings of pictures are as
+good. Out: Digits. And back: every digit as a PNG.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,78 +20,116 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkdigits.data.digits import Digits, DigitSets
+from inkdigits.data.pictures import Frame, Labelled, Looked, read_pictures, together
 from inkdigits.data.split import split_test
 from inkdigits.errors import DataError
-from inkdigits.spec import CLASS_NAMES, SIDE
+from inkdigits.picture.open import SUFFIXES
+from inkdigits.spec import CLASS_NAMES
 
 Advance = Callable[[int, int], None]  # (done, total), called now and then
 
-_NAME = re.compile(r"([0-9])_([0-9]+)\.png")
-_CHUNK = 2_000  # files a worker reads at a time: 1.6 MB of pixels, about 0.1 s
-_POOL_FROM = 4_000  # below this many files starting workers costs more than it saves
+_NAME = re.compile(r"([0-9])_(.+)\.[^.]+")
+_PARTS = {
+    "train": ("train", "training", "trainingset"),
+    "test": ("test", "testing", "testset"),
+}  # names of folders, in lower case
+_ENDINGS = SUFFIXES - {".pdf"}
+_DEEPEST = 3  # folders of one folder that are gone into, as archives unpack
 
 
 def _no_progress(done: int, total: int) -> None:
     """Show nothing."""
 
 
-def looks_like_png_folder(folder: Path) -> bool:
-    """Whether the folder holds PNGs in one of the three layouts."""
-    return any(_png_files(part) for part in (folder, folder / "train", folder / "test"))
+def read_picture_folder(
+    folder: Path, frame: Frame, advance: Advance = _no_progress
+) -> DigitSets | None:
+    """Training and test set from a folder of pictures; with no test set, a fifth is split off.
 
-
-def read_png_folder(folder: Path, advance: Advance = _no_progress) -> DigitSets:
-    """Training and test set from a folder of PNGs; with no test set, a fifth is split off.
-
-    Raises DataError that names the file: another size or mode, a name without a label, no file.
+    None if there is no labelled picture in it. Raises DataError that names the file: a name without
+    a label, only one of the two parts, no digit in any picture.
     """
-    parts = {part: _png_files(folder / part) for part in ("train", "test")}
-    if parts["train"] and parts["test"]:
-        total = sum(map(len, parts.values()))
-        train = _read(parts["train"], folder / "train", f"{folder.name} train", advance, 0, total)
-        test = _read(
-            parts["test"], folder / "test", f"{folder.name} test", advance, len(train), total
-        )
-        return DigitSets(train, test, folder.name)
-    for part in ("train", "test"):
-        if parts[part]:
-            other = "test" if part == "train" else "train"
-            raise DataError(
-                f"{folder}: {part}/ holds digits but {other}/ holds none; add it, or point "
-                f"--data at {folder / part} to have a test set split off"
-            )
-    files = _png_files(folder)
-    if not files:
+    folder = inner(folder)
+    parts = {part: place for part in _PARTS if (place := part_of(folder, part)) is not None}
+    files = {part: found for part, place in parts.items() if (found := _pictures(place))}
+    name = folder.resolve().name
+    if len(files) == len(_PARTS):
+        train = _labelled(files["train"])
+        if all(label < 0 for _, label in files["test"]):  # as competitions give them
+            sets = one_set(train, name, str(parts["train"]), frame, advance)
+            note = f"{parts['test']} has no labels and is passed over."
+            return replace(sets, notice=f"{note} {sets.notice}")
+        sources = str(parts["train"]), str(parts["test"])
+        return two_sets(train, _labelled(files["test"]), name, sources, frame, advance)
+    for part in files:
+        other = "test" if part == "train" else "train"
         raise DataError(
-            f"{folder}: no digit found; wanted train/ and test/ with names like 7_00042.png, "
-            "or class folders 0/ to 9/"
+            f"{folder}: {part}/ holds digits but {other}/ holds none; add it, or point "
+            f"--data at {parts[part]} to have a test set split off"
         )
-    return split_test(_read(files, folder, folder.name, advance, 0, len(files)))
+    here = _pictures(folder)
+    if all(label < 0 for _, label in here):
+        return None  # or they stand beside what is meant
+    return one_set(_labelled(here), name, str(folder), frame, advance)
 
 
-def read_all_pngs(folder: Path, advance: Advance = _no_progress) -> Digits:
-    """Every digit of a folder of PNGs as one set: any number, any classes, nothing split off.
+def one_set(
+    pictures: Sequence[Labelled], name: str, source: str, frame: Frame, advance: Advance
+) -> DigitSets:
+    """Labelled pictures as training and test sets, split by a fixed seed. Raises DataError."""
+    digits, looked = read_pictures(pictures, name, source, frame, advance)
+    sets = split_test(digits)
+    return replace(sets, notice=_notice(sets.notice, looked), looked=looked)
 
-    The folder holds `{label}_{index}.png` or class folders. Raises DataError if it is not there,
-    has no PNG, or has train/ and test/ (whose test digits must not be trained on), and as
-    read_png_folder does for a wrong file.
+
+def two_sets(
+    train: Sequence[Labelled],
+    test: Sequence[Labelled],
+    name: str,
+    sources: tuple[str, str],
+    frame: Frame,
+    advance: Advance,
+) -> DigitSets:
+    """Labelled pictures of a training and of a test set. Raises DataError."""
+    total = len(train) + len(test)
+    learnt, looked = read_pictures(
+        train, f"{name} train", sources[0], frame, lambda done, _: advance(done, total)
+    )
+    scored, looked_too = read_pictures(
+        test, f"{name} test", sources[1], frame, lambda done, _: advance(len(train) + done, total)
+    )
+    both = together(looked, looked_too)
+    return DigitSets(learnt, scored, name, _notice(both), looked=both)
+
+
+def read_all_pictures(
+    folder: Path, frame: Frame, advance: Advance = _no_progress
+) -> tuple[Digits, Looked | None]:
+    """Every digit of a folder of pictures as one set: any number, any classes, nothing split off.
+
+    The folder holds `{label}_{name}.png` or class folders. Raises DataError if it is not there,
+    has no picture, or has train/ and test/ (whose test digits must not be trained on), and as
+    read_picture_folder does for a wrong file.
     """
     if not folder.is_dir():
         raise DataError(
-            f"{folder}: is no folder; wanted one of PNGs, as inkdigits data corrections --to writes"
+            f"{folder}: is no folder; expected one of pictures, as inkdigits data corrections --to "
+            "writes"
         )
-    for part in ("train", "test"):
-        if _png_files(folder / part):
+    folder = inner(folder)
+    for part in _PARTS:
+        place = part_of(folder, part)
+        if place is not None and _pictures(place):
             raise DataError(
-                f"{folder}: holds {part}/, wanted digits that may all be trained on; "
-                f"name the part to learn: {folder / part}"
+                f"{folder}: holds {place.name}/, expected digits that may all be trained on; "
+                f"name the part to learn: {place}"
             )
-    files = _png_files(folder)
-    if not files:
+    here = _pictures(folder)
+    if not here:
         raise DataError(
-            f"{folder}: no digit found; wanted names like 7_00042.png, or class folders 0/ to 9/"
+            f"{folder}: no digit found; expected names like 7_00042.png, or class folders 0/ to 9/"
         )
-    return _read(files, folder, folder.resolve().name, advance, 0, len(files))
+    return read_pictures(_labelled(here), folder.resolve().name, str(folder), frame, advance)
 
 
 def write_png_folder(sets: DigitSets, folder: Path, advance: Advance = _no_progress) -> int:
@@ -135,84 +174,78 @@ def write_png_files(folder: Path, files: Iterable[tuple[str, NDArray[np.uint8]]]
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _png_files(folder: Path) -> list[tuple[str, int]]:
-    """(path, label) of each PNG below `folder`, by index and then name; label -1 where unknown."""
-    if not folder.is_dir():
-        return []
-    classes = [folder / c for c in CLASS_NAMES if (folder / c).is_dir()]
+def inner(folder: Path, *, is_part: bool = False) -> Path:
+    """The folder itself, or the one folder that is all there is in it, as archives unpack.
+
+    is_part: a folder in it that is called as a part is none.
+    """
+    for _ in range(_DEEPEST):
+        entries = _entries(folder)
+        if len(entries) != 1 or not entries[0].is_dir():
+            break
+        name = entries[0].name
+        is_parts = not is_part and any(name.lower() in names for names in _PARTS.values())
+        if name in CLASS_NAMES or is_parts:
+            break
+        folder = folder / name
+    return folder
+
+
+def part_of(folder: Path, part: str) -> Path | None:
+    """The folder in `folder` that holds the part "train" or "test", whatever it is called."""
+    named = {entry.name.lower(): entry.name for entry in _entries(folder) if entry.is_dir()}
+    names = [named[name] for name in _PARTS[part] if name in named]
+    return inner(folder / names[0], is_part=True) if names else None
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in the folder but for what systems hide in it. Raises DataError."""
+    try:
+        with os.scandir(folder) as entries:
+            return [e for e in entries if not e.name.startswith(".") and e.name != "__MACOSX"]
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be listed: {error.strerror or error}") from error
+
+
+_Found = tuple[str, int]  # path, label; -1 where the name has none
+
+
+def _pictures(folder: Path) -> list[_Found]:
+    """Each picture below `folder`, in class folders by class and name, else by index and name."""
+    entries = _entries(folder)
+    classes = sorted(e.name for e in entries if e.name in CLASS_NAMES and e.is_dir())
     if classes:
         return [
-            (entry.path, int(c.name))
-            for c in classes
-            for entry in sorted(_pngs(c), key=lambda e: e.name)
+            (entry.path, int(name))
+            for name in classes
+            for entry in sorted(_files(_entries(folder / name)), key=lambda e: e.name)
         ]
     found = []
-    for entry in _pngs(folder):
+    for entry in _files(entries):
         match = _NAME.fullmatch(entry.name)
-        label, index = (int(match[1]), int(match[2])) if match else (-1, -1)
-        found.append((index, entry.name, entry.path, label))
-    # By index, so that what was exported comes back in the order it had.
+        # By index, so that what was exported comes back in the order it had.
+        index = int(match[2]) if match and match[2].isascii() and match[2].isdigit() else -1
+        found.append((index, entry.name, entry.path, int(match[1]) if match else -1))
     return [(path, label) for _, _, path, label in sorted(found)]
 
 
-def _pngs(folder: Path) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        yield from (e for e in entries if e.name.lower().endswith(".png") and e.is_file())
+def _files(entries: Iterable[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
+    for entry in entries:
+        if os.path.splitext(entry.name)[1].lower() in _ENDINGS:
+            with suppress(OSError):  # links in a circle
+                if entry.is_file():
+                    yield entry
 
 
-def _read(
-    files: list[tuple[str, int]], folder: Path, name: str, advance: Advance, done: int, total: int
-) -> Digits:
+def _labelled(files: list[_Found]) -> list[Labelled]:
     for path, label in files:
         if label < 0:
-            raise DataError(f"{path}: name has no label; wanted LABEL_INDEX.png, like 7_00042.png")
-    paths = [path for path, _ in files]
-    images = np.empty((len(paths), SIDE, SIDE), np.uint8)
-    chunks = [paths[i : i + _CHUNK] for i in range(0, len(paths), _CHUNK)]
-    at = 0
-    for block in _map_chunks(chunks, len(paths)):
-        images[at : at + len(block)] = block
-        at += len(block)
-        advance(done + at, total)
-    return Digits(images, np.array([label for _, label in files]), name, str(folder))
+            raise DataError(
+                f"{path}: name has no label; expected LABEL_NAME.png, like 7_00042.png, or class "
+                "folders 0/ to 9/"
+            )
+    return [Labelled(path, path, label) for path, label in files]
 
 
-def _map_chunks(chunks: list[list[str]], n_files: int) -> Iterator[NDArray[np.uint8]]:
-    """Each chunk's pixels, in order; on all cores where there are enough files."""
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if n_files < _POOL_FROM or (workers or 1) < 2:
-        yield from map(_read_chunk, chunks)
-        return
-    # forkserver: a fork of a process that holds PyTorch's threads may hang.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("forkserver"))
-    try:
-        waiting = [pool.submit(_read_chunk, c) for c in chunks]
-        for job in waiting:
-            yield job.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _read_chunk(paths: list[str]) -> NDArray[np.uint8]:
-    images = np.empty((len(paths), SIDE, SIDE), np.uint8)
-    for i, path in enumerate(paths):
-        images[i] = _read_png(path)
-    return images
-
-
-def _read_png(path: str) -> NDArray[np.uint8]:
-    try:
-        with Image.open(path, formats=("PNG",)) as image:
-            if image.size != (SIDE, SIDE) or image.mode != "L":
-                width, height = image.size
-                raise DataError(
-                    f"{path}: is {width}x{height} of mode {image.mode}, "
-                    f"wanted {SIDE}x{SIDE} of mode L (8-bit grey)"
-                )
-            return np.asarray(image)
-    except DataError:
-        raise
-    # Pillow fails on broken files in many ways: OSError, SyntaxError, ValueError, struct.error,
-    # zlib.error, DecompressionBombError. To a user they are one.
-    except Exception as error:
-        raise DataError(f"{path}: not a readable PNG: {error}") from error
+def _notice(*parts: object) -> str:
+    return " ".join(str(part) for part in parts if part)

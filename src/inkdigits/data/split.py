@@ -18,7 +18,8 @@ def stratified_indices(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices of the (1 - share) part and of the `share` part, both in rising order.
 
-    share: in (0, 1). Raises DataError if a class is too small to be in both parts.
+    share: in (0, 1). Every class is in both parts, or where there are too few digits for that in
+    the first. Raises DataError if no class has two digits.
     """
     from sklearn.model_selection import train_test_split
 
@@ -27,12 +28,23 @@ def stratified_indices(
             np.arange(len(labels)), test_size=share, random_state=seed, stratify=labels
         )
     except ValueError as error:
-        counts = np.bincount(labels, minlength=N_CLASSES).tolist()
-        raise DataError(
-            f"{source}: cannot split off {share:.0%} with every class in both parts: digits per "
-            f"class 0-9 are {counts}; add digits, or split them into train/ and test/ yourself"
-        ) from error
+        part = _spared(labels, share, seed)
+        if not len(part):
+            counts = np.bincount(labels, minlength=N_CLASSES).tolist()
+            raise DataError(
+                f"{source}: cannot split off {share:.0%} and keep every class: digits per class "
+                f"0-9 are {counts}; add digits, or split them into train/ and test/ yourself"
+            ) from error
+        rest = np.setdiff1d(np.arange(len(labels)), part)
     return np.sort(rest), np.sort(part)
+
+
+def _spared(labels: NDArray[np.uint8], share: float, seed: int) -> NDArray[np.int64]:
+    """Indices of about that share, at least one, that leave a digit of each class."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    _, firsts = np.unique(labels[shuffled], return_index=True)
+    spare = np.delete(shuffled, firsts)
+    return spare[: max(1, round(share * len(labels)))]
 
 
 def split_test(digits: Digits, share: float = TEST_SHARE) -> DigitSets:

@@ -1,188 +1,293 @@
-"""Labelled digits as tables: CSV as Kaggle lays it out, NPZ as Keras does.
+"""Labelled digits as CSV: a line a digit, its label and its 784 pixels in reading order.
 
-In: paths. Out: DigitSets. CSV: a header, a column `label`, and 784 columns of values 0-255 in
-reading order. NPZ: x_train, y_train, x_test, y_test.
+In: paths. Out: DigitSets, or arrays without labels. With a header or none, the label first or last,
+values apart by comma, semicolon, tab or space, gzipped or not. Pixels are whole numbers 0-255, or
+all of them lie in 0-1 with fractions among them.
 """
 
 from __future__ import annotations
 
-import zipfile
+import re
+import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.data.digits import Digits, DigitSets, check_labels
-from inkdigits.data.idx import most_unpacked
+from inkdigits.data.digits import Digits, DigitSets
+from inkdigits.data.idx import most_unpacked, opened
 from inkdigits.data.split import split_test
-from inkdigits.errors import DataError
-from inkdigits.files import written_whole
-from inkdigits.spec import N_PIXELS, SIDE
+from inkdigits.errors import DataError, MissingExtraError
+from inkdigits.spec import N_CLASSES, N_PIXELS, SIDE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
-_NPZ_MORE = "nondigits"  # may be there: what is no digit, to learn to be unsure of
-
+ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")  # in lower case
+_LABELS = ("label", "labels", "class", "classes", "target", "y", "digit", "number")
+_SEPARATORS = ",;\t "
+_UNNAMED = ("", "Unnamed: 0")  # what pandas calls a column of line numbers
 _MAX_LINE = 100_000  # bytes: over a hundred for each value
+# mnist_train.csv and mnist_test.csv, train.csv and test.csv, mnist_train_small.csv
+_NAME = re.compile(r"(?P<set>.*?)[-_. ]?(?P<part>train|test)(?:ing)?(?:[-_]small)?", re.IGNORECASE)
 
 
-def read_csv_sets(path: Path) -> DigitSets:
-    """Sets from one CSV (a test set is split off) or from a folder with train.csv and test.csv.
+class _Layout(NamedTuple):
+    """How a file's lines are laid out, as its first one shows."""
 
-    Kaggle's own test.csv has no labels: a test.csv without them is passed over.
+    columns: list[str]  # names, or numbers where the file has no header
+    has_header: bool
+    separator: str
+    numbered: bool  # the first column counts the lines, as pandas writes it
+
+    @property
+    def n_values(self) -> int:
+        """Columns of labels and pixels."""
+        return len(self.columns) - self.numbered
+
+
+def read_csv_file(path: Path) -> DigitSets:
+    """Sets from one CSV: a test set is split off. Raises DataError naming file, line and column."""
+    return split_test(read_csv(path, _stem(path)))
+
+
+def read_csv_folder(folder: Path) -> DigitSets | None:
+    """Sets from a folder's tables: NAME_train.csv with NAME_test.csv, or the one there is.
+
+    Kaggle's test.csv has no labels: one without is passed over. None if there is no CSV.
     Raises DataError naming file, line and column.
     """
-    if path.is_file():
-        return split_test(read_csv(path, path.stem))
-    train, test = path / "train.csv", path / "test.csv"
-    if test.is_file() and "label" in _header(test):
-        name = path.name
+    files = sorted(p for p in folder.iterdir() if is_csv(p) and p.is_file())
+    if not files:
+        return None
+    digits = [path for path in files if _n_values(path) in (N_PIXELS, N_PIXELS + 1)]
+    labelled = [path for path in digits if _n_values(path) == N_PIXELS + 1]
+    if not labelled:
+        named = [path for path in files if path.suffix.lower() != ".txt"]
+        # The first says what is wrong with it; a text beside pictures is none of ours.
+        return read_csv_file(named[0]) if named else None
+    parts = {path: match for path in labelled if (match := _NAME.fullmatch(_stem(path)))}
+    pairs = [
+        (train, test)
+        for train, of_train in parts.items()
+        for test, of_test in parts.items()
+        if of_train["part"].lower() == "train"
+        and of_test["part"].lower() == "test"
+        and of_train["set"].lower() == of_test["set"].lower()
+    ]
+    name = folder.resolve().name
+    if len(pairs) == 1:
+        train, test = pairs[0]
         return DigitSets(read_csv(train, f"{name} train"), read_csv(test, f"{name} test"), name)
-    return split_test(read_csv(train, path.name))
+    alone = [path for path, match in parts.items() if match["part"].lower() == "train"] or labelled
+    if pairs or len(alone) > 1:
+        names = ", ".join(path.name for path in labelled)
+        raise DataError(
+            f"{folder}: holds several tables of digits ({names}); name one of them, or put "
+            "NAME_train.csv and NAME_test.csv into a folder of their own"
+        )
+    return split_test(read_csv(alone[0], name))
+
+
+def is_csv(path: Path) -> bool:
+    """Whether the file's ending is one of a table's, in any case."""
+    return path.name.lower().endswith(ENDINGS)
 
 
 def read_csv(path: Path, name: str) -> Digits:
     """One set from one CSV. Raises DataError naming file, line and column."""
-    import pandas as pd
-
-    columns = _header(path)
-    if "label" not in columns:
-        raise DataError(f"{path}: line 1 has no column 'label'; its first are {columns[:3]}")
-    if len(columns) != N_PIXELS + 1:
+    layout = _layout(path)
+    if layout.n_values == N_PIXELS:
         raise DataError(
-            f"{path}: line 1 has {len(columns)} columns, wanted {N_PIXELS + 1}: "
-            f"label and {N_PIXELS} pixels"
+            f"{path}: line 1 has {N_PIXELS} columns and none is a label: to read such digits: "
+            f"inkdigits predict --submission submission.csv {path}"
         )
+    if layout.n_values != N_PIXELS + 1:
+        raise _wrong_columns(path, layout)
+    table = _table(path, layout)
+    place = _label_place(layout, table)
+    labels = _column(table, place)
+    _check_column(labels, N_CLASSES - 1, table, place, path, layout)
+    pixels = _pixels(table, [i for i in range(layout.n_values) if i != place], path, layout)
+    return Digits(pixels, labels.astype(np.uint8), name, str(path))
+
+
+def read_csv_images(path: Path) -> NDArray[np.uint8]:
+    """(N, 28, 28) images of a CSV of pixels, as Kaggle's test.csv; labels are passed over.
+
+    Raises DataError naming file, line and column.
+    """
+    layout = _layout(path)
+    if layout.n_values == N_PIXELS + 1:
+        return read_csv(path, _stem(path)).images
+    if layout.n_values != N_PIXELS:
+        raise _wrong_columns(path, layout)
+    return _pixels(_table(path, layout), list(range(N_PIXELS)), path, layout)
+
+
+def _stem(path: Path) -> str:
+    name = path.name[:-3] if path.name.lower().endswith(".gz") else path.name
+    return Path(name).stem
+
+
+def _n_values(path: Path) -> int:
+    try:
+        return _layout(path).n_values
+    except DataError:
+        return 0
+
+
+def _layout(path: Path) -> _Layout:
+    try:
+        with opened(path) as file:
+            # Excel begins a file with a byte order mark.
+            first = file.readline(_MAX_LINE).decode("utf-8-sig").rstrip("\r\n")
+    except (OSError, EOFError, zlib.error, UnicodeError) as error:
+        raise DataError(f"{path}: cannot be read as CSV: {error}") from error
+    separator = next(
+        (s for s in _SEPARATORS if N_PIXELS <= first.count(s) + 1 <= N_PIXELS + 2),
+        max(_SEPARATORS, key=first.count) if any(s in first for s in _SEPARATORS) else ",",
+    )
+    fields = [field.strip().strip("\"'") for field in first.split(separator)]
+    has_header = any(field and _number(field) is None for field in fields) or _counts(fields)
+    columns = fields if has_header else [str(i + 1) for i in range(len(fields))]
+    return _Layout(columns, has_header, separator, has_header and fields[0] in _UNNAMED)
+
+
+def _counts(fields: list[str]) -> bool:
+    """Whether the fields number the columns, as pandas does where they have no name."""
+    numbers = [_number(field) for field in fields[int(fields[0] in _UNNAMED) :]]
+    return numbers in ([*range(len(numbers))], [*range(1, len(numbers) + 1)])
+
+
+def _number(field: str) -> float | None:
+    try:
+        return float(field)
+    except ValueError:
+        return None
+
+
+def _table(path: Path, layout: _Layout) -> pd.DataFrame:
+    """The file's columns of labels and pixels, unchecked. Raises DataError."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{path}: CSV files are read by pandas: pip install 'inkdigits[train]'"
+        ) from error
     _check_lines(path)
     try:
-        table = pd.read_csv(path)
-    except (ValueError, OSError, UnicodeError) as error:
+        with opened(path) as file:
+            table = pd.read_csv(
+                file,
+                sep=layout.separator,
+                header=0 if layout.has_header else None,
+                skipinitialspace=True,
+            )
+    except (ValueError, OSError, EOFError, zlib.error, UnicodeError) as error:
         raise DataError(f"{path}: cannot be read as CSV: {error}") from error
-    if table.shape[1] != len(columns) or not isinstance(table.index, pd.RangeIndex):
+    if table.shape[1] != len(layout.columns) or not isinstance(table.index, pd.RangeIndex):
         raise DataError(
-            f"{path}: its lines hold more values than line 1 names, wanted {len(columns)} in each"
+            f"{path}: its lines hold more values than line 1, "
+            f"expected {len(layout.columns)} in each"
         )
-    values = _values(table, path)
-    place = table.columns.get_loc("label")
-    pixels = np.delete(values, place, axis=1).reshape(-1, SIDE, SIDE)
-    return Digits(pixels, values[:, place], name, str(path))
+    if table.empty:
+        raise DataError(f"{path}: has a header but no digit")
+    return table.iloc[:, int(layout.numbered) :]
 
 
-def read_npz(path: Path) -> DigitSets:
-    """Training and test set from one NPZ file. Raises DataError."""
-    x_train, y_train, x_test, y_test, *others = _arrays(path, _NPZ_KEYS, _NPZ_MORE)
-    for key, labels in (("y_train", y_train), ("y_test", y_test)):
-        _check_whole(labels, key, path)
-    return DigitSets(
-        Digits(x_train, y_train, f"{path.stem} train", f"{path}:x_train"),
-        Digits(x_test, y_test, f"{path.stem} test", f"{path}:x_test"),
-        path.stem,
-        nondigits=others[0] if others else np.empty((0, SIDE, SIDE), np.uint8),
+def _column(table: pd.DataFrame, place: int) -> NDArray[np.float64]:
+    """One column's values; NaN for what is no number."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(table.iloc[:, place], errors="coerce")
+    return np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _label_place(layout: _Layout, table: pd.DataFrame) -> int:
+    """Which of the columns holds the labels: by its name, else the first or the last."""
+    names = [name.lower() for name in layout.columns[int(layout.numbered) :]]
+    if layout.has_header and (named := [i for i, name in enumerate(names) if name in _LABELS]):
+        return named[0]
+    # Both may be whole and under 10: a corner's pixel is paper nearly always, and of one value.
+    for place in (0, len(names) - 1):
+        column = _column(table, place)
+        if len(np.unique(column)) > 1 and np.isin(column, np.arange(N_CLASSES)).all():
+            return place
+    return 0
+
+
+def _pixels(
+    table: pd.DataFrame, places: list[int], path: Path, layout: _Layout
+) -> NDArray[np.uint8]:
+    """(N, 28, 28) of those columns. Raises DataError for a value that is not in range."""
+    low, high, whole = np.inf, -np.inf, True
+    for place in places:
+        values = _column(table, place)
+        low, high = min(low, values.min()), max(high, values.max())
+        whole = whole and bool((values == np.floor(values)).all())
+    # Divided by 255, as networks take them.
+    divided = not whole and low >= 0 and high <= 1
+    pixels = np.empty((len(table), len(places)), np.uint8)
+    for at, place in enumerate(places):
+        values = _column(table, place)
+        if divided:
+            values = np.rint(255 * values)
+        _check_column(values, 255, table, place, path, layout)
+        pixels[:, at] = values
+    return pixels.reshape(-1, SIDE, SIDE)
+
+
+def _check_column(
+    values: NDArray[np.float64],
+    most: int,
+    table: pd.DataFrame,
+    place: int,
+    path: Path,
+    layout: _Layout,
+) -> None:
+    """Raise DataError for a value that is no whole number in 0 to `most`, by line and column."""
+    import pandas as pd
+
+    wrong = ~((values >= 0) & (values <= most) & (values == np.floor(values)))
+    if not wrong.any():
+        return
+    row = int(wrong.argmax())
+    value = table.iloc[row, place]
+    found = "nothing" if pd.isna(value) else repr(str(value))
+    raise DataError(
+        f"{path}: line {row + 1 + layout.has_header:,}, column "
+        f"{layout.columns[layout.numbered + place]!r}: found {found:.80}, "
+        f"expected a whole number in 0-{most}"
     )
 
 
-def read_npz_pictures(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Pictures of any size, (N, H, W) or (N, H, W, C), and their labels (N,), from `x` and `y`.
-
-    Raises DataError.
-    """
-    pictures, labels = _arrays(path, ("x", "y"))
-    _check_whole(labels, "y", path)
-    if pictures.ndim not in (3, 4) or labels.shape != pictures.shape[:1]:
-        raise DataError(
-            f"{path}: x is {pictures.shape} and y {labels.shape}, wanted pictures (N, H, W) and a "
-            "label (N,) for each"
-        )
-    check_labels(labels, str(path))
-    return pictures, labels
-
-
-def write_npz(sets: DigitSets, path: Path) -> None:
-    """Write the sets as read_npz reads them, whole or not at all."""
-    with written_whole(path) as part:
-        np.savez_compressed(
-            part,
-            x_train=sets.train.images, y_train=sets.train.labels,
-            x_test=sets.test.images, y_test=sets.test.labels,
-            nondigits=sets.nondigits,
-        )  # fmt: skip
-
-
-def _arrays(path: Path, wanted: tuple[str, ...], *more: str) -> list[NDArray[Any]]:
-    """The arrays of those names in an NPZ file, and of `more` those that are there."""
-    try:
-        packed = path.stat().st_size
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > most_unpacked(packed):
-            raise DataError(
-                f"{path}: is {packed:,} bytes that unpack to {unpacked:,}, "
-                f"wanted at most {most_unpacked(packed):,}"
-            )
-        with np.load(path, allow_pickle=False) as arrays:
-            missing = [key for key in wanted if key not in arrays]
-            if missing:
-                raise DataError(
-                    f"{path}: has no {', '.join(missing)}; it holds {', '.join(arrays.files)}, "
-                    f"wanted {', '.join(wanted)}"
-                )
-            return [arrays[key] for key in (*wanted, *more) if key in arrays]
-    except DataError:
-        raise
-    # A damaged archive fails in many ways: BadZipFile, zlib.error, NotImplementedError (packed in
-    # another way), RuntimeError (a password), MemoryError (an array that says it is huge).
-    except Exception as error:
-        why = str(error) or type(error).__name__
-        raise DataError(f"{path}: not a readable NPZ file: {why}") from error
-
-
-def _check_whole(labels: NDArray[Any], key: str, path: Path) -> None:
-    if labels.dtype.kind not in "iu":
-        raise DataError(f"{path}: {key} is {labels.dtype}, wanted whole numbers 0-9")
-
-
-def _header(path: Path) -> list[str]:
-    try:
-        # Excel begins a file with a byte order mark.
-        with path.open(encoding="utf-8-sig") as lines:
-            return [c.strip().strip('"') for c in lines.readline(_MAX_LINE).split(",")]
-    except (OSError, UnicodeError) as error:
-        raise DataError(f"{path}: cannot be read as CSV: {error}") from error
+def _wrong_columns(path: Path, layout: _Layout) -> DataError:
+    first = ", ".join(layout.columns[:3])
+    side = round((layout.n_values - 1) ** 0.5)
+    size = f" (pixels of {side}x{side}?)" if side > 1 and side * side == layout.n_values - 1 else ""
+    return DataError(
+        f"{path}: line 1 has {layout.n_values:,} columns{size}, the first are {first:.80}; "
+        f"expected {N_PIXELS + 1}: a label and {SIDE}x{SIDE} pixels"
+    )
 
 
 def _check_lines(path: Path) -> None:
     """Raise DataError for a line longer than one of digits can be: pandas would hold all of it."""
-    number = 0
-    with path.open("rb") as file:
-        while line := file.readline(_MAX_LINE + 1):
-            number += 1
-            if len(line) > _MAX_LINE:
-                raise DataError(
-                    f"{path}: line {number} is longer than {_MAX_LINE:,} bytes, "
-                    f"wanted {N_PIXELS + 1} values"
-                )
-
-
-def _values(table: pd.DataFrame, path: Path) -> NDArray[np.uint8]:
-    """(N, 785) values in the columns' order. Raises DataError for one that is not 0-255."""
-    import pandas as pd
-
-    if table.empty:
-        raise DataError(f"{path}: has a header but no digit")
-    checked = np.empty(table.shape, np.uint8)
-    for place, (column, values) in enumerate(table.items()):
-        numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
-        low, high = (0, 9) if column == "label" else (0, 255)
-        wrong = ~(numbers.between(low, high) & (numbers == numbers.round()))
-        if wrong.any():
-            row = int(wrong.to_numpy().argmax())
-            found = "nothing" if pd.isna(values.iloc[row]) else repr(str(values.iloc[row]))
-            raise DataError(
-                f"{path}: line {row + 2}, column {column!r}: found {found:.80}, "
-                f"wanted a whole number in {low}-{high}"
-            )
-        checked[:, place] = numbers
-    return checked
+    size = path.stat().st_size
+    number, total, most = 0, 0, max(size, most_unpacked(size))
+    try:
+        with opened(path) as file:
+            while line := file.readline(_MAX_LINE + 1):
+                number += 1
+                total += len(line)
+                if len(line) > _MAX_LINE:
+                    raise DataError(
+                        f"{path}: line {number} is longer than {_MAX_LINE:,} bytes, "
+                        f"expected {N_PIXELS + 1} values"
+                    )
+                if total > most:
+                    raise DataError(f"{path}: unpacks to over {most:,} bytes, more than digits do")
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read as CSV: {error}") from error

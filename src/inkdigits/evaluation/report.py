@@ -24,6 +24,7 @@ PICTURES = (
     ("incorrect_predictions.png", "Read wrongly, the surest first"),
     ("correct_predictions.png", "Read right, the least sure"),
     ("calibration.png", "Calibration"),
+    ("pictures.png", "Pictures, and the digit that was found in each"),
     ("sample_digits.png", "Digits of the training set"),
     ("class_distribution_mnist.png", "Images per digit"),
 )

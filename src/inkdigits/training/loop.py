@@ -38,6 +38,9 @@ from inkdigits.training.state import (
 from inkdigits.training.views import Teacher, Views, answered_views
 from inkdigits.training.workers import Workers
 
+_LEAST = 2  # images of a batch: batch normalisation needs two
+_STEPS = 8  # of an epoch, at least; docs/LOG.md has others
+
 
 class _Material(NamedTuple):
     """What the epochs of a run learn from, on the device that trains."""
@@ -47,6 +50,14 @@ class _Material(NamedTuple):
     nondigits: Tensor | None  # (M, 1, 28, 28) uint8
     teacher: Teacher | None
     views: Views | None  # of the images, answered by the teacher
+
+
+def batch_size(recipe: Recipe, n: int) -> int:
+    """How many of n images a step learns from: the recipe's number, or fewer of a small set.
+
+    A set that fits into a few batches would have too few steps.
+    """
+    return min(recipe.batch_size, max(_LEAST, n // _STEPS))
 
 
 def train(
@@ -70,10 +81,11 @@ def train(
     Raises TrainingError if the loss stops being a number; the last checkpoint is then whole.
     """
     recipe = state.recipe
-    if len(train_set) < recipe.batch_size:
+    least = _LEAST * workers.count
+    if len(train_set) < least:
         raise TrainingError(
-            f"{len(train_set):,} training images are fewer than a batch of {recipe.batch_size}; "
-            "set a smaller --batch-size"
+            f"found {len(train_set)} training images, expected {least} at least"
+            f"{f' for {workers.count} workers' if workers.count > 1 else ''}; add some"
         )
     others = torch.from_numpy(nondigits)[:, None] if nondigits is not None else None
     if recipe.nondigit_share and (others is None or not len(others)):
@@ -123,7 +135,7 @@ def train(
 def _train_epoch(
     state: State, model: nn.Module, material: _Material, callback: Callback, workers: Workers
 ) -> Epoch:
-    recipe, size = state.recipe, state.recipe.batch_size
+    recipe, size = state.recipe, batch_size(state.recipe, len(material.images))
     images, answers = material.images, None
     if material.views is not None:
         copy = state.epoch % len(material.views.images)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from inkdigits import machine
 from inkdigits.data import Digits, DigitSets
-from inkdigits.data.tables import read_npz_pictures
+from inkdigits.data.npz import read_npz_pictures
 from inkdigits.errors import ConfigError, PictureError
 from inkdigits.finder import digit_array, shipped_finder
 from inkdigits.picture.place import place

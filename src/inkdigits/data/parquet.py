@@ -1,0 +1,101 @@
+"""Labelled digits as Parquet files, as Hugging Face keeps data sets.
+
+In: a file, or a folder with train-00000-of-00001.parquet and test-00000-of-00001.parquet. Out:
+DigitSets. A row has `image`, a picture file's bytes as {bytes, path} or alone, and `label`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from inkdigits.data.digits import DigitSets
+from inkdigits.data.folders import Advance, one_set, two_sets
+from inkdigits.data.idx import MAX_BYTES
+from inkdigits.data.pictures import Frame, Labelled
+from inkdigits.errors import DataError, MissingExtraError
+from inkdigits.spec import N_CLASSES
+
+_PART = re.compile(r"(train|test)(?:[-_.].*)?\.parquet", re.IGNORECASE)
+_IMAGES, _LABELS = ("image", "img", "images"), ("label", "labels", "digit", "class", "target")
+_AROUND = ("data", "mnist")  # folders in which such files lie
+
+
+def read_parquet_file(path: Path, frame: Frame, advance: Advance) -> DigitSets:
+    """Sets from one file: a test set is split off. Raises DataError, MissingExtraError."""
+    return one_set(list(_rows(path)), path.stem, str(path), frame, advance)
+
+
+def read_parquet_folder(folder: Path, frame: Frame, advance: Advance) -> DigitSets | None:
+    """Sets from a folder's Parquet files; None if there is none.
+
+    Raises DataError, MissingExtraError.
+    """
+    for place in (folder, *(folder / name for name in _AROUND)):
+        parts = {part: _files(place, part) for part in ("train", "test")}
+        name = folder.resolve().name
+        if parts["train"] and parts["test"]:
+            train, test = (
+                [row for file in files for row in _rows(file)] for files in parts.values()
+            )
+            return two_sets(train, test, name, (str(place), str(place)), frame, advance)
+        if files := parts["train"] or sorted(place.glob("*.parquet")):
+            rows = [row for file in files for row in _rows(file)]
+            return one_set(rows, name, str(place), frame, advance)
+    return None
+
+
+def _files(folder: Path, part: str) -> list[Path]:
+    """The files of a part: by their names, or all in a folder of its name."""
+    named = [
+        path
+        for path in sorted(folder.glob("*.parquet"))
+        if (match := _PART.fullmatch(path.name)) and match[1].lower() == part
+    ]
+    return named or sorted((folder / part).glob("*.parquet"))
+
+
+def _rows(path: Path) -> Iterator[Labelled]:
+    """The pictures of one file, in order."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{path}: Parquet files are read by pyarrow: pip install 'inkdigits[batch]'"
+        ) from error
+    try:
+        with pq.ParquetFile(path) as file:
+            groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+            size = sum(group.total_byte_size for group in groups)
+            if size > MAX_BYTES:
+                raise DataError(
+                    f"{path}: unpacks to {size:,} bytes, expected at most {MAX_BYTES:,}"
+                )
+            names = file.schema_arrow.names
+            image, label = _called(names, _IMAGES), _called(names, _LABELS)
+            if image is None or label is None:
+                raise DataError(
+                    f"{path}: has the columns {', '.join(names[:6])}; expected image (a picture "
+                    "file's bytes) and label (0-9)"
+                )
+            table = file.read([image, label])
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
+    pairs = zip(table[image].to_pylist(), table[label].to_pylist(), strict=True)
+    for row, (picture, digit) in enumerate(pairs):
+        data = picture.get("bytes") if isinstance(picture, dict) else picture
+        if not isinstance(data, bytes):
+            raise DataError(
+                f"{path}: row {row:,}: {image} is {type(data).__name__}, expected a picture "
+                "file's bytes"
+            )
+        if not isinstance(digit, int) or digit not in range(N_CLASSES):
+            raise DataError(f"{path}: row {row:,}: {label} is {digit!r:.40}, expected 0-9")
+        yield Labelled(f"{path}, row {row:,}", data, digit)
+
+
+def _called(names: list[str], known: tuple[str, ...]) -> Any:
+    return next((name for name in names if name.lower() in known), None)

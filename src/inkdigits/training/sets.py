@@ -1,0 +1,43 @@
+"""Digits to train on, whatever one's own data looks like.
+
+In: what a user writes after --data and --add. Out: DigitSets, in which the digit of every picture
+was found and what is plainly wrong was put right or noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from inkdigits import data
+from inkdigits.data import Digits, DigitSets
+from inkdigits.data.folders import read_all_pictures
+from inkdigits.data.pictures import Looked
+from inkdigits.training.checked import checked
+from inkdigits.training.pictures import frame
+
+Advance = Callable[[str, int, int], None]  # (what is being done, done, total)
+
+
+def _no_progress(what: str, done: int, total: int) -> None:
+    """Show nothing."""
+
+
+def load(source: str = "auto", advance: Advance = _no_progress) -> DigitSets:
+    """Training and test digits of `source`, which data.load describes.
+
+    Of pictures that are no digit arrays the digit is found and cut out, as prediction does it; what
+    became of them is in `looked`. Raises DataError, or MissingExtraError where a source's library
+    is not installed.
+    """
+    return checked(data.load(source, advance, frame))
+
+
+def load_added(folder: Path, advance: Advance = _no_progress) -> tuple[Digits, Looked | None]:
+    """A few digits of one's own, and what became of pictures in which they had to be found.
+
+    folder: of pictures, named by their labels or in class folders. Raises DataError.
+    """
+    return read_all_pictures(
+        folder, frame, lambda done, total: advance("reading pictures", done, total)
+    )

@@ -1,0 +1,72 @@
+import io
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkdigits.data import load
+from inkdigits.errors import DataError, MissingExtraError
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+
+def png(array):
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    return file.getvalue()
+
+
+def write(path, digits, n=40, **columns):
+    """As Hugging Face keeps MNIST: image {bytes, path}, label int64."""
+    rows = [{"bytes": png(image), "path": None} for image in digits.images[:n]]
+    labels = digits.labels[:n].astype(np.int64)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"image": rows, "label": labels} | columns), path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train-00000-of-00001.parquet", "test-00000-of-00001.parquet"),
+        ("mnist/train-00000-of-00001.parquet", "mnist/test-00000-of-00001.parquet"),
+        ("train/0000.parquet", "test/0000.parquet"),
+    ],
+)
+def test_hugging_faces_mnist_is_read_to_the_last_pixel(tmp_path, sample, names):
+    for name, digits in zip(names, (sample.train, sample.test), strict=True):
+        write(tmp_path / name, digits)
+    sets = load(str(tmp_path))
+    assert np.array_equal(sets.train.images, sample.train.images[:40])
+    assert np.array_equal(sets.test.labels, sample.test.labels[:40])
+    assert (sets.notice, sets.looked) == ("", None)
+
+
+def test_of_one_file_a_test_set_is_split_off(tmp_path, sample):
+    write(tmp_path / "digits.parquet", sample.train, 100)
+    sets = load(str(tmp_path / "digits.parquet"))
+    assert (len(sets.train), len(sets.test)) == (80, 20)
+
+
+def test_without_pyarrow_the_command_that_installs_it_is_named(tmp_path, sample, monkeypatch):
+    write(tmp_path / "digits.parquet", sample.train)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'inkdigits\[batch\]'"):
+        load(str(tmp_path / "digits.parquet"))
+
+
+def test_what_is_wrong_with_a_parquet_file_is_named(tmp_path, sample):
+    path = tmp_path / "digits.parquet"
+    pq.write_table(pa.table({"text": ["a"], "label": [3]}), path)
+    with pytest.raises(DataError, match="has the columns text, label; expected image "):
+        load(str(path))
+    write(path, sample.train, label=pa.array([10] * 40))
+    with pytest.raises(DataError, match=r"row 0: label is 10, expected 0-9"):
+        load(str(path))
+    pq.write_table(pa.table({"image": [None, "a"], "label": [3, 3]}), path)
+    with pytest.raises(DataError, match=r"row 0: image is NoneType, expected a picture file's"):
+        load(str(path))
+    path.write_bytes(b"PAR1 and no more PAR1")
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        load(str(path))
