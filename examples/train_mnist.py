@@ -1,6 +1,6 @@
 """Train on MNIST, look at what was learnt, read a picture with it. Some 40 s on two cores.
 
-    python examples/train_mnist.py [RECIPE] [FOLDER OF LABELLED PICTURES]
+python examples/train_mnist.py [RECIPE] [DATA] [FOLDER OF LABELLED PICTURES]
 """
 
 import sys
@@ -11,9 +11,9 @@ import inkdigits
 HERE = Path(__file__).parent
 
 
-def main(recipe: str = "fast", mine: str | None = None) -> None:
+def main(recipe: str = "fast", data: str = "auto", mine: str | None = None) -> None:
     # One call: data, training, one score on the test set, a folder with models and a report.
-    run = inkdigits.train("auto", recipe)
+    run = inkdigits.train(data, recipe)
     print(run)
     for row in run.history:
         print(f"epoch {row['epoch']}: loss {row['loss']:.4f}, val_accuracy {row['val_accuracy']}")

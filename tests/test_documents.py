@@ -76,6 +76,17 @@ def test_every_recipe_stands_in_the_readme():
     assert all(f"`{name}`" in README for name in RECIPES)
 
 
+def test_the_example_that_trains_runs(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "train_mnist.py"), "flash", "sample"],
+        capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("<Run flash: ")
+    assert done.stdout.count("%") == 1 + 10
+    assert (tmp_path / "confusion.png").is_file()
+
+
 def test_the_examples_are_read_right():
     runner = CliRunner()
     done = runner.invoke(cli.cli, ["predict", str(ROOT / "examples")])
