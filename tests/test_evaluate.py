@@ -142,7 +142,7 @@ def test_a_filled_folder_is_refused_before_anything_is_read(tmp_path):
 def test_a_report_is_shown_in_a_notebook(small):
     small()
     found = evaluate(None, "any")
-    assert repr(found) == f"<Report {found.accuracy:.2%} of 100 digits right: any>"
+    assert repr(found) == f"<Report {found.accuracy:.2%} of 100 digits right: test>"
     shown = found._repr_html_()
     assert shown.count("data:image/png;base64,") == 2
     assert list(found.plots) == [
