@@ -93,7 +93,7 @@ def train(
     least = _LEAST * workers.count
     if len(train_set) < least:
         raise TrainingError(
-            f"found {len(train_set)} training images, expected {least} at least"
+            f"found {len(train_set)} training images beside those held out, expected {least} or more"
             f"{f' for {workers.count} workers' if workers.count > 1 else ''}; add some"
         )
     others = torch.from_numpy(nondigits)[:, None] if nondigits is not None else None
