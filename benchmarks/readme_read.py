@@ -1,6 +1,6 @@
-"""The page in README.md: a made table of marks, read, with a box on each digit.
+"""The page in README.md: a made table of marks, and the same with a box on each digit.
 
-    python benchmarks/readme_read.py docs/read.png
+    python benchmarks/readme_read.py docs/marks.jpg docs/read.png
 
 Needs $INKDIGITS_FIELD for hwd1000's digits (MIT), those that no model was trained on.
 """
@@ -56,9 +56,10 @@ def page(random: np.random.Generator) -> np.ndarray:
 
 
 def main() -> None:
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 3:
         sys.exit(__doc__)
-    picture = page(np.random.default_rng(4))
+    picture, out = sys.argv[1:]
+    Image.fromarray(page(np.random.default_rng(4))).save(picture, quality=80)
     read = Reader().read(picture)
     print(read.text)
     for row in read.table():
@@ -66,7 +67,7 @@ def main() -> None:
     drawn = read.draw(picture)
     drawn.resize((drawn.width * 3 // 4, drawn.height * 3 // 4), Image.Resampling.LANCZOS).quantize(
         128
-    ).save(sys.argv[1], optimize=True)
+    ).save(out, optimize=True)
 
 
 if __name__ == "__main__":

@@ -45,10 +45,12 @@ def test_every_inkdigits_command_in_the_readme_parses(line, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "line", [c for c in commands(README) if c.startswith("inkdigits predict") and "runs/" not in c]
+    "line",
+    [c for c in commands(README) if re.match(r"inkdigits (predict|read) .*(examples|docs/)", c)],
 )
-def test_the_readmes_predict_commands_run(line, tmp_path):
+def test_the_readmes_commands_on_its_pictures_run(line, tmp_path):
     shutil.copytree(ROOT / "examples", tmp_path / "examples")  # --explain writes where it runs
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
     done = subprocess.run(
         [sys.executable, "-m", *shlex.split(line)],
         capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path,
@@ -81,6 +83,12 @@ def test_the_examples_are_read_right():
     lines = [line.split() for line in done.stdout.splitlines()]
     assert len(lines) == 10
     assert [line[0] for line in lines] == [Path(line[2]).name[0] for line in lines]
+
+
+def test_the_readmes_table_is_read_right():
+    done = CliRunner().invoke(cli.cli, ["read", "--table", str(ROOT / "docs" / "marks.jpg")])
+    rows = ["10,9,8.5,27.5", "7,10,9,26", "4,8,6.5,18.5", "10,10,10,30", "9,3,7,19"]
+    assert (done.exit_code, done.stdout.splitlines()) == (0, rows)
 
 
 def test_the_model_card_names_the_shipped_models():

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 
 import cv2
 import h5py
@@ -112,3 +113,18 @@ def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path):
         done.exception
     )
     assert not (tmp_path / "new").exists()
+
+
+def test_what_fails_its_check_leaves_the_earlier_export(tmp_path, monkeypatch):
+    earlier = tmp_path / "model.onnx"
+    earlier.write_bytes(b"the earlier one")
+
+    def broken(path, arrays):
+        raise ModelError(f"{path}: could not be checked")
+
+    for read in (broken, lambda path, arrays: np.eye(10, dtype=np.float32)[[0] * len(arrays)]):
+        monkeypatch.setitem(FORMATS, "onnx", replace(FORMATS["onnx"], read=read))
+        with pytest.raises(ModelError, match=f"^{earlier}: "):
+            list(export(None, tmp_path, ["onnx"]))
+        assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+        assert earlier.read_bytes() == b"the earlier one"

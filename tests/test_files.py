@@ -34,7 +34,7 @@ def test_a_failed_folder_leaves_the_old_one_and_no_other(tmp_path):
     (tmp_path / "a" / "old.txt").touch()
 
     def fail():
-        with folder_written_whole(tmp_path / "a", "old.txt") as part:
+        with folder_written_whole(tmp_path / "a", "old.txt", r"\w+\.txt") as part:
             (part / "half.txt").touch()
             raise RuntimeError
 
@@ -46,13 +46,13 @@ def test_a_failed_folder_leaves_the_old_one_and_no_other(tmp_path):
 def test_a_whole_folder_takes_the_old_ones_place(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "old.txt").touch()
-    with folder_written_whole(tmp_path / "a", "old.txt") as part:
+    with folder_written_whole(tmp_path / "a", "old.txt", r"\w+\.txt") as part:
         (part / "new.txt").touch()
     assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")] == ["a", "a/new.txt"]
 
 
 def written(folder):
-    with folder_written_whole(folder, "list.txt") as part:
+    with folder_written_whole(folder, "list.txt", r"list\.txt") as part:
         (part / "list.txt").touch()
 
 
@@ -68,6 +68,14 @@ def test_another_folder_a_file_and_a_link_are_left_alone(tmp_path):
             written(tmp_path / name)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "link", "theirs"]
     assert (tmp_path / "theirs" / "thesis.txt").exists()
+
+
+def test_a_folder_in_which_somebody_put_a_file_of_theirs_is_left_alone(tmp_path):
+    written(tmp_path / "a")
+    (tmp_path / "a" / "CNAME").touch()
+    with pytest.raises(ConfigError, match="holds CNAME, which this program did not write"):
+        written(tmp_path / "a")
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["CNAME", "list.txt"]
 
 
 def test_a_name_of_255_bytes_is_written(tmp_path):

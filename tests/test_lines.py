@@ -89,6 +89,19 @@ def test_gaps_are_judged_by_the_whole_page():
     assert text_of(written("10 12 14") + written("5 6 7", y=40)) == "10 12 14\n5 6 7"
 
 
+def test_each_line_has_its_own_gaps_where_the_page_has_no_common_ones():
+    """Six hands: 2 to 12 pixels within their numbers, 12 to 32 between them; digits 20 high."""
+    rows = []
+    for line, (within, between) in enumerate(
+        ((2, 12), (4, 14), (6, 18), (8, 22), (10, 27), (12, 32))
+    ):
+        x = 0
+        for digit, gap in zip("1234", (within, between, within, 0), strict=True):
+            rows.append((digit, x, 40 * line, 12, 20))
+            x += 12 + gap
+    assert text_of(rows) == "\n".join(["12 34"] * 6)
+
+
 @pytest.mark.parametrize("text", ["12.50", "1,024", "3-2", "6+8=14", "(1+2)×3", "12/05/2024"])
 def test_signs_stand_in_the_text(text):
     assert text_of(written(text)) == text
@@ -109,6 +122,12 @@ def test_a_number_beside_an_unsure_sign_is_not_accepted(text, expected):
     for i, sort in enumerate(found.sorts):
         found.accepted[i] = SORTS[sort].isdigit()
     assert [number.accepted for number in page_of(found, 100, 100).numbers] == expected
+
+
+@pytest.mark.parametrize(("text", "signs"), [("1.5", 1), ("(15", 1), ("-15", 1), ("15", 0)])
+def test_a_numbers_confidence_counts_the_signs_in_it_and_beside_it(text, signs):
+    (number,) = page_of(places(written(text, gap=3)), 100, 100).numbers
+    assert number.confidence == pytest.approx(0.9 ** (2 + signs))
 
 
 def test_a_numbers_box_is_around_its_digits_and_its_confidence_is_their_product():

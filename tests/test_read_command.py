@@ -118,8 +118,30 @@ def test_csv_is_a_row_a_number(folder):
     assert [(row["line"], row["number"]) for row in rows] == [
         (str(i + 1), text) for i, text in enumerate(texts["two"])
     ]
-    assert {row["accepted"] for row in rows} <= {"yes", "no"}
+    assert {row["accepted"] for row in rows} <= {"true", "false"}
     assert float(rows[0]["left"]) == pytest.approx(24, abs=8)
+
+
+def test_csv_leaves_no_picture_out(folder, tmp_path):
+    (tmp_path / "a.png").write_bytes((folder[0] / "one.png").read_bytes())
+    Image.new("L", (90, 60), 230).save(tmp_path / "b.png")
+    (tmp_path / "c.png").write_bytes(b"no picture")
+    done = inkdigits("read", "--csv", tmp_path)
+    rows = list(csv.reader(io.StringIO(done.stdout)))[1:]
+    assert [(Path(row[0]).name, row[2] != "") for row in rows] == [
+        ("a.png", True), ("b.png", False), ("c.png", False),
+    ]  # fmt: skip
+    assert all(len(row) == 9 for row in rows)
+
+
+def test_each_page_of_one_document_is_named(folder, tmp_path):
+    pages = [Image.open(folder[0] / name) for name in ("one.png", "one.png")]
+    pages[0].save(tmp_path / "two.tif", save_all=True, append_images=pages[1:])
+    for flags in ((), ("--table",)):
+        lines = inkdigits("read", *flags, tmp_path / "two.tif").stdout.splitlines()
+        assert [f"two.tif#page={i}" in line for i, line in zip((1, 2), lines, strict=True)] == [
+            True
+        ] * 2
 
 
 def test_drawings_are_written_one_a_picture(folder, tmp_path):
@@ -194,6 +216,13 @@ def test_pictures_are_not_drawn_into_the_folder_that_is_read(folder):
     done = inkdigits("read", "--draw", folder[0] / ".." / folder[0].name, folder[0])
     assert done.returncode == 2
     assert "is read and cannot be drawn into; name another folder" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["predict", "read"])
+def test_a_drawing_is_called_png(folder, tmp_path, command):
+    done = inkdigits(command, "--explain", tmp_path / "why.jpg", folder[0] / "one.png")
+    assert (done.returncode, "ends in .jpg, expected .png" in done.stderr) == (2, True)
+    assert not (tmp_path / "why.jpg").exists()
 
 
 @pytest.mark.parametrize("command", ["predict", "read"])

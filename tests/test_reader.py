@@ -220,6 +220,24 @@ def test_a_models_own_level_of_acceptance_counts(tmp_path, sample):
         model.metadata_props.remove(entry)
 
 
+def test_a_models_own_level_counts_in_what_the_finding_networks_read(tmp_path, seven):
+    picture = 255 - np.kron(
+        np.pad(seven, 30), np.ones((3, 3), np.uint8)
+    )  # too large for the bypass
+    model = onnx.load(str(SHIPPED_MODEL))
+    (entry,) = (e for e in model.metadata_props if e.key == "inkdigits.accept")
+    for level, accepted in (("0.5", True), ("1.0", False)):
+        entry.value = level
+        onnx.save(model, str(tmp_path / "model.onnx"))
+        reader = Reader(tmp_path / "model.onnx")
+        reading, page = reader.predict(picture), reader.read(picture)
+        assert (reading.digit, page.text) == (7, "7")
+        assert reading.accepted is page.numbers[0].accepted is accepted
+        assert reading.reason == ("" if accepted else "unsure")
+        (own,) = reader.probabilities(page.digits.arrays).max(1)
+        assert reading.confidence <= own < 1
+
+
 def test_the_packages_own_functions_use_the_shipped_model(seven):
     assert inkdigits.predict(seven).digit == 7
     assert inkdigits.read(seven).text == "7"

@@ -17,7 +17,11 @@ _KEY, _VALUE = "Software", "inkdigits, a drawing"
 
 
 def check_drawable(path: Path) -> None:
-    """Raise ConfigError where a file that is no drawing of ours has that name: a picture, say."""
+    """Raise ConfigError for another ending than .png, and where a file that is no drawing of ours
+    has that name: a picture, say.
+    """
+    if path.suffix.lower() != ".png":
+        raise ConfigError(f"{path}: ends in {path.suffix or 'nothing'}, expected .png")
     if not path.exists():
         return
     try:

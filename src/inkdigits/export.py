@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from inkdigits.data import load
 from inkdigits.errors import ConfigError, ModelError
 from inkdigits.exports.onnx import load_onnx
-from inkdigits.files import written_whole
+from inkdigits.files import put_in_place, written_whole
 from inkdigits.model_file import model_path
 from inkdigits.reader import Reader
 from inkdigits.training.networks import NETWORKS
@@ -59,13 +60,14 @@ class Format:
     what: str
     write: Callable[[Source, Path], None]
     read: Callable[[Path, Array], Array]
+    check: Callable[[Path], None] | None = None  # raises ConfigError where something is in the way
 
 
 def export(model: str | None, folder: Path, formats: Sequence[str]) -> Iterator[Exported]:
     """Write the model in each format to `folder`; yields each when it is there.
 
     model: as Reader takes it; None is the shipped one. A file that reads any of 1,000 digits
-    differently than the source is removed, and ModelError says so. Raises ConfigError for an
+    differently than the source is not kept, and ModelError says so. Raises ConfigError for an
     unknown format before anything is written.
     """
     unknown = [name for name in formats if name not in FORMATS]
@@ -78,28 +80,32 @@ def export(model: str | None, folder: Path, formats: Sequence[str]) -> Iterator[
     for name in formats:
         row = FORMATS[name]
         path = folder / row.file
-        row.write(source, path)
-        try:
-            found = row.read(path, arrays)
-        except ModelError:
-            _remove(path)
-            raise
-        differ = int((found.argmax(1) != wanted.argmax(1)).sum())
-        difference = float(np.abs(found - wanted).max())
-        if differ or not np.isfinite(difference):
-            _remove(path)
-            raise ModelError(
-                f"{path}: reads {differ:,} of {len(arrays):,} digits differently than "
-                f"{source.path}, wanted none; it was removed"
-            )
+        if row.check is not None:
+            row.check(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        # What was exported before stays until the new one has been checked.
+        with TemporaryDirectory(prefix=f".{row.file}.", dir=folder) as place:
+            part = Path(place) / row.file
+            row.write(source, part)
+            try:
+                found = row.read(part, arrays)
+            except ModelError as error:
+                raise ModelError(str(error).replace(str(part), str(path))) from error
+            differ = int((found.argmax(1) != wanted.argmax(1)).sum())
+            difference = float(np.abs(found - wanted).max())
+            if differ or not np.isfinite(difference):
+                raise ModelError(
+                    f"{path}: reads {differ:,} of {len(arrays):,} digits differently than "
+                    f"{source.path}, expected none; it was not kept"
+                )
+            put_in_place(part, path)
         yield Exported(name, path, difference)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+def _check_web(path: Path) -> None:
+    from inkdigits.exports.web import check_folder
+
+    check_folder(path)
 
 
 def _write_onnx(source: Source, path: Path) -> None:
@@ -179,5 +185,5 @@ FORMATS = {
     "h5": Format("model.h5", "Keras 2 and 3, HDF5", _write_keras, _read_keras),
     "pt2": Format("model.pt2", "PyTorch, torch.export", _write_pt2, _read_pt2),
     "tflite": Format("model.tflite", "LiteRT, for phones", _write_tflite, _read_tflite),
-    "web": Format("web", "a page that reads in the browser", _write_web, _read_web),
+    "web": Format("web", "a page that reads in the browser", _write_web, _read_web, _check_web),
 }

@@ -7,6 +7,7 @@ reader, a crash or a full disk never leaves half of one under its final name.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,10 +41,12 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-def check_replaceable(folder: Path, marker: str) -> None:
+def check_replaceable(folder: Path, marker: str, own: str) -> None:
     """Raise ConfigError where something else than a folder that holds `marker` is in the way.
 
-    An empty folder may be replaced too, but no link to one.
+    own: a regular expression for the names that this program writes into such a folder; where it
+    holds another one, somebody has put it there. An empty folder may be replaced too, but no link
+    to one.
     """
     if not os.path.lexists(folder):
         return
@@ -54,32 +57,47 @@ def check_replaceable(folder: Path, marker: str) -> None:
             f"{folder}: exists and holds no {marker}, so this program did not write it; remove it "
             "or name another"
         )
+    for path in sorted(folder.iterdir()):
+        if not re.fullmatch(own, path.name):
+            raise ConfigError(
+                f"{folder}: holds {path.name}, which this program did not write and would remove; "
+                "move it or name another folder"
+            )
 
 
 @contextmanager
-def folder_written_whole(folder: Path, marker: str) -> Iterator[Path]:
+def folder_written_whole(folder: Path, marker: str, own: str) -> Iterator[Path]:
     """Yield a temporary folder to write to; on success it takes `folder`'s place, else it goes.
 
     Raises what `check_replaceable` does.
     """
     folder = folder.absolute()
-    check_replaceable(folder, marker)
+    check_replaceable(folder, marker, own)
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
     try:
         part.mkdir()
         yield part
-        # A folder cannot be renamed over one that is not empty.
-        if folder.exists():
-            folder.rename(old)
-        try:
-            part.rename(folder)
-        except BaseException:
-            if old.exists():
-                old.rename(folder)
-            raise
+        put_in_place(part, folder)
     finally:
-        for rest in (part, old):
-            if rest.exists():
-                shutil.rmtree(rest)
+        if part.exists():
+            shutil.rmtree(part)
+
+
+def put_in_place(part: Path, path: Path) -> None:
+    """Rename a whole file or folder to `path` beside it; what was there before goes."""
+    if not part.is_dir():
+        os.replace(part, path)
+        return
+    # A folder cannot be renamed over one that is not empty.
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    if path.exists():
+        path.rename(old)
+    try:
+        part.rename(path)
+    except BaseException:
+        if old.exists():
+            old.rename(path)
+        raise
+    if old.exists():
+        shutil.rmtree(old)

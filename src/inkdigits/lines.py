@@ -89,16 +89,17 @@ def gaps_after(
 ) -> list[NDArray[np.bool_]]:
     """For each line, after which of its boxes a clear gap follows: bools, one fewer than boxes.
 
-    A gap is clear where it is wide, and clearly wider than those within the page's numbers. Where
-    all gaps are alike, digits stand apart as a habit, and there is none; but where all are so wide
-    that nobody writes a number so, each digit is one.
+    A gap is clear where it is wide, and clearly wider than those within the page's numbers; or, on
+    a page of several hands, than those within the line's. Where all gaps are alike, digits stand
+    apart as a habit, and there is none; but where all are so wide that nobody writes a number so,
+    each digit is one.
     """
     widths = [_widths(line, boxes, units) for line in lines]
     every = np.concatenate(widths) if widths else np.zeros(0)
     least = _parting(every)
     found = []
     for line, gaps in zip(lines, widths, strict=True):
-        clear = gaps > least
+        clear = gaps > (least if np.isfinite(least) else _parting(gaps))
         for k in range(len(gaps)):
             before, after = signs[line[k]], signs[line[k + 1]]
             if not before.isdigit() or after in _LOW:

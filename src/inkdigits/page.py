@@ -51,8 +51,9 @@ class Number:
 
     text: str  # its digits, with the points, commas and the sign that belong to it
     box: tuple[float, float, float, float]  # left, top, right, bottom, pixels
-    confidence: float  # probability that all its digits are right: the product of theirs
-    accepted: bool  # all its digits are, and the signs in it and beside it
+    # Probability that its digits and signs are right, and the signs beside it: a product.
+    confidence: float
+    accepted: bool  # all of these are
     line: int
 
 
@@ -356,12 +357,11 @@ def _beside(number: list[int], line: NDArray[np.int64], gap: NDArray[np.bool_]) 
 
 def _number(line: int, number: list[int], beside: list[int], signs: str, places: Places) -> Number:
     boxes = places.boxes[number]
-    digits = [i for i in number if signs[i].isdigit()]
-    around = [i for i in beside if not signs[i].isdigit()]
+    both = number + [i for i in beside if not signs[i].isdigit()]
     return Number(
         "".join(signs[i] for i in number),
         (*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist()),
-        float(np.prod(places.confidence[digits], dtype=np.float64)),
-        bool(places.accepted[number + around].all()),
+        float(np.prod(places.confidence[both], dtype=np.float64)),
+        bool(places.accepted[both].all()),
         line,
     )

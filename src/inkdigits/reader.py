@@ -275,14 +275,18 @@ class Reader:
         sorts = rows[:, :OTHER].argmax(1) if len(rows) else np.zeros(0, np.int64)
         likely = rows[np.arange(len(rows)), sorts]
         ten = rows[:, :N_CLASSES]
+        # The classifier has learnt to be unsure of letters, of which the others have seen few.
+        own = np.where(sorts < N_CLASSES, classified.max(1, initial=0), np.float32(1))
+        doubtful = (likely < by.accept) | (own < self._accept)
         reasons = [
-            ("no digit" if other > _NO_DIGIT else "unsure") if sure < by.accept else ""
-            for sure, other in zip(likely.tolist(), rows[:, OTHER].tolist(), strict=True)
+            ("no digit" if other > _NO_DIGIT else "unsure") if doubt else ""
+            for doubt, other in zip(doubtful.tolist(), rows[:, OTHER].tolist(), strict=True)
         ]
         ratio = np.array((width / grey.shape[1], height / grey.shape[0]) * 2, np.float32)
         edges = np.array((width, height) * 2, np.float32)
         return Places(
-            np.clip(found.boxes * ratio, 0, edges), found.units * ratio[1], sorts, likely,
+            np.clip(found.boxes * ratio, 0, edges), found.units * ratio[1], sorts,
+            np.minimum(likely, own),
             ten / np.maximum(ten.sum(1, keepdims=True), np.float32(1e-9)),
             np.array([not reason for reason in reasons], bool),
             np.array(reasons, np.str_), arrays, rows[:, OTHER],

@@ -30,7 +30,7 @@ def test_what_is_kept_is_read_while_it_is_open_and_after(tmp_path):
 
 def kept_in(path, *several):
     corrections = Corrections(path)
-    numbers = [asyncio.run(corrections.keep(one))[0] for one in several]
+    numbers = [asyncio.run(corrections.keep(one))[0].id for one in several]
     return corrections, numbers
 
 
@@ -49,13 +49,37 @@ def test_each_digit_of_a_picture_is_corrected_by_itself_and_the_last_word_counts
 
 def test_one_is_taken_back_and_some_are_deleted(tmp_path):
     file = tmp_path / "kept.db"
-    corrections, _ = kept_in(file, *(KEPT._replace(place=place) for place in range(4)))
-    assert asyncio.run(corrections.remove(2)) == 3
+    corrections = Corrections(file)
+    changes = [asyncio.run(corrections.keep(KEPT._replace(place=p)))[0] for p in range(4)]
+    assert asyncio.run(corrections.take_back(changes[1])) == 3
     corrections.close()
     with pytest.raises(CorrectionsError, match="holds no correction 2; nothing is deleted"):
         delete_corrections(file, [1, 2])
     assert delete_corrections(file, [1, 4]) == 1
     assert [row.id for row in read_corrections(file)] == [3]
+
+
+def test_to_take_back_the_second_correction_of_a_digit_brings_back_the_first(tmp_path):
+    corrections = Corrections(tmp_path / "kept.db")
+    first, second = (
+        asyncio.run(corrections.keep(KEPT._replace(digit=digit)))[0] for digit in (6, 8)
+    )
+    assert asyncio.run(corrections.take_back(first)) is None  # it is 8 by now
+    assert asyncio.run(corrections.take_back(second)) == 1
+    assert [row.kept.digit for row in read_corrections(tmp_path / "kept.db")] == [6]
+    assert asyncio.run(corrections.take_back(first)) == 0
+    corrections.close()
+
+
+def test_an_old_change_takes_no_other_picture_s_correction_back(tmp_path):
+    corrections = Corrections(tmp_path / "kept.db")
+    first, _ = asyncio.run(corrections.keep(KEPT))
+    asyncio.run(corrections.take_back(first))
+    other = KEPT._replace(picture=b"another's bytes")
+    assert asyncio.run(corrections.keep(other))[0].id == first.id
+    assert asyncio.run(corrections.take_back(first)) is None
+    corrections.close()
+    assert [row.kept for row in read_corrections(tmp_path / "kept.db")] == [other]
 
 
 def test_a_sheet_shows_each_correction(tmp_path):

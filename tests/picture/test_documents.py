@@ -10,7 +10,7 @@ from PIL import Image
 
 import inkdigits
 from inkdigits.errors import NotAPictureError, PictureError
-from inkdigits.picture import documents, open_picture
+from inkdigits.picture import open_picture
 from inkdigits.picture.documents import (
     DocumentPage,
     count_pages,
@@ -76,12 +76,12 @@ def test_the_endings_of_what_is_not_installed_are_known(monkeypatch):
     assert unread_endings() == (".heic", ".heif")
 
 
-def test_a_pdf_with_a_huge_picture_is_refused_before_it_is_decoded(files, monkeypatch):
-    monkeypatch.setattr(documents, "_MOST_PIXELS", 90 * 120)
-    assert open_picture(files / "scan.pdf").width == 250  # 90 points, 200 pixels an inch
-    monkeypatch.setattr(documents, "_MOST_PIXELS", 90 * 120 - 1)
+def test_a_pdf_with_a_huge_picture_is_refused_before_it_is_decoded(pages):
+    data = BytesIO()
+    pages[0][0].save(data, "PDF", resolution=720)  # 90x120 pixels on 9x12 points
+    assert open_picture(data.getvalue(), 90 * 120).width == 25  # 200 pixels an inch
     with pytest.raises(PictureError, match=r"have 10,800 pixels, over the limit of 10,799"):
-        open_picture(files / "scan.pdf")
+        open_picture(data.getvalue(), 90 * 120 - 1)
 
 
 def test_a_file_of_one_page_keeps_its_name(files):

@@ -8,9 +8,23 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
+
+EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("[0-9]_*"))
+PNG = {"Content-Type": "image/png"}
+TOKEN = {"Authorization": "Bearer secret"}
+
+
+def png(array, **options):
+    file = BytesIO()
+    Image.fromarray(array).save(file, "PNG", **options)
+    return file.getvalue()
 
 
 class Service:
@@ -66,3 +80,13 @@ def guarded():
     """A service that wants a token, lets another site call it and keeps no corrections."""
     with running("--token", "secret", "--allow-origin", "http://other.example") as started:
         yield started
+
+
+@pytest.fixture(scope="package")
+def numbers_png(sample):
+    """A picture of 42 above 7."""
+    picture = np.full((100, 120), 255, np.uint8)
+    for digit, left, top in ((4, 20, 10), (2, 46, 10), (7, 30, 58)):
+        image = sample.test.images[np.flatnonzero(sample.test.labels == digit)[0]]
+        picture[top : top + 28, left : left + 28] -= image
+    return png(picture)

@@ -2,7 +2,6 @@ import base64
 import hashlib
 import json
 import os
-import resource
 import signal
 import socket
 import sqlite3
@@ -25,17 +24,7 @@ from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.server.description import description
 from inkdigits.server.limits import Limits
 
-from .conftest import running
-
-EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("[0-9]_*"))
-PNG = {"Content-Type": "image/png"}
-TOKEN = {"Authorization": "Bearer secret"}
-
-
-def png(array, **options):
-    file = BytesIO()
-    Image.fromarray(array).save(file, "PNG", **options)
-    return file.getvalue()
+from .conftest import EXAMPLES, PNG, TOKEN, png, running
 
 
 def test_it_reads_what_the_reader_reads(service):
@@ -61,16 +50,6 @@ def test_it_shows_what_the_network_saw_and_what_mattered(service):
     assert not saliency[0].any()  # more than a patch away from any ink
 
 
-@pytest.fixture(scope="module")
-def numbers_png(sample):
-    """A picture of 42 above 7."""
-    picture = np.full((100, 120), 255, np.uint8)
-    for digit, left, top in ((4, 20, 10), (2, 46, 10), (7, 30, 58)):
-        image = sample.test.images[np.flatnonzero(sample.test.labels == digit)[0]]
-        picture[top : top + 28, left : left + 28] -= image
-    return png(picture)
-
-
 def test_it_reads_all_numbers_as_the_reader_does(service, numbers_png):
     expected = json.loads(json.dumps(Reader().read(numbers_png).to_dict()))
     assert expected["text"] == "42\n7"
@@ -92,109 +71,6 @@ def test_pictures_may_come_in_base64_in_json(service, numbers_png):
     pages = service.client.post("/v1/read", json={"pictures": [text, "AAAA"]}).json()["pages"]
     assert pages[0] == {"name": "0", **page}
     assert (pages[1]["name"], pages[1]["status"]) == ("1", 415)
-
-
-def document(pictures, kind):
-    """A document with a page for each of the PNGs."""
-    images = [Image.open(BytesIO(picture)) for picture in pictures]
-    file = BytesIO()
-    images[0].save(file, kind, save_all=True, append_images=images[1:])
-    return file.getvalue()
-
-
-DOCUMENTS = [("TIFF", "image/tiff"), ("PDF", "application/pdf")]
-BLANK = png(np.full((50, 40), 255, np.uint8))
-
-
-@pytest.mark.parametrize(("kind", "media_type"), DOCUMENTS)
-def test_a_document_has_an_answer_for_each_of_its_pages(service, numbers_png, kind, media_type):
-    if kind == "PDF":
-        pytest.importorskip("pypdfium2")
-    seven = png(np.asarray(Image.open(EXAMPLES[7]).convert("L")))
-    data = document([numbers_png, seven, BLANK], kind)
-    answer = service.client.post("/v1/read", content=data, headers={"Content-Type": media_type})
-    assert answer.status_code == 200
-    pages = answer.json()["pages"]
-    assert [(page["page"], page["text"]) for page in pages] == [(1, "42\n7"), (2, "7"), (3, "")]
-    files = [("a", ("scan", data)), ("b", ("7.png", seven))]
-    in_form = service.client.post("/v1/read", files=files).json()["pages"]
-    names = ["scan#page=1", "scan#page=2", "scan#page=3", "7.png"]
-    assert [page["name"] for page in in_form] == names
-    assert [page["text"] for page in in_form] == ["42\n7", "7", "", "7"]
-    assert [page.get("page") for page in in_form] == [1, 2, 3, None]
-
-
-@pytest.mark.parametrize(("kind", "media_type"), DOCUMENTS)
-def test_a_page_of_a_document_as_a_png_is_read_as_the_page_is(
-    service, numbers_png, kind, media_type
-):
-    if kind == "PDF":
-        pytest.importorskip("pypdfium2")
-    data, headers = document([BLANK, numbers_png], kind), {"Content-Type": media_type}
-    shown = service.client.post("/v1/page?page=2", content=data, headers=headers)
-    assert (shown.status_code, shown.headers["Content-Type"]) == (200, "image/png")
-    page = service.client.post("/v1/read", content=data, headers=headers).json()["pages"][1]
-    again = service.client.post("/v1/read", content=shown.content, headers=PNG).json()
-    assert page["text"] == again["text"] == "42\n7"
-    assert [d["probabilities"] for d in page["digits"]] == [
-        pytest.approx(d["probabilities"], abs=1e-4) for d in again["digits"]
-    ]
-    for number, says in ((3, "has 2 pages"), (0, "expected 1 to 64"), (65, "expected 1 to 64")):
-        gone = service.client.post(f"/v1/page?page={number}", content=data, headers=headers)
-        assert (gone.status_code, says in gone.json()["error"]) == (422, True)
-
-
-def test_a_page_that_cannot_be_read_is_an_error_among_the_others(service, numbers_png):
-    large = png(np.zeros((6400, 6400), bool))
-    data = document([numbers_png, large], "TIFF")
-    headers = {"Content-Type": "image/tiff"}
-    pages = service.client.post("/v1/read", content=data, headers=headers).json()["pages"]
-    assert (pages[0]["text"], pages[1]["page"], pages[1]["status"]) == ("42\n7", 2, 422)
-    assert "40,000,000 pixels" in pages[1]["error"]
-
-
-def test_a_document_of_one_page_is_a_page_if_it_is_a_tiff_and_a_list_if_it_is_a_pdf(
-    service, numbers_png
-):
-    pytest.importorskip("pypdfium2")
-    tiff, pdf = (document([numbers_png], kind) for kind, _ in DOCUMENTS)
-    headers = {"Content-Type": "image/tiff"}
-    answer = service.client.post("/v1/read", content=tiff, headers=headers).json()
-    assert answer == service.client.post("/v1/read", content=numbers_png, headers=PNG).json()
-    headers = {"Content-Type": "application/pdf"}
-    (page,) = service.client.post("/v1/read", content=pdf, headers=headers).json()["pages"]
-    assert (page["page"], page["text"]) == (1, "42\n7")
-
-
-def test_a_document_of_over_64_pages_is_refused(service):
-    headers = {"Content-Type": "image/tiff"}
-    for pages, status in ((64, 200), (65, 413)):
-        data = document([BLANK] * pages, "TIFF")
-        answer = service.client.post("/v1/read", content=data, headers=headers)
-        assert answer.status_code == status
-    assert "over 64 pictures or pages" in answer.json()["error"]
-    files = [("a", ("a.tif", document([BLANK] * 40, "TIFF")))] * 2
-    assert service.client.post("/v1/read", files=files).status_code == 413
-
-
-def test_a_pdf_is_an_error_of_its_own_where_it_cannot_be_read(service):
-    headers = {"Content-Type": "application/pdf"}
-    for path in ("/v1/read", "/v1/page"):
-        broken = service.client.post(path, content=b"%PDF-1.4 and so on", headers=headers)
-        assert (broken.status_code, broken.json()["status"]) == (415, 415)
-    answer = service.client.post("/v1/predict", content=b"%PDF-1.4", headers=headers)
-    assert (answer.status_code, "wanted image/png" in answer.text) == (415, True)
-
-
-def test_without_the_extra_a_pdf_is_an_error_that_names_the_command(tmp_path):
-    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['pypdfium2'] = None\n")
-    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    data, headers = document([BLANK, BLANK], "PDF"), {"Content-Type": "application/pdf"}
-    with running(variables={"PYTHONPATH": path}) as service:
-        for asked in ("/v1/read", "/v1/page"):
-            answer = service.client.post(asked, content=data, headers=headers)
-            assert answer.status_code == 415
-            assert answer.json()["error"].endswith("pip install 'inkdigits[files]'")
 
 
 @pytest.mark.parametrize(
@@ -305,6 +181,12 @@ def test_the_documentation_names_every_address(service):
     assert service.client.get("/openapi.json").json() == description(Limits())
 
 
+def test_the_documentation_names_what_is_in_each_list(service):
+    page = service.client.get("/docs").text
+    for field in ("numbers[].text", "digits[].probabilities", "signs[].sign"):
+        assert f"<code>{field}</code>" in page
+
+
 def test_a_token_is_asked_for_where_one_is_set(guarded):
     for path in ("/v1/model", "/metrics"):
         assert guarded.client.get(path).status_code == 401
@@ -338,87 +220,6 @@ def test_another_site_may_call_where_it_is_allowed(guarded):
     headers = TOKEN | {"Origin": "http://other.example"}
     answer = guarded.client.get("/v1/model", headers=headers)
     assert answer.headers["Access-Control-Allow-Origin"] == "http://other.example"
-
-
-def test_a_correction_is_kept_and_the_last_word_counts(service, tmp_path):
-    body = EXAMPLES[2].read_bytes()
-    first = service.client.post("/v1/corrections?digit=3", content=body, headers=PNG)
-    again = service.client.post("/v1/corrections?digit=2", content=body, headers=PNG)
-    assert (first.status_code, again.status_code) == (201, 201)
-    assert all(first.json()[key] == again.json()[key] for key in ("id", "kept"))
-    out = tmp_path / "pngs"
-    command = [sys.executable, "-m", "inkdigits", "data", "corrections", service.kept]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    number = first.json()["id"]
-    (row,) = [line for line in listed.splitlines() if line.split()[0] == str(number)]
-    assert "read 2, " in row
-    assert "is 2" in row
-    subprocess.run([*command, "--to", str(out)], check=True, capture_output=True)
-    assert Image.open(out / f"2_{number:05d}.png").size == (28, 28)
-
-
-def test_a_digit_of_several_is_corrected_and_the_correction_taken_back(service, numbers_png):
-    def post(query):
-        return service.client.post(f"/v1/corrections{query}", content=numbers_png, headers=PNG)
-
-    digits = service.client.post("/v1/read", content=numbers_png, headers=PNG).json()["digits"]
-    answer = post("?digit=none&place=2")
-    assert answer.status_code == 201
-    with sqlite3.connect(service.kept) as kept:
-        (row,) = kept.execute(
-            "SELECT digit, place, reading FROM corrections WHERE id = ?", [answer.json()["id"]]
-        )
-    assert (row[:2], json.loads(row[2])) == ((None, 2), digits[2])
-    undo = f"/v1/corrections?undo={answer.json()['undo']}"
-    done = service.client.delete(undo)
-    assert (done.status_code, done.json()["kept"]) == (200, answer.json()["kept"] - 1)
-    assert service.client.delete(undo).status_code == 404
-    assert post("?digit=1&place=3").status_code == 422
-    assert post("?digit=ten&place=1").status_code == 422
-
-
-def test_corrections_are_refused_where_none_are_kept(guarded):
-    headers = PNG | TOKEN
-    answer = guarded.client.post("/v1/corrections?digit=3", content=b"x", headers=headers)
-    assert (answer.status_code, "--keep FILE.db" in answer.text) == (404, True)
-    told = guarded.client.get("/v1/model", headers=TOKEN).json()
-    assert told["keeps_corrections"] is False
-
-
-def test_a_full_disk_is_said_and_the_service_lives_on(tmp_path):
-    def small_files():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
-
-    noise = np.random.default_rng(0).integers(0, 256, (300, 300), np.uint8)
-    with running("--keep", tmp_path / "kept.db", preexec_fn=small_files) as service:
-        answer = service.client.post("/v1/corrections?digit=3", content=png(noise), headers=PNG)
-        assert answer.status_code == 507
-        assert "could not be kept" in answer.json()["error"]
-        picture = EXAMPLES[1].read_bytes()
-        assert service.client.post("/v1/predict", content=picture, headers=PNG).json()["digit"] == 1
-
-
-def test_no_correction_that_was_answered_is_lost_by_kill_9(tmp_path, sample):
-    kept = []
-    with running("--keep", tmp_path / "kept.db") as service, ThreadPoolExecutor(4) as threads:
-
-        def post(i):
-            body = png(sample.test.images[i])
-            answer = service.client.post(f"/v1/corrections?digit={i % 10}", content=body,
-                                         headers=PNG)  # fmt: skip
-            if answer.status_code == 201:
-                kept.append((body, i % 10))
-
-        jobs = [threads.submit(post, i) for i in range(400)]
-        while len(kept) < 60:
-            time.sleep(0.002)
-        service.process.kill()
-        for job in jobs:
-            job.exception()
-    with sqlite3.connect(tmp_path / "kept.db") as found:
-        rows = dict(found.execute("SELECT picture, digit FROM corrections"))
-    assert len(kept) >= 60
-    assert all(rows[body] == digit for body, digit in kept)
 
 
 def test_a_killed_worker_costs_no_answer(service):

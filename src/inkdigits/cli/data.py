@@ -135,11 +135,11 @@ def make(
 
 def _make_scenes(folder: Path, source: str, count: int, seed: int, fonts: Path | None) -> None:
     from inkdigits.files import check_replaceable
-    from inkdigits.synthesis.folder import LIST, hands_of, write_scenes
+    from inkdigits.synthesis.folder import LIST, OWN, hands_of, write_scenes
     from inkdigits.synthesis.fonts import font_files
     from inkdigits.training.sets import load
 
-    check_replaceable(folder, LIST)
+    check_replaceable(folder, LIST, OWN)
 
     digits = load(source, advance).train
     hands = hands_of(

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,8 @@ def read(
     any digit; with --json a picture that cannot be read is a line with its error.
 
     Boxes are in pixels of the upright picture. In the rows of --csv lines count from 1, in --json
-    from 0. --draw marks accepted digits in blue, doubtful ones in orange, signs in violet.
+    from 0; a picture without a number is a row of its name alone. --draw marks accepted digits in
+    blue, doubtful ones in orange, signs in violet; a large picture is drawn smaller.
 
     \b
     Example:
@@ -83,12 +84,14 @@ def read(
     if draw:
         draw.mkdir(parents=True, exist_ok=True)
     reader = Reader(model)
-    alone = len(pictures) == 1 and (pictures[0] == "-" or Path(pictures[0]).is_file())
     if as_csv:
         give(_row(CSV_HEADER))
     files = picture_files(pictures, draw, explain)
     if explain:
         files = chain(_explain(files, reader, explain), files)
+    first = list(islice(files, 2))
+    files = chain(first, files)
+    alone = len(first) == 1 and (pictures[0] == "-" or Path(pictures[0]).is_file())
     failed = 0
     drawn: set[str] = set()
     with stopped_at_once():
@@ -97,14 +100,18 @@ def read(
             if isinstance(page, PictureError):
                 give_error(name, page, as_json)
                 failed += 1
+                if as_csv:
+                    give(_no_row(name))
                 continue
             if as_json:
                 give(json.dumps({"file": name, **page.to_dict()}, ensure_ascii=False))
             elif as_csv:
                 for number in page.numbers:
                     place = (f"{v:.1f}" for v in number.box)
-                    sure = f"{number.confidence:.4f}", "yes" if number.accepted else "no"
+                    sure = f"{number.confidence:.4f}", str(number.accepted).lower()
                     give(_row((name, str(number.line + 1), number.text, *sure, *place)))
+                if not page.numbers:
+                    give(_no_row(name))
             elif as_table:
                 for row in page.table():
                     give(_row(tuple(row) if alone else (name, *row)))
@@ -155,7 +162,13 @@ def _warn(name: str, page: Page) -> None:
         return
     for number in page.numbers:
         if not number.accepted:
-            say(f"{name}: line {number.line + 1}: {number.text} is unsure")
+            sure = f"{number.confidence:.0%}"
+            say(f"{name}: line {number.line + 1}: {number.text} is unsure ({sure})")
+
+
+def _no_row(name: str) -> str:
+    """The row of a picture that has no number: none is missing from a table of them."""
+    return _row((name, *("" for _ in CSV_HEADER[1:])))
 
 
 def _row(values: tuple[str, ...]) -> str:

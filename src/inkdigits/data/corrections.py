@@ -67,6 +67,9 @@ ON CONFLICT (sha256, place) DO UPDATE SET digit = excluded.digit, array = exclud
     time = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
 RETURNING id"""
 
+_CHANGED = ("digit", "array", "reading", "model")  # by a later correction of the same digit
+_BEFORE = f"SELECT {', '.join(_CHANGED)} FROM corrections WHERE sha256 = ? AND place = ?"
+
 
 class Kept(NamedTuple):
     """One correction."""
@@ -77,6 +80,16 @@ class Kept(NamedTuple):
     reading: str  # JSON
     model: str  # its identity
     place: int = 0  # which of the picture's digits, in reading order
+
+
+class Change(NamedTuple):
+    """What keeping a correction did to the file: enough to take it back."""
+
+    id: int
+    sha256: str  # of the picture
+    place: int
+    digit: int | None
+    before: tuple[int | None, bytes, str, str] | None  # _CHANGED of the correction that it replaced
 
 
 class Row(NamedTuple):
@@ -112,37 +125,48 @@ class Corrections:
         self._path = path
         self._connection = self._thread.submit(_opened, path).result()
 
-    async def keep(self, kept: Kept) -> tuple[int, int]:
-        """Write one down; its id, and how many there are. Raises CorrectionsError."""
+    async def keep(self, kept: Kept) -> tuple[Change, int]:
+        """Write one down; what that did, and how many there are. Raises CorrectionsError."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._keep, kept)
 
-    async def remove(self, number: int) -> int:
-        """Take one back; how many are left. Raises CorrectionsError."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._remove, number)
+    async def take_back(self, change: Change) -> int | None:
+        """Undo a change; how many there are. None where the digit was corrected again since.
+
+        Raises CorrectionsError.
+        """
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._take_back, change
+        )
 
     def close(self) -> None:
         """Close the file."""
         self._thread.submit(self._connection.close).result()
         self._thread.shutdown()
 
-    def _keep(self, kept: Kept) -> tuple[int, int]:
+    def _keep(self, kept: Kept) -> tuple[Change, int]:
         digest = hashlib.sha256(kept.picture).hexdigest()
         try:
             with self._connection:
+                before = self._connection.execute(_BEFORE, (digest, kept.place)).fetchone()
                 values = (
                     kept.digit, kept.picture, digest, kept.place, kept.array, kept.reading,
                     kept.model,
                 )  # fmt: skip
                 (number,) = self._connection.execute(_KEEP, values).fetchone()
-            return int(number), self._count()
+            return Change(int(number), digest, kept.place, kept.digit, before), self._count()
         except sqlite3.Error as error:
             raise CorrectionsError(f"the correction could not be kept: {error}") from error
 
-    def _remove(self, number: int) -> int:
+    def _take_back(self, change: Change) -> int | None:
+        *where, before = change
+        # An id alone may be another correction's by now: of a digit that was forgotten.
+        same = "WHERE id = ? AND sha256 = ? AND place = ? AND digit IS ?"
+        anew = ", ".join(f"{name} = ?" for name in _CHANGED)
+        what = f"UPDATE corrections SET {anew}" if before else "DELETE FROM corrections"
         try:
             with self._connection:
-                self._connection.execute("DELETE FROM corrections WHERE id = ?", (number,))
-            return self._count()
+                done = self._connection.execute(f"{what} {same}", (*(before or ()), *where))
+            return self._count() if done.rowcount else None
         except sqlite3.Error as error:
             raise CorrectionsError(f"the correction could not be taken back: {error}") from error
 

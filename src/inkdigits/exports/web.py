@@ -36,6 +36,7 @@ from inkdigits.version import __version__
 WEB = Path(__file__).parent.parent / "web"
 _FOLDERS = ("page", "offline", "reader", "picture")  # of WEB, and of what is written
 MODEL, _ABOUT = "model.onnx", "model.json"
+_OWN = rf"({'|'.join(_FOLDERS)}|constants|onnxruntime|index\.html|{_ABOUT}|package\.json|\w+\.onnx)"
 # Whose constants the modules of the same name in JavaScript take.
 _SHARED = (
     combine, decode, explain, finder, levels, lines, opening, page, place, reader, small, spec,
@@ -68,11 +69,11 @@ CHECK_S = 300  # seconds that Node may take to read the digits
 def save_web(source: Path, folder: Path, about: Mapping[str, str]) -> None:
     """Write the folder, whole or not at all; about: the model's metadata.
 
-    Raises ConfigError where a folder of another kind is in the way, or what `taken_out` raises.
+    Raises what `check_folder` and `taken_out` do.
     """
-    check_replaceable(folder, _ABOUT)
+    check_folder(folder)
     runtime = taken_out(ONNXRUNTIME, _RUNTIME | _PACKED)
-    with folder_written_whole(folder, _ABOUT) as part:
+    with folder_written_whole(folder, _ABOUT, _OWN) as part:
         for name in _FOLDERS:
             outside = shutil.ignore_patterns("service.js", "*.html", "*.mjs")
             shutil.copytree(WEB / name, part / name, ignore=outside)
@@ -92,6 +93,11 @@ def save_web(source: Path, folder: Path, about: Mapping[str, str]) -> None:
         (part / _ABOUT).write_text(told, encoding="utf-8")
         # Node takes .js for another kind of script without it; browsers do not look at it.
         (part / "package.json").write_text('{"private": true, "type": "module"}\n')
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ConfigError where a folder of another kind, or with others' files, is in the way."""
+    check_replaceable(folder, _ABOUT, _OWN)
 
 
 def write_constants(folder: Path) -> None:

@@ -50,11 +50,13 @@ _DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 def from_file(data: bytes, name: str, max_pixels: int, page: int = 1) -> Opened:
     """A file's picture, of several the one of that number. Raises PictureError."""
+    known = False
     try:
         with warnings.catch_warnings():
             # Pillow warns of odd metadata and large sizes; the limits here decide.
             warnings.simplefilter("ignore")
-            with _image(data, name, page) as image:
+            with _image(data, name, page, max_pixels) as image:
+                known = True
                 return _opened(image, name, max_pixels)
     except PictureError:
         raise
@@ -65,16 +67,20 @@ def from_file(data: bytes, name: str, max_pixels: int, page: int = 1) -> Opened:
     # Decoders fail on broken files in many ways: OSError, SyntaxError, ValueError, struct.error,
     # zlib.error, IndexError, MemoryError. To a user they are one.
     except Exception as error:
+        if known:
+            raise NotAPictureError(
+                f"{name}: broken or cut off ({_why(error)}); fetch or save it anew"
+            ) from error
         raise NotAPictureError(
             f"{name}: not a picture this program can read ({_why(error)}); it reads "
             f"{', '.join(FORMATS)}, AVIF, and with the extra [files] HEIC and PDF"
         ) from error
 
 
-def _image(data: bytes, name: str, page: int) -> Image.Image:
+def _image(data: bytes, name: str, page: int, max_pixels: int) -> Image.Image:
     """The file's picture, not yet decoded. Raises PictureError, and what Pillow raises."""
     if data.startswith(documents.PDF_START):
-        return documents.pdf_page(data, page, name)
+        return documents.pdf_page(data, page, name, max_pixels)
     formats = documents.phone_format(data, name) or FORMATS
     image = Image.open(io.BytesIO(data), formats=formats)
     if page != 1:
@@ -138,7 +144,7 @@ def upright_image(picture: Picture, max_pixels: int = MAX_PIXELS) -> Shown:
             known, page = read_page(known)
         if isinstance(known, bytes):
             check_bytes(known, name)
-            known = _image(known, name, page)
+            known = _image(known, name, page, max_pixels)
         plain, width, height = _upright(known, name, max_pixels)
     except PictureError:
         raise

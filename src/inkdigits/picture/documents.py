@@ -23,7 +23,6 @@ _TIFF = (TIFF, ".tiff")
 _PAGE = "#page="  # as in a PDF's address. Source: RFC 8118
 _SHARPNESS = 200 / 72  # pixels of a point: 200 an inch, as offices scan
 _LONGEST = 4_000  # pixels of a page's longer side at most
-_MOST_PIXELS = 64_000_000  # of the pictures on a page: decoded in colour that is 256 MB
 PDF_START = b"%PDF-"
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # either order of bytes, and BigTIFF
 _AVIF = (b"avif", b"avis")  # brands: what a file says that it is
@@ -105,10 +104,11 @@ def unread_endings() -> tuple[str, ...]:
     return tuple(ending for ending, library in _LIBRARIES.items() if find_spec(library) is None)
 
 
-def pdf_page(data: bytes, page: int, name: str) -> Image.Image:
+def pdf_page(data: bytes, page: int, name: str, max_pixels: int) -> Image.Image:
     """A page of a PDF as a grey picture, of 200 pixels an inch where that is not too large.
 
-    Raises PictureError where there is no such page, NotAPictureError where it cannot be drawn.
+    Raises PictureError where there is no such page, or where the pictures on it have more than
+    `max_pixels` together, NotAPictureError where it cannot be drawn.
     """
     try:
         import pypdfium2
@@ -121,10 +121,10 @@ def pdf_page(data: bytes, page: int, name: str) -> Image.Image:
             shown = document[page - 1]
             images = shown.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])
             pixels = sum(math.prod(image.get_px_size()) for image in images)
-            if pixels > _MOST_PIXELS:
+            if pixels > max_pixels:
                 raise PictureError(
                     f"{name}: its pictures have {pixels:,} pixels, over the limit of "
-                    f"{_MOST_PIXELS:,}; scale them down"
+                    f"{max_pixels:,}; scale them down"
                 )
             longer = max(shown.get_size())
             scale = min(_SHARPNESS, _LONGEST / max(longer, 1e-6))

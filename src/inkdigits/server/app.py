@@ -21,7 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from inkdigits.data.corrections import Corrections, Kept
+from inkdigits.data.corrections import Change, Corrections, Kept
 from inkdigits.errors import CorrectionsError
 from inkdigits.picture.documents import PDF, document_kind, page_names
 from inkdigits.server.bodies import (
@@ -31,7 +31,8 @@ from inkdigits.server.bodies import (
     check_is_document,
     check_is_picture,
 )
-from inkdigits.server.description import NO_DIGIT, as_page, description
+from inkdigits.server.description import NO_DIGIT, description
+from inkdigits.server.docs import as_page
 from inkdigits.server.guard import Guard, Metrics
 from inkdigits.server.limits import Limits
 from inkdigits.server.pool import BusyError, Pool
@@ -95,7 +96,7 @@ class _Service:
         self._most = limits.pictures
         self._again = {"Retry-After": str(limits.retry_after)}
         self._corrections = corrections
-        self._undo: dict[str, int] = {}  # the last corrections' numbers, by what takes them back
+        self._undo: dict[str, Change] = {}  # the last corrections, by what takes them back
         self._bodies = Bodies(limits)
         self._description = json.dumps(description(limits), ensure_ascii=False)
         self.metrics = Metrics()
@@ -202,22 +203,23 @@ class _Service:
                 None if digit == NO_DIGIT else int(digit), body, answer.array,
                 answer.json.decode(), self._pool.model.identity, place or 0,
             )  # fmt: skip
-            number, total = await self._corrections.keep(kept)
+            change, total = await self._corrections.keep(kept)
         undo = secrets.token_urlsafe(16)
-        self._undo[undo] = number
+        self._undo[undo] = change
         if len(self._undo) > _UNDOABLE:
             del self._undo[next(iter(self._undo))]
-        return _json({"id": number, "kept": total, "undo": undo}, 201)
+        return _json({"id": change.id, "kept": total, "undo": undo}, 201)
 
     async def take_back(self, request: Request) -> Response:
-        """Forget a correction that was kept a while ago."""
+        """Take back a correction that was kept a while ago."""
         undo = request.query_params.get("undo", "")
         if self._corrections is None or undo not in self._undo:
             raise RefusedError(404, "no correction that can be taken back by this")
-        number = self._undo[undo]
-        total = await self._corrections.remove(number)
-        del self._undo[undo]
-        return _json({"id": number, "kept": total})
+        total = await self._corrections.take_back(self._undo[undo])
+        change = self._undo.pop(undo)
+        if total is None:
+            raise RefusedError(404, "that digit was corrected again; take the last correction back")
+        return _json({"id": change.id, "kept": total})
 
     async def model(self, request: Request) -> Response:
         """What reads."""

@@ -1,11 +1,10 @@
-"""What the service answers, as an OpenAPI description and as a page for people.
+"""What the service answers, as an OpenAPI description.
 
-In: the limits. Out: a dictionary, HTML. Tests hold the service to it.
+In: the limits. Out: a dictionary. Tests hold the service to it.
 """
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 from inkdigits.picture.open import MAX_SIDE
@@ -260,7 +259,10 @@ def _schemas() -> dict[str, Any]:
     number = {
         "text": {**text, "description": "Its digits, with its sign, points and commas"},
         "box": place,
-        "confidence": {**share, "description": "Probability that all its digits are right"},
+        "confidence": {
+            **share,
+            "description": "Probability that it is right, with its signs and those beside it",
+        },
         "accepted": {**yes, "description": "All its digits are, and the signs in and beside it"},
         "line": {**whole, "description": "Which of the page's lines: 0 is the first"},
     }
@@ -379,57 +381,3 @@ def _get(
 ) -> dict[str, Any]:
     answer = {"description": summary, "content": content}
     return {"summary": summary, "responses": {"200": answer, **(faults or {})}}
-
-
-def as_page(found: dict[str, Any]) -> str:
-    """The description as HTML, for people."""
-    parts = [
-        _operation(path, *item) for path, way in found["paths"].items() for item in way.items()
-    ]
-    parts += ["<h2>What is answered</h2>"]
-    for name, schema in found["components"]["schemas"].items():
-        rows = "".join(
-            f"<tr><td><code>{escape(field)}</code></td><td>{escape(_kind(kind))}</td>"
-            f"<td>{escape(kind.get('description', ''))}</td></tr>"
-            for field, kind in schema["properties"].items()
-        )
-        parts.append(f"<h3>{escape(name)}</h3><table>{rows}</table>")
-    title, info = escape(found["info"]["title"]), found["info"]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{title}: the service</title><link rel="stylesheet" href="/page/style.css">'
-        f'</head><body class="docs"><header><h1>{title} {escape(info["version"])}</h1></header>'
-        f"<main><p>{escape(info['description'])} For programs: "
-        '<a href="/openapi.json">openapi.json</a>; to draw: <a href="/">the page</a>.</p>'
-        "<pre>curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' HOST/v1/read\n"
-        "curl --data-binary @digit.png -H 'Content-Type: image/png' HOST/v1/predict\n"
-        "curl --data-binary @scan.pdf -H 'Content-Type: application/pdf' HOST/v1/read\n"
-        "curl -F pictures=@1.png -F pictures=@2.png HOST/v1/read</pre>"
-        f"{''.join(parts)}</main></body></html>"
-    )
-
-
-def _operation(path: str, method: str, what: dict[str, Any]) -> str:
-    parameters = "".join(
-        f"<tr><td><code>{escape(one['name'])}</code></td><td>{escape(_kind(one['schema']))}</td>"
-        f"<td>{escape(one['description'])}</td></tr>"
-        for one in what.get("parameters", ())
-    )
-    answers = "".join(
-        f"<tr><td>{escape(status)}</td><td>{escape(answer['description'])}</td></tr>"
-        for status, answer in what["responses"].items()
-    )
-    return (
-        f"<h2><code>{method.upper()} {escape(path)}</code></h2><p>{escape(what['summary'])}. "
-        f"{escape(what.get('description', ''))}</p>"
-        + (f"<table>{parameters}</table>" if parameters else "")
-        + f"<table>{answers}</table>"
-    )
-
-
-def _kind(schema: dict[str, Any]) -> str:
-    if "enum" in schema:
-        return " or ".join(repr(value) for value in schema["enum"])
-    kind = schema["type"]
-    return f"{kind}, {schema['minItems']}" if "minItems" in schema else str(kind)

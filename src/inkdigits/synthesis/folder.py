@@ -23,6 +23,7 @@ from inkdigits.synthesis.scenes import HEIGHT, WIDTH, Scene, scene
 Advance = Callable[[int, int], None]  # (done, total)
 
 LIST = "scenes.jsonl"
+OWN = rf"({LIST}|contact\.png|[0-9]+(_ink)?\.png)"  # what such a folder holds
 _HANDS, _CHUNK = 3_000, 100  # shapes: half a minute's work
 _COLUMNS, _ON_CONTACT = 6, 48
 _DIGIT, _SIGN, _PAPER = "#e11d48", "#9333ea", "#41597a"
@@ -50,7 +51,7 @@ def write_scenes(
 
     Replaces a folder of scenes of that name; raises ConfigError where anything else has it.
     """
-    with folder_written_whole(folder, LIST) as part:
+    with folder_written_whole(folder, LIST, OWN) as part:
         shown = []
         with (part / LIST).open("w", encoding="utf-8") as lines:
             for number in range(count):

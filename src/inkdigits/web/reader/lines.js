@@ -59,15 +59,19 @@ function slopeOf(x, y, places, order) {
 /** For each line, after which of its places a clear gap follows: one fewer than places. */
 export function gapsAfter(lines, places) {
   const widths = lines.map((line) => widthsOf(line, places));
-  const least = parting(widths.flat());
-  return lines.map((line, n) => widths[n].map((gap, k) => {
-    const [before, after] = [places[line[k]].sign, places[line[k + 1]].sign];
-    // A sign takes what follows; a point what stands before.
-    if (!isDigit(before) || LOW.includes(after)) return false;
-    if (isDigit(after)) return gap > least;
-    // A minus that stands by its own number, away from the one before.
-    return gap > least && OPENING.includes(after) && widths[n][k + 1] < gap / CLEARLY_WIDER;
-  }));
+  const ofPage = parting(widths.flat());
+  return lines.map((line, n) => {
+    // A page of several hands has no width of its own.
+    const least = ofPage < Infinity ? ofPage : parting(widths[n]);
+    return widths[n].map((gap, k) => {
+      const [before, after] = [places[line[k]].sign, places[line[k + 1]].sign];
+      // A sign takes what follows; a point what stands before.
+      if (!isDigit(before) || LOW.includes(after)) return false;
+      if (isDigit(after)) return gap > least;
+      // A minus that stands by its own number, away from the one before.
+      return gap > least && OPENING.includes(after) && widths[n][k + 1] < gap / CLEARLY_WIDER;
+    });
+  });
 }
 
 /** The gaps between a line's places, in heights of a digit. */

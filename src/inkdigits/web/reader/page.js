@@ -60,14 +60,13 @@ const signAs = ({ sign, confidence, box }) => ({ sign, confidence: toPlaces(conf
 
 function numberAs(number, beside, places, line) {
   const own = number.map((i) => places[i]);
-  const digits = own.filter(({ sign }) => isDigit(sign));
-  const around = beside.map((i) => places[i]).filter(({ sign }) => !isDigit(sign));
+  const both = [...own, ...beside.map((i) => places[i]).filter(({ sign }) => !isDigit(sign))];
   const edges = [Math.min, Math.min, Math.max, Math.max];
   return {
     text: own.map(({ sign }) => sign).join(""),
     box: boxAs(edges.map((outermost, k) => outermost(...own.map(({ box }) => box[k])))),
-    confidence: toPlaces(digits.reduce((product, { confidence }) => product * confidence, 1), 6),
-    accepted: [...own, ...around].every(({ accepted }) => accepted),
+    confidence: toPlaces(both.reduce((product, { confidence }) => product * confidence, 1), 6),
+    accepted: both.every(({ accepted }) => accepted),
     line,
   };
 }

@@ -94,15 +94,17 @@ export class Reader {
     return found.map((place, i) => {
       const row = combined(place, classified[i], combine);
       const [sorts, ten, other] = [row.slice(0, OTHER), row.slice(0, N_CLASSES), row[OTHER]];
-      const confidence = extremes(sorts)[1];
+      const both = extremes(sorts)[1];
+      const sort = sorts.indexOf(both);
+      const own = sort < N_CLASSES ? extremes(classified[i])[1] : 1;
       const sum = Math.max(ten.reduce((total, value) => total + value), 1e-9);
       let reason = "";
-      if (confidence < accept) reason = other > NO_DIGIT ? "no digit" : "unsure";
+      if (both < accept || own < this.#about.accept) reason = other > NO_DIGIT ? "no digit" : "unsure";
       return {
         box: place.box.map((edge, k) => clipped(f32(edge * ratio[k % 2]), 0, k % 2 ? height : width)),
         unit: f32(place.unit * ratio[1]),
-        sort: sorts.indexOf(confidence),
-        confidence,
+        sort,
+        confidence: Math.min(both, own),
         probabilities: ten.map((value) => value / sum),
         accepted: !reason,
         reason,
