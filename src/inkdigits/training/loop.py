@@ -84,8 +84,8 @@ def train(
     least = _LEAST * workers.count
     if len(train_set) < least:
         raise TrainingError(
-            f"found {len(train_set)} training images, expected {least} at least"
-            f"{f' for {workers.count} workers' if workers.count > 1 else ''}; add some"
+            f"found {len(train_set)} training images beside those held out, expected {least} or "
+            f"more{f' for {workers.count} workers' if workers.count > 1 else ''}; add some"
         )
     others = torch.from_numpy(nondigits)[:, None] if nondigits is not None else None
     if recipe.nondigit_share and (others is None or not len(others)):
