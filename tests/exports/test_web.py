@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from drawn import NUMBERS, PEN, STROKES, draw
@@ -74,7 +75,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def opened(browser, address, **options):
+def opened(browser, address, folder="web", **options):
     """The page; afterwards nothing was said on the console and no other host asked."""
     said, asked = [], []
     context = browser.new_context(reduced_motion="reduce", **options)
@@ -82,7 +83,7 @@ def opened(browser, address, **options):
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     context.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{address}some/web/")
+    page.goto(f"{address}some/{folder}/")
     page.locator("#model", has_text="Model digits.onnx").wait_for(timeout=30_000)
     yield page
     context.close()
@@ -221,6 +222,38 @@ def test_the_browser_reads_one_digit_as_python_does(browser, host, files, hosted
         assert rounded({**reading.to_dict(), "box": None}) == {**their, "box": None}, name
         assert np.abs(np.subtract(box, seen.box)).max() <= 1, name
         assert np.abs(array - seen.array).max() < NEARLY, name
+
+
+def test_the_browser_doubts_what_python_does_with_a_model_of_digits_alone(
+    browser, host, files, hosted, tmp_path
+):
+    """The shipped model, said to know nothing but digits and to accept from 0.9999."""
+    model = onnx.load(str(SHIPPED_MODEL))
+    entries = {entry.key: entry.value for entry in model.metadata_props}
+    del model.metadata_props[:]
+    entries |= {"inkdigits.accept": "0.9999", "inkdigits.nondigits": "none"}
+    onnx.helper.set_model_props(model, entries)
+    onnx.save(model, str(tmp_path / "digits.onnx"))
+    folder = host[0].with_name("alone")
+    save_web(tmp_path / "digits.onnx", folder, entries)
+    chosen = [i for i, name in enumerate(files) if name.startswith(("scene", "photo", "drawing"))]
+    with opened(browser, host[1], "alone") as page:
+        theirs = page.evaluate(ASK_ALL, ["/v1/read", [hosted[i] for i in chosen]])
+    data = list(files.values())
+    # A small plain picture Python may read without the finder.
+    reader = Reader(tmp_path / "digits.onnx")
+    reader._plain = lambda opened: {}
+    ours = list(reader.read_many([data[i] for i in chosen]))
+    doubted = 0
+    for our, their in zip(ours, theirs, strict=True):
+        wanted = our.to_dict()
+        for place in places_of(wanted) + places_of(their):
+            del place["box"]
+        assert rounded(wanted) == their
+        doubted += sum(not digit["accepted"] for digit in their["digits"])
+    assert doubted > 5
+    plain = Reader(SHIPPED_MODEL).read_many([data[i] for i in chosen])
+    assert doubted > sum(int((~page.digits.accepted).sum()) for page in plain)
 
 
 VIEWS = """async ([grey, boxes, sizes]) => {
