@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inkdigits.combine import Combination
+from inkdigits.combine import Combination, held_back
 from inkdigits.errors import ModelError
 from inkdigits.finder import Found
 from inkdigits.training.finding.fit import fitted, true_sorts
@@ -32,6 +32,15 @@ def test_a_cold_place_is_likelier_nothing():
     far, close = np.full((2, 20), 0.05), np.full((2, 21), 1 / 21)
     rows = Combination().combined(found(far, close, [0.9, 0.1]), np.full((2, 10), 0.1, np.float32))
     assert rows[1, 20] > rows[0, 20]
+
+
+def test_odds_are_lowered_by_as_much_as_the_models_own_fall_short():
+    """Odds of 9 and a level of 0.9, odds 9: at 0.5, odds 1, they become 1; at 0.75, odds 3, 3."""
+    sure = np.full(4, 0.9, np.float32)
+    own = np.array([0.5, 0.75, 0.9, 0.99], np.float32)
+    assert held_back(sure, own, 0.9) == pytest.approx([0.5, 0.75, 0.9, 0.9], abs=1e-4)
+    assert np.array_equal(held_back(sure, own, 0), sure)
+    assert held_back(sure[:0], own[:0], 0.9).shape == (0,)
 
 
 def test_nothing_combined_is_nothing():

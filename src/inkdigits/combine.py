@@ -64,5 +64,24 @@ class Combination:
         return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
 
 
+def held_back(
+    sure: NDArray[np.float32], own: NDArray[np.float32], level: float
+) -> NDArray[np.float32]:
+    """`sure` with its odds lowered by as much as the odds of `own` fall short of the level's.
+
+    For a classifier that was shown digits alone: the rule above counts on one that is unsure of a
+    letter. sure: (n,) float32, how likely a digit stands there. own: (n,) float32, the classifier's
+    confidence in its answer. level: from which it accepts one; 0 lowers nothing.
+    """
+    short = np.minimum(1, _odds(own) / _odds(level))
+    odds = short * _odds(sure)
+    return np.where(short < 1, odds / (1 + odds), sure).astype(np.float32)
+
+
+def _odds(probability: NDArray[np.float32] | float) -> NDArray[np.float64]:
+    value = np.clip(np.asarray(probability, np.float64), _LEAST, 1 - _LEAST)
+    return value / (1 - value)
+
+
 def _log(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.log(np.maximum(probabilities.astype(np.float64), _LEAST))

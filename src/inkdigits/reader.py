@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.combine import Combination
+from inkdigits.combine import Combination, held_back
 from inkdigits.errors import ConfigError, PictureError
 from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL, shipped_finder
 from inkdigits.model_file import (
@@ -306,9 +306,14 @@ class Reader:
         sorts = rows[:, :OTHER].argmax(1) if len(rows) else np.zeros(0, np.int64)
         likely = rows[np.arange(len(rows)), sorts]
         ten = rows[:, :N_CLASSES]
-        # The classifier has learnt to be unsure of letters, of which the others have seen few.
-        own = np.where(sorts < N_CLASSES, classified.max(1, initial=0), np.float32(1))
-        doubtful = (likely < by.accept) | (own < self._accept)
+        digit, own = sorts < N_CLASSES, classified.max(1, initial=0)
+        if self._knows_nondigits:
+            # It has learnt to be unsure of letters, of which the finding networks have seen few.
+            sure = np.where(digit, np.minimum(likely, own), likely)
+            doubtful = (likely < by.accept) | (digit & (own < self._accept))
+        else:
+            sure = np.where(digit, held_back(likely, own, self._accept), likely)
+            doubtful = sure < by.accept
         reasons = [
             ("no digit" if other > _NO_DIGIT else "unsure") if doubt else ""
             for doubt, other in zip(doubtful.tolist(), rows[:, OTHER].tolist(), strict=True)
@@ -317,7 +322,7 @@ class Reader:
         edges = np.array((width, height) * 2, np.float32)
         return Places(
             np.clip(found.boxes * ratio, 0, edges), found.units * ratio[1], sorts,
-            np.minimum(likely, own),
+            sure,
             ten / np.maximum(ten.sum(1, keepdims=True), np.float32(1e-9)),
             np.array([not reason for reason in reasons], bool),
             np.array(reasons, np.str_), arrays, rows[:, OTHER],

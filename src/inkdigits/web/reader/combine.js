@@ -23,4 +23,17 @@ export function combined({ heat, far, close }, classified, weights) {
   return Float32Array.from(powers, (value) => value / sum);
 }
 
+/** `sure` with its odds lowered by as much as the odds of `own` fall short of the level's; see combine.py. */
+export function heldBack(sure, own, level) {
+  const short = odds(own) / odds(level);
+  if (short >= 1) return sure;
+  const lowered = short * odds(sure);
+  return f32(lowered / (1 + lowered));
+}
+
+function odds(probability) {
+  const value = clipped(probability, LEAST, 1 - LEAST);
+  return value / (1 - value);
+}
+
 const log = (probability) => Math.log(Math.max(probability, LEAST));

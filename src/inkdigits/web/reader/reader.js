@@ -6,7 +6,7 @@
  * In: pixels as decode.js gives them, or digit arrays. Out: pages, and Readings of pictures of one digit.
  */
 
-import { combined } from "./combine.js";
+import { combined, heldBack } from "./combine.js";
 import { CLEAR, FEW, GAIN, LYING, MANY, NOTHING, NO_DIGIT, UPRIGHT } from "../constants/reader.js";
 import { N_CLASSES, N_PIXELS, OTHER, SIDE, SORTS } from "../constants/spec.js";
 import { arrayOf, Finder } from "./finder.js";
@@ -98,14 +98,17 @@ export class Reader {
       const both = extremes(sorts)[1];
       const sort = sorts.indexOf(both);
       const own = sort < N_CLASSES ? extremes(classified[i])[1] : 1;
+      const knows = this.#about.knows_nondigits || sort >= N_CLASSES;
+      const confidence = knows ? Math.min(both, own) : heldBack(both, own, this.#about.accept);
+      const doubtful = knows ? both < accept || own < this.#about.accept : confidence < accept;
       const sum = Math.max(ten.reduce((total, value) => total + value), 1e-9);
       let reason = "";
-      if (both < accept || own < this.#about.accept) reason = other > NO_DIGIT ? "no digit" : "unsure";
+      if (doubtful) reason = other > NO_DIGIT ? "no digit" : "unsure";
       return {
         box: place.box.map((edge, k) => clipped(f32(edge * ratio[k % 2]), 0, k % 2 ? height : width)),
         unit: f32(place.unit * ratio[1]),
         sort,
-        confidence: Math.min(both, own),
+        confidence,
         probabilities: ten.map((value) => value / sum),
         accepted: !reason,
         reason,
