@@ -126,3 +126,72 @@ def test_what_a_storage_library_raises_is_an_error_of_that_picture(monkeypatch):
     monkeypatch.setattr(type(place.files), "open", fails)
     (_, error), (_, data) = read(Source("memory://odd"))
     assert (str(error), data) == ("cannot be read: throttled", b"b")
+
+
+def test_a_column_that_is_plain_in_another_file_may_hold_the_pictures_here(tmp_path):
+    """What is kept of the first file is null for the second, whatever is called so there."""
+    pq.write_table(pa.table({"image": ["a.png"], "png": [b"a"]}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"image": [b"b"], "label": [7]}), tmp_path / "b.parquet")
+    pq.write_table(pa.table({"image": [b"c"]}), tmp_path / "c.parquet")
+    kept = pa.schema([("image", pa.string()), ("label", pa.int64())])
+    found = Source(str(tmp_path)).items(entries(Source(str(tmp_path))), kept)
+    assert [(item.data, item.kept.to_pylist()[0]) for item in found] == [
+        (b"a", {"image": "a.png", "label": None}),
+        (b"b", {"image": None, "label": 7}),
+        (b"c", {"image": None, "label": None}),
+    ]
+
+
+def test_a_doubled_name_is_refused(tmp_path):
+    for names in (["png", "png"], ["png", "x", "x"]):
+        columns = [pa.array([b"x"]), *(pa.array([b"y"]) for _ in names[1:])]
+        pq.write_table(pa.Table.from_arrays(columns, names), tmp_path / "t.parquet")
+        said = rf"t.parquet has two columns that are called '{names[-1]}'; expected a name for each"
+        with pytest.raises(ConfigError, match=said):
+            entries(Source(str(tmp_path), "png"))
+
+
+def test_pictures_may_be_a_dictionarys_values(tmp_path):
+    table = {"image": pa.array([b"a", b"b", b"a"]).dictionary_encode(), "label": [1, 2, 3]}
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    assert [data for _, data in read(Source(str(tmp_path)))] == [b"a", b"b", b"a"]
+
+
+def test_a_table_that_was_half_copied_is_read_when_it_is_whole(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"image": [b"a", b"b"], "label": pa.array([1, 2], pa.int8())}), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    source, kept = Source(str(path)), pa.schema([("label", pa.int64())])
+    listed = entries(source)
+    (item,) = source.items(listed, kept)
+    assert "mend it, delete the parts that hold this row and start the same" in str(item.data)
+    path.write_bytes(whole)
+    found = source.items(listed, kept)
+    assert [(item.name, item.data, item.kept.to_pylist()) for item in found] == [
+        (f"{path}#0", b"a", [{"label": 1}]),
+        (f"{path}#1", b"b", [{"label": 2}]),
+    ]
+    (item,) = source.items(listed, pa.schema([("hand", pa.string())]))
+    assert str(item.data) == (
+        "could not be read when it was listed, and its column 'label' is not in the rows: read it "
+        "into a folder of its own"
+    )
+
+
+def test_a_table_whose_columns_changed_still_gives_its_pictures(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"image": [b"a"], "label": ["seven"]}), path)
+    kept = pa.schema([("label", pa.int64())])
+    (item,) = Source(str(path)).items([Entry(str(path), "table", 0, 1)], kept)
+    assert (item.data, item.kept.to_pylist()) == (b"a", [{"label": None}])
+
+
+def test_two_members_of_one_name_are_two_pictures(tmp_path):
+    with tarfile.open(tmp_path / "s.tar", "w") as shard:
+        for data in (b"first", b"second"):
+            about = tarfile.TarInfo("1.png")
+            about.size = len(data)
+            shard.addfile(about, io.BytesIO(data))
+    name = f"{tmp_path}/s.tar#1.png"
+    assert read(Source(str(tmp_path))) == [(name, b"first"), (name, b"second")]

@@ -119,3 +119,36 @@ def test_a_folder_apart_is_not_found(tmp_path):
 def test_an_unknown_protocol_names_what_is_wanted():
     with pytest.raises(ConfigError, match=r"nosuch://x: cannot be opened: .*; wanted a local path"):
         Place("nosuch://x")
+
+
+def test_colons_in_a_name_are_part_of_it(tmp_path):
+    (tmp_path / "e::f").mkdir()
+    for name in ("C::D.png", "e::f/~x::file.png", "http:y.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    assert read(Source(str(tmp_path))) == [
+        (f"{tmp_path}/{name}", name.encode())
+        for name in ("C::D.png", "e::f/~x::file.png", "http:y.png")
+    ]
+    assert len(entries(Source(f"{tmp_path}/e::f"))) == 1
+    Place("memory://colons").files.pipe({"/colons/C::D.png": b"elsewhere"})
+    assert [data for _, data in read(Source("memory://colons"))] == [b"elsewhere"]
+
+
+def test_a_chain_of_protocols_is_followed():
+    place = Place("simplecache::memory://chained/a.png")
+    assert (type(place.files).__name__, place.path) == ("SimpleCacheFileSystem", "/chained/a.png")
+    with pytest.raises(ConfigError, match=r"zip://a::b.zip: cannot be opened: .*; wanted a local"):
+        Place("zip://a::b.zip")
+
+
+def test_a_folder_apart_is_not_found_through_a_link(tmp_path):
+    for name in ("x/a.png", "x/o/part.parquet", "x/o2/b.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "y").symlink_to(tmp_path / "x")
+    for source, apart in (("y", "x/o"), ("x", "y/o"), ("y", "y/o")):
+        files = Source(f"{tmp_path}/{source}/**").files(apart=f"{tmp_path}/{apart}")
+        assert [os.path.relpath(file.address, tmp_path / source) for file in files] == [
+            "a.png",
+            "o2/b.png",
+        ]

@@ -33,7 +33,7 @@ class Place:
     def __init__(self, address: str) -> None:
         try:
             self.files, self.path = _opened(address)
-        except (ImportError, TypeError, ValueError) as error:
+        except (ImportError, OSError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"{address}: cannot be opened: {error}; wanted a local path or an address whose "
                 "fsspec library is installed (s3://: pip install s3fs, gs://: gcsfs)"
@@ -110,7 +110,7 @@ def real(place: Place, path: str | None = None) -> str:
 
 
 def _opened(address: str) -> tuple[Any, str]:
-    """A file system, and the path in it. Raises ImportError, TypeError or ValueError.
+    """A file system, and the path in it. Raises what fsspec raises.
 
     fsspec takes every :: for a chain (simplecache::s3://...). Files' names may have one, too.
     """
