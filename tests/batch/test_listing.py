@@ -2,8 +2,9 @@ import pytest
 
 pytest.importorskip("ray", reason="needs ray: pip install 'inkdigits[batch]'")
 
+from inkdigits.batch.items import Entry
 from inkdigits.batch.listing import Some, compared, listing_name, write_listing
-from inkdigits.batch.source import Entry, File, parts_of
+from inkdigits.batch.source import File, parts_of
 from inkdigits.batch.storage import Place
 
 

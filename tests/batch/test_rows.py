@@ -136,3 +136,9 @@ def test_every_column_stands_in_the_document():
 
 def test_a_byte_that_is_no_text_is_written_so():
     assert as_text("a\udcff.png") == "a\\xff.png"
+
+
+def test_an_error_is_told_in_500_characters():
+    (row,) = rows(PictureError("x" * 497 + "yz..." + "a picture's bytes"))
+    assert row["error"] == "x" * 497 + "..."
+    assert rows(PictureError("x" * 500))[0]["error"] == "x" * 500

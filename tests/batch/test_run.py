@@ -242,6 +242,27 @@ def test_a_parquet_files_other_columns_are_kept(tmp_path, pictures):
     assert rows[2]["error"].startswith("picture: not a picture")
 
 
+def test_columns_of_tensors_are_kept(tmp_path, pictures):
+    data = [(pictures / f"{i:03d}.png").read_bytes() for i in range(2)]
+    tensors = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
+    table = {"image": data, "t": pa.FixedShapeTensorArray.from_numpy_ndarray(tensors)}
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    assert worker(tmp_path / "t.parquet", tmp_path / "out").read(0).failed == 0
+    kept = pq.read_table(tmp_path / "out" / name_of(0))["t"].combine_chunks()
+    assert np.array_equal(kept.to_numpy_ndarray(), tensors)
+
+
+def test_a_start_with_columns_that_do_not_fit_leaves_nothing(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for name, kind in {"a": pa.int64(), "b": pa.uint64()}.items():
+        table = pa.table({"image": [b"x"], "id": pa.array([1], kind)})
+        pq.write_table(table, source / f"{name}.parquet")
+    with pytest.raises(ConfigError, match=r"b.parquet: .*'id' is uint64, in .*a.parquet it is int"):
+        worker(source, out)
+    assert not out.exists()
+
+
 def test_files_that_came_later_are_told_and_read_into_parts_of_their_own(three, pictures):
     source, out = three
     one = worker(source, out)
@@ -289,7 +310,11 @@ def test_what_came_later_must_have_the_columns_of_the_rows(three):
     source, out = three
     worker(source, out)
     pq.write_table(pa.table({"image": [b"x"], "label": [1]}), source / "t.parquet")
-    with pytest.raises(ConfigError, match=r"t.parquet came later, and has columns .*: label; the"):
+    said = (
+        r"t.parquet came later and does not fit: its column 'label' is not in the rows; no file "
+        "was added: move it elsewhere and start again"
+    )
+    with pytest.raises(ConfigError, match=said):
         worker(source, out, add_new=True)
     assert not (out / listing_name(1)).exists()
 
@@ -373,6 +398,18 @@ def test_a_folder_of_an_earlier_version_is_refused(pictures, tmp_path):
     (tmp_path / MANIFEST).write_text('{"format": 1, "inkdigits": "0.1.0"}')
     with pytest.raises(ConfigError, match=r"written by inkdigits 0.1.0, whose rows .*new folder"):
         worker(pictures, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"format": 2}', '{"format": 2, "passed_over": 1}', "\xff"]
+)
+def test_a_damaged_manifest_is_told(three, text):
+    source, out = three
+    out.mkdir()
+    (out / MANIFEST).write_bytes(text.encode("latin-1"))
+    said = r"out/_manifest.json is damaged \(.*\); expected .*: put back a copy of it, or read into"
+    with pytest.raises(ConfigError, match=said):
+        worker(source, out)
 
 
 def test_a_job_keeps_its_model(three):

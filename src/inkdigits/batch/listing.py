@@ -18,7 +18,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from inkdigits.batch.source import Entry, File, in_order
+from inkdigits.batch.items import Entry
+from inkdigits.batch.source import File, in_order
 from inkdigits.batch.storage import Place
 
 LISTING = "_inputs"  # begins the names; readers of a folder of Parquet files pass over _

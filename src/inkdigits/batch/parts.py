@@ -20,10 +20,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from inkdigits.batch.attempts import Attempt
+from inkdigits.batch.items import Entry, Item
 from inkdigits.batch.listing import read_part
 from inkdigits.batch.plan import MODEL, SCHEMA
 from inkdigits.batch.rows import IDENTITY, Row, kept_in, table_of
-from inkdigits.batch.source import Entry, Item, Source
+from inkdigits.batch.source import Source
 from inkdigits.batch.storage import Place
 from inkdigits.errors import BatchError, PictureError
 from inkdigits.page import Page

@@ -7,7 +7,6 @@ folder before the manifest names it: so a start that is killed here leaves nothi
 from __future__ import annotations
 
 import json
-import os
 import posixpath
 import re
 from collections import Counter
@@ -19,11 +18,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from inkdigits.batch.kept import NOTHING, joined
+from inkdigits.batch.items import Entry
+from inkdigits.batch.kept import Columns, misfit
 from inkdigits.batch.listing import LISTING, Some, compared, listing_name, write_listing
-from inkdigits.batch.rows import as_text, kept_in, schema_of
-from inkdigits.batch.source import SHARDS, TABLES, Entry, Source, parts_of
-from inkdigits.batch.storage import Place
+from inkdigits.batch.rows import as_text, kept_in, schema_of, shortened
+from inkdigits.batch.source import SHARDS, TABLES, Source, parts_of
+from inkdigits.batch.storage import Place, real
 from inkdigits.errors import ConfigError
 from inkdigits.picture.open import SUFFIXES
 from inkdigits.reader import Reader
@@ -86,13 +86,12 @@ def plan_of(job: Job, source: Source, out: Place, reader: Reader) -> Plan:
     """
     given = {"source": source.address, "column": source.column, "model": reader.identity}
     if out.has(MANIFEST):
-        with out.open(MANIFEST) as file:
-            manifest = json.load(file)
+        manifest = _manifest_in(job, out)
         _check_same(job, given, manifest)
         plan = _plan_in(manifest)
         if not job.add_new:
             return plan
-        plan, _ = _listed(source, out, plan)
+        plan, _ = _listed(source, out, plan, _kept(out))
     else:
         plan = _begun(job, source, out, reader)
     with out.writing(MANIFEST) as path:
@@ -124,7 +123,8 @@ def _begun(job: Job, source: Source, out: Place, reader: Reader) -> Plan:
                 out.files.rmdir(out.path)
         raise
     with out.writing(SCHEMA) as path:
-        pq.write_table(schema_of(kept, reader.identity).empty_table(), path)
+        # Not of an empty table: Arrow makes none with tensors.
+        pq.ParquetWriter(path, schema_of(kept, reader.identity)).close()
     if job.model is None:
         out.remove(MODEL)  # of a start that was killed here
     else:
@@ -133,13 +133,15 @@ def _begun(job: Job, source: Source, out: Place, reader: Reader) -> Plan:
     return plan
 
 
-def _listed(source: Source, out: Place, before: Plan) -> tuple[Plan, pa.Schema]:
+def _listed(
+    source: Source, out: Place, before: Plan, kept: pa.Schema | None = None
+) -> tuple[Plan, pa.Schema]:
     """The plan with the files that it does not list yet, and the columns that rows keep.
 
-    Writes the files that it names. Raises ConfigError where what came later does not fit.
+    kept: those columns, where rows are there already. Writes the files that the plan names. Raises
+    ConfigError where a file does not fit.
     """
-    first = not before.listings
-    kept = NOTHING if first else _kept(out)
+    columns = Columns()
     passed_over, added, gone = Some(), Some(), Some()
     name = listing_name(len(before.listings))
 
@@ -150,7 +152,6 @@ def _listed(source: Source, out: Place, before: Plan) -> tuple[Plan, pa.Schema]:
     ):
 
         def entries() -> Iterator[Entry]:
-            nonlocal kept
             files = source.files(out.named(out.path))
             for file, listed, there in compared(out, _names(before), files):
                 if not there:
@@ -160,26 +161,27 @@ def _listed(source: Source, out: Place, before: Plan) -> tuple[Plan, pa.Schema]:
                     lines.write(f"{as_text(file.address)}\t{file.why}\n")
                 elif not listed:
                     added.add(file)
-                    entry, columns = source.entry(file.address)
-                    wider = joined(kept, columns, file.address)
-                    if not first and not wider.equals(kept):
+                    entry, more = source.entry(file.address)
+                    if kept is None:
+                        columns.add(more, file.address)
+                    elif why := misfit(more, kept, file.address):
                         raise ConfigError(
-                            f"{file.address} came later, and has columns that the rows of the job "
-                            f"do not have: {', '.join(columns.names)}; the rows keep "
-                            f"{', '.join(kept.names) or 'none'}: read it into a folder of its own"
+                            f"{file.address} came later and does not fit: {why}; no file was "
+                            "added: move it elsewhere and start again, and read it into a folder "
+                            "of its own"
                         )
-                    kept = wider
                     yield entry
 
         parts = write_listing(path, parts_of(entries(), before.part_size))
-        if first and not parts:
+        if not before.listings and not parts:
             raise _nothing(source, passed_over)
     if not passed_over.n:
         out.remove(PASSED_OVER)
     if not parts:
         out.remove(name)
     listings = (*before.listings, (name, parts)) if parts else before.listings
-    return Plan(before.part_size, listings, passed_over, True, added, gone), kept
+    plan = Plan(before.part_size, listings, passed_over, True, added, gone)
+    return plan, columns.schema if kept is None else kept
 
 
 def _names(plan: Plan) -> list[str]:
@@ -202,6 +204,31 @@ def _manifest_of(plan: Plan, given: dict[str, str]) -> dict[str, object]:
     }
 
 
+def _manifest_in(job: Job, out: Place) -> dict[str, Any]:
+    """The folder's manifest. Raises ConfigError where it is damaged, or of another version."""
+    with out.open(MANIFEST) as file:
+        text = file.read()
+    try:
+        manifest: dict[str, Any] = json.loads(text)
+        ours = manifest["format"] == _FORMAT
+        if ours:
+            _plan_in(manifest)
+            "".join(manifest[name] for name in ("source", "column", "model", "inkdigits"))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{job.out}/{MANIFEST} is damaged ({type(error).__name__}: {shortened(str(error))}); "
+            "expected what the first start wrote there: put back a copy of it, or read into a new "
+            "folder"
+        ) from error
+    if not ours:
+        raise ConfigError(
+            f"{job.out} was written by inkdigits {manifest.get('inkdigits', 'of another version')}"
+            ", whose rows have other columns than this version's; name a new folder, or go on with "
+            "that version"
+        )
+    return manifest
+
+
 def _plan_in(manifest: dict[str, Any]) -> Plan:
     passed = manifest["passed_over"]
     return Plan(
@@ -214,12 +241,6 @@ def _plan_in(manifest: dict[str, Any]) -> Plan:
 
 def _check_same(job: Job, given: dict[str, str], manifest: dict[str, Any]) -> None:
     """Raise ConfigError where the folder is of another job than this."""
-    if manifest.get("format") != _FORMAT:
-        raise ConfigError(
-            f"{job.out} was written by inkdigits {manifest.get('inkdigits', 'of another version')}"
-            ", whose rows have other columns than this version's; name a new folder, or go on with "
-            "that version"
-        )
     if manifest["model"] != given["model"]:
         raise ConfigError(
             f"{job.out} was begun with a model of the identity {manifest['model'][:12]}, by "
@@ -239,7 +260,7 @@ def _check_same(job: Job, given: dict[str, str], manifest: dict[str, Any]) -> No
 
 def _check_new(job: Job, source: Source, out: Place) -> None:
     """Raise ConfigError where the job cannot begin in its folder."""
-    if f"{_real(out)}/".startswith(f"{_real(Place(source.address)).rstrip('/')}/"):
+    if f"{real(out)}/".startswith(f"{real(Place(source.address)).rstrip('/')}/"):
         raise ConfigError(
             f"{job.out} lies in {job.source.address}: its files would be read as input; name a "
             "folder elsewhere"
@@ -256,11 +277,6 @@ def _check_new(job: Job, source: Source, out: Place) -> None:
             f"{job.out} holds {other[0]} and no {MANIFEST}: it is no job that could go on; name a "
             "new or empty folder"
         )
-
-
-def _real(place: Place) -> str:
-    """The address behind links."""
-    return os.path.realpath(place.path) if place.local else place.named(place.path)
 
 
 def _nothing(source: Source, passed_over: Some) -> ConfigError:

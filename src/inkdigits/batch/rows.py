@@ -118,7 +118,7 @@ def table_of(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
         _each(pages, lambda page: page.height, pa.int32()),
         _each(pages, lambda page: page.turned, pa.int16()),
         pa.array(
-            [None if isinstance(row.found, Page) else as_text(str(row.found)) for row in rows],
+            [None if isinstance(row.found, Page) else _said(row.found) for row in rows],
             pa.string(),
         ),
     ]
@@ -133,6 +133,15 @@ def table_of(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
 def as_text(name: str) -> str:
     """A file's name as UTF-8 holds it: a byte that is none is written as \\xff."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def shortened(text: str, most: int = 500) -> str:
+    """A text of others, such as an error's, in `most` characters: its beginning."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def _said(error: PictureError) -> str:
+    return as_text(shortened(str(error)))
 
 
 def _nullable(kind: pa.DataType) -> str:

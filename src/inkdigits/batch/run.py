@@ -20,6 +20,7 @@ from inkdigits.batch.cluster import GO_ON, ray_for
 from inkdigits.batch.listing import Some
 from inkdigits.batch.parts import Counts, Worker
 from inkdigits.batch.plan import Job, changes, plan_of
+from inkdigits.batch.rows import shortened
 from inkdigits.batch.source import Source
 from inkdigits.batch.storage import Place
 from inkdigits.errors import BatchError, InkdigitsError
@@ -58,7 +59,7 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
     except InkdigitsError:
         raise
     except Exception as error:  # fsspec's libraries raise their own
-        why = f"{type(error).__name__}: {error}"
+        why = f"{type(error).__name__}: {shortened(str(error))}"
         raise BatchError(
             f"{job.source.address} cannot be listed into {job.out} ({why}); mend that"
         ) from error
@@ -110,6 +111,6 @@ class _Actor:
         except InkdigitsError as error:
             trouble = str(error)
         except Exception as error:  # noqa: BLE001 - raised again where the job was started
-            trouble = f"part {part}: {type(error).__name__}: {error}"
+            trouble = f"part {part}: {type(error).__name__}: {shortened(str(error))}"
         columns = {name: np.array([value]) for name, value in counts._asdict().items()}
         return {**columns, "trouble": np.array([trouble], object)}

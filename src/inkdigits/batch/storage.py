@@ -32,8 +32,8 @@ class Place:
 
     def __init__(self, address: str) -> None:
         try:
-            self.files, self.path = fsspec.url_to_fs(address)
-        except (ImportError, ValueError) as error:
+            self.files, self.path = _opened(address)
+        except (ImportError, OSError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"{address}: cannot be opened: {error}; wanted a local path or an address whose "
                 "fsspec library is installed (s3://: pip install s3fs, gs://: gcsfs)"
@@ -101,3 +101,25 @@ class Place:
             name = posixpath.basename(path)
             if name.startswith(prefix) or (name.startswith(".") and name.endswith(_TEMPORARY)):
                 self.remove(name)
+
+
+def real(place: Place, path: str | None = None) -> str:
+    """The address behind links, of a place or of a path in its file system."""
+    path = place.path if path is None else path
+    return os.path.realpath(path) if place.local else place.named(path)
+
+
+def _opened(address: str) -> tuple[Any, str]:
+    """A file system, and the path in it. Raises what fsspec raises.
+
+    fsspec takes every :: for a chain (simplecache::s3://...). Files' names may have one, too.
+    """
+    protocol, remote, _ = address.partition("://")
+    if not remote or address.startswith("/"):
+        return LocalFileSystem(), LocalFileSystem._strip_protocol(address)
+    if "::" not in address or "://" in address.split("::", 1)[1]:
+        files, path = fsspec.url_to_fs(address)
+        return files, path
+    kind = fsspec.get_filesystem_class(protocol)
+    files = fsspec.filesystem(protocol, **kind._get_kwargs_from_urls(address))
+    return files, kind._strip_protocol(address)

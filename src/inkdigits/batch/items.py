@@ -1,0 +1,205 @@
+"""The files of a listing, opened: each picture's name and bytes.
+
+In: entries, each a run of pictures in one file: a picture, a Parquet file or a tar shard. Out:
+items, some 64 in memory at a time. A file that cannot be read is an error, and ends no job.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from inkdigits.batch.kept import NOTHING, kept_of, kept_rows, misfit
+from inkdigits.batch.rows import shortened
+from inkdigits.batch.storage import Place
+from inkdigits.errors import ConfigError, NotAPictureError, PictureError
+from inkdigits.picture.open import MAX_BYTES, SUFFIXES
+
+_ROWS = 64  # of a Parquet file that are in memory at a time; as many as the Reader gathers
+
+
+class Entry(NamedTuple):
+    """A run of pictures in one file: the row of a listing."""
+
+    address: str
+    kind: str  # picture, table, shard, or broken: a table that could not be opened
+    first: int = 0  # row of a table
+    n: int = 1  # pictures, or files of several pages; 0 where only reading tells: a shard
+
+
+class Item(NamedTuple):
+    """A picture's file, a row of a table, or a member of a shard."""
+
+    name: str
+    data: bytes | PictureError
+    kept: pa.RecordBatch | None = None  # one row: the other columns of a table
+
+
+def opened(entries: Iterable[Entry], column: str, kept: pa.Schema) -> Iterator[Item]:
+    """The name and the bytes of each picture; a PictureError where they cannot be had.
+
+    Names: a file's address, shard.tar#member, file.parquet#row (from 0). A file that breaks off is
+    an error under its own name, after what could be read of it. column: of tables, the one with the
+    pictures. kept: the columns that each row of a table comes with, null where its file lacks one.
+    """
+    for entry in entries:
+        match entry.kind:
+            case "table":
+                yield from _table(entry, column, kept)
+            case "broken":
+                yield from _once_broken(entry, column, kept)
+            case "shard":
+                yield from _shard(entry)
+            case _:
+                yield from _picture(entry)
+
+
+def table_entry(address: str, column: str) -> tuple[Entry, pa.Schema]:
+    """The row of a listing for a Parquet file, and the columns that its rows keep.
+
+    Raises ConfigError if it has no column with pictures, or two columns of one name.
+    """
+    try:
+        return _table_entry(address, column)
+    except (OSError, pa.ArrowException):
+        return Entry(address, "broken"), NOTHING
+
+
+def _table_entry(address: str, column: str) -> tuple[Entry, pa.Schema]:
+    place = Place(address)
+    with place.files.open(place.path, "rb") as file:
+        table = pq.ParquetFile(file)
+        _bytes_column(table.schema_arrow, column, address)
+        return Entry(address, "table", 0, table.metadata.num_rows), _others(table.schema_arrow)
+
+
+def _others(schema: pa.Schema) -> pa.Schema:
+    """The columns of a table that can hold no pictures."""
+    return pa.schema([field for field in schema if not _holds_bytes(field.type)])
+
+
+def _bytes_column(schema: pa.Schema, column: str, address: str) -> str:
+    """The name of the column with pictures: binary, or a struct with such a field `bytes`."""
+    if twice := next((name for name in schema.names if schema.names.count(name) > 1), None):
+        raise ConfigError(
+            f"{address} has two columns that are called {twice!r}; expected a name for each: write "
+            "the file anew with other names"
+        )
+    possible: list[str] = [field.name for field in schema if _holds_bytes(field.type)]
+    if column in possible:
+        return column
+    if column or len(possible) != 1:
+        found = shortened(", ".join(f"{field.name} ({field.type})" for field in schema))
+        wanted = f"{column!r} with bytes" if column else "one with bytes"
+        raise ConfigError(
+            f"{address} has the columns {found}, wanted {wanted}; name the one with the pictures' "
+            "files: --column NAME; if the file holds no pictures, move it elsewhere"
+        )
+    return possible[0]
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0 and _holds_bytes(kind.field("bytes").type)
+    if pa.types.is_dictionary(kind):
+        return _holds_bytes(kind.value_type)
+    return bool(
+        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
+    )
+
+
+def _picture(entry: Entry) -> Iterator[Item]:
+    place = Place(entry.address)
+    try:
+        with place.files.open(place.path, "rb") as file:
+            yield Item(entry.address, file.read(MAX_BYTES + 1))
+    except Exception as error:  # noqa: BLE001 - fsspec's libraries raise their own; a file ends no job
+        yield Item(entry.address, _unreadable(error))
+
+
+def _table(entry: Entry, column: str, kept: pa.Schema) -> Iterator[Item]:
+    """The rows of an entry; of the row groups they lie in, what is before them is skipped."""
+    place = Place(entry.address)
+    given, last = entry.first, entry.first + entry.n
+    try:
+        with place.files.open(place.path, "rb") as file:
+            table = pq.ParquetFile(file)
+            name = _bytes_column(table.schema_arrow, column, entry.address)
+            # Another file's plain column may be called as this one's pictures.
+            others = kept_of(_others(table.schema_arrow), kept)
+            sizes = [table.metadata.row_group(g).num_rows for g in range(table.num_row_groups)]
+            ends = list(accumulate(sizes))
+            groups = [
+                g for g, end in enumerate(ends) if end > entry.first and end - sizes[g] < last
+            ]
+            end = ends[groups[0]] - sizes[groups[0]] if groups else last
+            for batch in table.iter_batches(_ROWS, row_groups=groups, columns=[name, *others]):
+                start, end = end, end + batch.num_rows
+                pictures, rows = batch.column(name), kept_rows(batch.select(others), kept)
+                for row in range(max(start, entry.first), min(end, last)):
+                    value = _value(pictures[row - start].as_py())
+                    given = row + 1
+                    yield Item(f"{entry.address}#{row}", value, rows.slice(row - start, 1))
+                if end >= last:
+                    return
+            raise EOFError(f"the file ends before row {last}, which it had when it was listed")
+    except Exception as error:  # noqa: BLE001 - fsspec's libraries raise their own; a file ends no job
+        for row in range(given, last):
+            yield Item(f"{entry.address}#{row}", _unreadable(error))
+
+
+def _value(value: Any) -> bytes | PictureError:
+    data = value.get("bytes") if isinstance(value, dict) else value
+    return data if data is not None else PictureError("the row holds no bytes, wanted a picture's")
+
+
+def _once_broken(entry: Entry, column: str, kept: pa.Schema) -> Iterator[Item]:
+    """The rows of a table that could not be opened when it was listed, if it can be now."""
+    again = "delete the parts that hold this row and start the same command"
+    try:
+        now, columns = _table_entry(entry.address, column)
+        why = misfit(columns, kept, entry.address)
+        if why:
+            why = (
+                f"could not be read when it was listed, and {why}: read it into a folder of its own"
+            )
+    except ConfigError as error:
+        why = f"{error}; then {again}"
+    except Exception as error:  # noqa: BLE001 - fsspec's libraries raise their own; a file ends no job
+        why = f"is no Parquet file that can be read ({_cause(error)}): mend it, {again}"
+    if why:
+        yield Item(entry.address, NotAPictureError(why))
+    else:
+        yield from _table(now, column, kept)
+
+
+def _shard(entry: Entry) -> Iterator[Item]:
+    """A shard's pictures, read from its beginning to its end; other members are passed over."""
+    place = Place(entry.address)
+    try:
+        with (
+            place.files.open(place.path, "rb") as file,
+            tarfile.open(fileobj=file, mode="r|*") as shard,
+        ):
+            for member in shard:
+                if not (member.isfile() and member.name.lower().endswith(tuple(SUFFIXES))):
+                    continue
+                opened = shard.extractfile(member)
+                data = opened.read(MAX_BYTES + 1) if opened else b""
+                yield Item(f"{entry.address}#{member.name}", data)
+                shard.members = []  # type: ignore[attr-defined]  # or a shard's headers are all kept
+    except Exception as error:  # noqa: BLE001 - fsspec's libraries raise their own; a file ends no job
+        yield Item(entry.address, _unreadable(error))
+
+
+def _unreadable(error: Exception) -> PictureError:
+    return NotAPictureError(f"cannot be read: {_cause(error)}")
+
+
+def _cause(error: Exception) -> str:
+    return shortened(getattr(error, "strerror", None) or str(error) or type(error).__name__, 300)
