@@ -86,7 +86,8 @@ def _metadata(path: Path) -> dict[str, str]:
         _check_size(path, size)
         with h5py.File(path) as file:
             _check_size(path, _unpacked(file))
-            return {name: str(value) for name, value in file.attrs.items()}
+            # Keras's own entries stand beside ours.
+            return {name: str(v) for name, v in file.attrs.items() if name.startswith("inkdigits.")}
     with zipfile.ZipFile(path) as archive:
         _check_size(path, sum(member.file_size for member in archive.infolist()))
         with h5py.File(io.BytesIO(archive.read(_WEIGHTS))) as file:
