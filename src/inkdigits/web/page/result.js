@@ -77,11 +77,18 @@ export function showChosen({ digits }, place) {
   const digit = digits[place];
   for (const button of find("text").querySelectorAll("button")) {
     button.ariaPressed = button.dataset.place === String(place);
+    if (button.ariaPressed === "true") scrollTo(button);
   }
   find("which").hidden = digits.length < 2;
   find("which").textContent = digit ? `Digit ${place + 1} of ${digits.length}: ${wordsOf(digit)}` : "";
   showBars(digit?.probabilities, digit?.read ?? digit?.digit);
   find("apart").hidden = !digit || digit.read !== undefined || percent(digit.confidence) === percent(Math.max(...digit.probabilities));
+}
+
+/** Not by scrollIntoView, which would scroll the page too. */
+function scrollTo(button) {
+  const [own, seen] = [button, find("text")].map((element) => element.getBoundingClientRect());
+  if (own.top < seen.top || own.bottom > seen.bottom) find("text").scrollTop += own.top - seen.top - seen.height / 2;
 }
 
 function wordsOf({ digit, read, confidence }) {
@@ -115,13 +122,14 @@ function wordsFor({ text, digits, numbers, signs }) {
     }
     return [likely(share), percent(share)];
   }
-  const hint = doubtful.length ? "Tap one to see why." : "";
+  const doubted = numbers.filter(({ accepted }) => !accepted).length;
+  let hint = doubted ? "A sign may be another." : "";
+  if (doubtful.length) hint = "Tap one to see why.";
   if (numbers.length > 1) {
-    const doubted = numbers.filter(({ accepted }) => !accepted).length;
     return [`${numbers.length} numbers, ${doubted || "none"} doubtful`, `${digits.length} digits. ${hint}`.trim()];
   }
   if (doubtful.length) return [`Not sure of ${doubtful.length} of ${digits.length} digits`, hint];
-  if (!numbers[0].accepted) return ["Not sure of a sign", `${percent(share)} that all digits are right.`];
+  if (doubted) return ["Not sure of a sign", hint];
   return [likely(share), `${percent(share)} that all are right.`];
 }
 
@@ -184,13 +192,13 @@ function plain(words) {
  *
  * array, saliency: 28 rows of 28 numbers, or nothing. unexplained: why there is no saliency.
  *
- * @param {{ digit?: number, array?: number[][], saliency?: number[][], unexplained?: string }} seen
+ * @param {{ digit?: number, read?: number, array?: number[][], saliency?: number[][], unexplained?: string }} seen
  */
-export function showSeen({ digit, array, saliency, unexplained = "" } = {}) {
+export function showSeen({ digit, read = digit, array, saliency, unexplained = "" } = {}) {
   paintSeen(array, saliency);
   find("seen").ariaLabel = array ? "The digit as the network saw it, 28 by 28 pixels" : "Nothing seen yet";
   find("legend").classList.toggle("off", !saliency);
-  find("legend").querySelector("span").textContent = digit ?? "it";
+  find("legend").querySelector("span").textContent = read ?? "it";
   find("unexplained").textContent = unexplained;
 }
 

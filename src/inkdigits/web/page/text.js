@@ -20,13 +20,14 @@ export function corrected(page, corrections = new Map()) {
   const numbers = page.numbers.map((number, n) => numberOf(number, n, placed[number.line], digits, page.signs));
   const lines = placed
     .map((line) => line.filter(({ place }) => digits[place]?.digit !== null))
+    .map((line) => line.filter(({ character }, i) => character !== " " || (i && (line[i + 1]?.character ?? " ") !== " ")))
     .filter((line) => line.some(({ place }) => place !== undefined))
     .map((line) => line.map((mark) => ({
       ...mark,
       character: String(digits[mark.place]?.digit ?? mark.character),
       isDoubtful: numbers[mark.number]?.accepted === false,
     })));
-  const text = lines.map((line) => textOf(line).trim()).join("\n");
+  const text = lines.map((line) => textOf(line)).join("\n");
   return { ...page, text, lines, digits, numbers: numbers.filter(Boolean) };
 }
 
