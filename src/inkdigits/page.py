@@ -234,9 +234,12 @@ class Page:
                     "box": [round(float(v), 1) for v in box],
                 }
                 for sign, confidence, accepted, box in zip(
-                    self.signs.signs, self.signs.confidence, self.signs.accepted,
-                    self.signs.boxes, strict=True,
-                )  # fmt: skip
+                    self.signs.signs,
+                    self.signs.confidence,
+                    self.signs.accepted,
+                    self.signs.boxes,
+                    strict=True,
+                )
             ],
         }
 

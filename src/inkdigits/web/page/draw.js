@@ -6,6 +6,7 @@
  * Knows nothing of the service.
  */
 
+import { framesOf } from "./boxes.js";
 import { paintCursor, paintStrokes } from "./strokes.js";
 
 const SIDE = 448; // of the sheet, in its own units
@@ -157,20 +158,9 @@ export class Sheet {
     image.style.rotate = `${this.#turned}deg`;
     const own = this.picture ? [image.naturalWidth, image.naturalHeight] : [BITMAP_SIDE, BITMAP_SIDE];
     const [width, height] = this.#turned % 180 ? own.reverse() : own;
-    const side = Math.max(width, height); // the picture is fitted into a square
-    const share = (pixels) => `${(100 * pixels) / side}%`;
-    const frames = this.#boxes.map(({ box: [left, top, right, bottom], state }, place) => {
-      const frame = document.createElement("div");
-      frame.className = state;
-      frame.style.left = share(left + (side - width) / 2);
-      frame.style.top = share(top + (side - height) / 2);
-      frame.style.width = share(right - left);
-      frame.style.height = share(bottom - top);
-      frame.addEventListener("click", () => this.#picked(place));
-      return frame;
-    });
+    const frames = width ? framesOf(this.#boxes, width, height, this.#picked) : []; // none before it is loaded
     this.#boxesFrame.classList.toggle("touchable", Boolean(this.picture)); // else ink would not get through
-    this.#boxesFrame.replaceChildren(...(side ? frames : []));
+    this.#boxesFrame.replaceChildren(...frames);
     this.#reveal();
   }
 
