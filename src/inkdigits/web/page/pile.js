@@ -176,12 +176,15 @@ export class Pile {
     }
   }
 
+  /** The same rows as of `inkdigits read --csv`: a picture without a number has its name alone. */
   #download() {
-    const rows = this.#entries.flatMap((entry) =>
-      (this.#pageOf(entry)?.numbers ?? []).map(({ line, text, confidence, accepted, box }) => [
-        entry.name, line + 1, text, confidence.toFixed(4), accepted ? "yes" : "no", ...box.map((side) => side.toFixed(1)),
-      ]),
-    );
+    const rows = this.#entries.flatMap((entry) => {
+      const numbers = this.#pageOf(entry)?.numbers ?? [];
+      if (!numbers.length) return [CSV_HEADER.map((_, i) => (i ? "" : entry.name))];
+      return numbers.map(({ line, text, confidence, accepted, box }) => [
+        entry.name, line + 1, text, confidence.toFixed(4), accepted, ...box.map((side) => side.toFixed(1)),
+      ]);
+    });
     const csv = [CSV_HEADER, ...rows].map((row) => row.map(quoted).join(",")).join("\n");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([`${csv}\n`], { type: "text/csv" }));

@@ -111,7 +111,6 @@ function wordsFor({ text, digits, numbers, signs }) {
   if (!digits.length) return NO_DIGIT;
   if (!text) return ["No digit", "You took out all that was read."];
   const doubtful = digits.filter(({ accepted }) => !accepted);
-  const share = digits.reduce((product, { confidence }) => product * confidence, 1);
   if (digits.length === 1 && !signs.length) {
     const [{ digit, read, reason, confidence }] = digits;
     if (read !== undefined) return ["Corrected", `It was read as ${read}.`];
@@ -120,17 +119,19 @@ function wordsFor({ text, digits, numbers, signs }) {
       const [verdict, detail] = [`Not sure: perhaps ${digit === 8 ? "an" : "a"} ${digit}`, "is too little to rely on."];
       return [verdict, `${percent(confidence)} ${detail}`];
     }
-    return [likely(share), percent(share)];
+    return [likely(confidence), percent(confidence)];
   }
+  const left = digits.filter(({ digit }) => digit !== null).length;
   const doubted = numbers.filter(({ accepted }) => !accepted).length;
   let hint = doubted ? "A sign may be another." : "";
   if (doubtful.length) hint = "Tap one to see why.";
   if (numbers.length > 1) {
-    return [`${numbers.length} numbers, ${doubted || "none"} doubtful`, `${digits.length} digits. ${hint}`.trim()];
+    return [`${numbers.length} numbers, ${doubted || "none"} doubtful`, `${left} digits. ${hint}`.trim()];
   }
-  if (doubtful.length) return [`Not sure of ${doubtful.length} of ${digits.length} digits`, hint];
+  if (doubtful.length) return [`Not sure of ${doubtful.length} of ${left} digits`, hint];
   if (doubted) return ["Not sure of a sign", hint];
-  return [likely(share), `${percent(share)} that all are right.`];
+  const [{ confidence }] = numbers;
+  return [likely(confidence), `${percent(confidence)} that all are right.`];
 }
 
 function likely(share) {

@@ -59,12 +59,13 @@ function numberOf(number, n, line, digits, signs) {
   const first = line.indexOf(own[0]);
   const beside = [line[first - 1], line[first + own.length]].filter((mark) => mark?.sign !== undefined);
   const marked = (mark) => digits[mark.place] ?? signs[mark.sign];
+  const both = [...left, ...beside]; // as page.js counts them
   const boxes = left.map((mark) => marked(mark).box);
   return {
     ...number,
     text: textOf(left.map((mark) => ({ character: String(digits[mark.place]?.digit ?? mark.character) }))).replace(/^[.,]+|[.,]+$/g, ""),
-    confidence: left.reduce((product, { place }) => product * (digits[place]?.confidence ?? 1), 1),
-    accepted: [...left, ...beside].every((mark) => marked(mark).accepted),
+    confidence: both.reduce((product, mark) => product * marked(mark).confidence, 1),
+    accepted: both.every((mark) => marked(mark).accepted),
     box: [Math.min, Math.min, Math.max, Math.max].map((outermost, edge) => outermost(...boxes.map((box) => box[edge]))),
   };
 }
