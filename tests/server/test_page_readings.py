@@ -70,8 +70,8 @@ def test_a_reading_of_many_lines_is_all_shown_or_scrolls(open_page, width):
     assert page.evaluate("scrollY") == 0
 
 
-def test_several_numbers_are_counted_and_a_doubtful_sign_marks_its_number(open_page):
-    page = open_page()
+def test_several_numbers_are_counted_and_a_doubtful_sign_marks_its_number(open_page, theme):
+    page = open_page(theme)
     shown(page, reading("3.5 12\n7", doubtful=[1]))
     expect(page.locator("#verdict")).to_have_text("3 numbers, 1 doubtful")
     expect(page.locator("#detail")).to_have_text("5 digits. A sign may be another.")
@@ -82,6 +82,7 @@ def test_several_numbers_are_counted_and_a_doubtful_sign_marks_its_number(open_p
     expect(page.locator("#text button").first).to_have_accessible_name(
         re.compile("in a doubtful number")
     )
+    assert [v["id"] for v in Axe().run(page).response["violations"]] == []
     shown(page, reading("12 4"))
     expect(page.locator("#verdict")).to_have_text("2 numbers, none doubtful")
     shown(page, reading("-5", doubtful=[0]))
