@@ -97,12 +97,12 @@ def test_signs_are_values_too():
         Places(
             np.array([(0, 0, 10, 20), (12, 8, 20, 10)], np.float32), np.full(2, 20, np.float32),
             np.array([7, SORTS.index("-")]), np.array([0.9, 0.8], np.float32),
-            np.zeros((2, 10), np.float32), np.ones(2, bool), np.full(2, ""),
+            np.zeros((2, 10), np.float32), np.array([True, False]), np.array(["", "unsure"]),
             np.zeros((2, 28, 28), np.float32), np.zeros(2, np.float32),
         ), 30, 20,
     )  # fmt: skip
     assert page.to_dict()["signs"] == [
-        {"sign": "-", "confidence": 0.8, "box": [12.0, 8.0, 20.0, 10.0]}
+        {"sign": "-", "confidence": 0.8, "accepted": False, "box": [12.0, 8.0, 20.0, 10.0]}
     ]
 
 

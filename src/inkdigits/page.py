@@ -66,6 +66,7 @@ class Signs:
     boxes: NDArray[np.float32]  # (n, 4)
     signs: str  # n characters of + - × ÷ / = ( ) . ,
     confidence: NDArray[np.float32]  # (n,)
+    accepted: NDArray[np.bool_]  # (n,) False: the sign is the best guess
 
 
 @dataclass(frozen=True)
@@ -189,9 +190,12 @@ class Page:
             )
         ]  # fmt: skip
         marks += [
-            (box, sign, _SIGN)
-            for box, sign in zip(self.signs.boxes.tolist(), self.signs.signs, strict=True)
-        ]
+            (box, sign, _SIGN if accepted else _UNSURE)
+            for box, sign, accepted in zip(
+                self.signs.boxes.tolist(), self.signs.signs, self.signs.accepted.tolist(),
+                strict=True,
+            )
+        ]  # fmt: skip
         for box, text, colour in marks:
             left, top, right, bottom = (share * v for v in box)
             frame = (left - line, top - line, right + line, bottom + line)
@@ -246,10 +250,15 @@ class Page:
                 {
                     "sign": sign,
                     "confidence": round(float(confidence), 6),
+                    "accepted": bool(accepted),
                     "box": [round(float(v), 1) for v in box],
                 }
-                for sign, confidence, box in zip(
-                    self.signs.signs, self.signs.confidence, self.signs.boxes, strict=True
+                for sign, confidence, accepted, box in zip(
+                    self.signs.signs,
+                    self.signs.confidence,
+                    self.signs.accepted,
+                    self.signs.boxes,
+                    strict=True,
                 )
             ],
         }
@@ -336,7 +345,10 @@ def page_of(places: Places, width: int, height: int, turned: int = 0) -> Page:
     return Page(
         width, height, "\n".join(texts), digits,
         tuple(_number(*number, signs, places) for number in members),
-        Signs(places.boxes[others], "".join(signs[i] for i in others), places.confidence[others]),
+        Signs(
+            places.boxes[others], "".join(signs[i] for i in others), places.confidence[others],
+            places.accepted[others],
+        ),
         turned, "" if len(chosen) else "blank",
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from PIL import Image
 EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("[0-9]_*"))
 PNG = {"Content-Type": "image/png"}
 TOKEN = {"Authorization": "Bearer secret"}
+PHONE = {"width": 360, "height": 740, "has_touch": True, "is_mobile": True}
 
 
 def png(array, **options):
@@ -90,3 +91,36 @@ def numbers_png(sample):
         image = sample.test.images[np.flatnonzero(sample.test.labels == digit)[0]]
         picture[top : top + 28, left : left + 28] -= image
     return png(picture)
+
+
+@pytest.fixture(params=["light", "dark"])
+def theme(request):
+    return request.param
+
+
+@pytest.fixture
+def open_page(browser, service):
+    """Opens the page; afterwards nothing was said on the console and no other host asked."""
+    said, asked, contexts = [], [], []
+
+    def opened(theme="light", width=1440, height=900, **options):
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=theme,
+            reduced_motion="reduce",  # no colour is half way to its own
+            **options,
+        )  # fmt: skip
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(service.address)
+        return page
+
+    opened.said = said
+    yield opened
+    for context in contexts:
+        context.close()
+    assert said == []
+    own = (service.address, "blob:", "data:")
+    assert [url for url in asked if not url.startswith(own)] == []

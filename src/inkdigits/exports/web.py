@@ -27,7 +27,7 @@ from inkdigits.errors import ModelError
 from inkdigits.exports.packages import ONNXRUNTIME, taken_out
 from inkdigits.files import check_replaceable, folder_written_whole
 from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL, shipped_finder
-from inkdigits.model_file import digests_of, identity_of
+from inkdigits.model_file import SHIPPED_MODEL, digests_of, identity_of
 from inkdigits.picture import decode, levels, place, small, strokes, views
 from inkdigits.picture import open as opening
 from inkdigits.spec import ACCEPT, N_CLASSES, accept_from, knows_nondigits
@@ -161,9 +161,11 @@ def _about(source: Path, about: Mapping[str, str]) -> dict[str, object]:
     paths = (source, FINDER_MODEL, CLOSE_UP_MODEL)
     digests = digests_of(paths)
     found = shipped_finder().metadata
+    # As the service calls what the package comes with.
+    name = f"inkdigits {__version__}" if source == SHIPPED_MODEL else source.name
     weights = combine.Combination.from_metadata(found, str(FINDER_MODEL))
     return {
-        "name": source.name,
+        "name": name,
         "identity": identity_of(digests),
         "files": {path.name: d.hex() for path, d in zip(paths, digests, strict=True)},
         "accept": float(about.get(ACCEPT, 0)),

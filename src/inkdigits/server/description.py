@@ -279,6 +279,7 @@ def _schemas() -> dict[str, Any]:
     sign = {
         "sign": {"enum": list(SORTS[N_CLASSES:])},
         "confidence": share,
+        "accepted": {**yes, "description": "False: the sign is the best guess"},
         "box": place,
     }
     page = {

@@ -6,6 +6,7 @@
  * Knows nothing of the service.
  */
 
+import { framesOf } from "./boxes.js";
 import { paintCursor, paintStrokes } from "./strokes.js";
 
 const SIDE = 448; // of the sheet, in its own units
@@ -17,6 +18,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 const BLANK = { strokes: [], picture: null };
 
 export class Sheet {
+  #root;
   #canvas;
   #frame; // holds the picture, and words for one that the browser cannot show
   #boxesFrame;
@@ -29,7 +31,8 @@ export class Sheet {
   #cursor = null; // { x, y } of the keyboard's pen while it is in use
   #awaitsPaint = false;
   #address = ""; // object URL of the picture shown
-  #boxes = []; // of the digits: { box, state }
+  #boxes = []; // of the digits and signs: { box, state }
+  #turned = 0; // degrees clockwise that the picture was turned by to be read
   #encoded = { address: "", blob: null }; // the last drawing that was asked for, as a data URL and as bytes
 
   penWidth = 20;
@@ -39,6 +42,7 @@ export class Sheet {
    * picked: called with the place of a box that was tapped in a picture.
    */
   constructor(root, changed, picked) {
+    this.#root = root;
     this.#canvas = root.querySelector("canvas");
     this.#frame = root.querySelector("#picture");
     this.#boxesFrame = root.querySelector("#boxes");
@@ -86,12 +90,26 @@ export class Sheet {
   }
 
   /**
-   * Frame the digits. boxes: { box, state }, box [left, top, right, bottom] in pixels of the upright
-   * picture, state a class name.
+   * Frame the digits, then the signs. boxes: { box, state }, box [left, top, right, bottom] in pixels of
+   * the upright picture, state a class name. turned: degrees clockwise that it was turned by for that.
    */
-  showBoxes(boxes) {
+  showBoxes(boxes, turned = 0) {
     this.#boxes = boxes;
+    this.#turned = turned;
     this.#placeBoxes();
+  }
+
+  /** Whether the picture is shown larger than the sheet, which then scrolls. */
+  get isEnlarged() {
+    return this.#root.classList.contains("enlarged");
+  }
+
+  set isEnlarged(isSo) {
+    this.#root.classList.toggle("enlarged", isSo);
+    if (isSo) this.#root.tabIndex = 0; // for the arrow keys
+    else this.#root.removeAttribute("tabindex");
+    this.#root.scrollTo(0, 0);
+    this.#reveal();
   }
 
   /** Take back the last stroke, picture or clearing. */
@@ -124,6 +142,7 @@ export class Sheet {
   #display() {
     URL.revokeObjectURL(this.#address);
     this.#address = this.picture ? URL.createObjectURL(this.picture) : "";
+    this.isEnlarged = false;
     this.#frame.hidden = !this.picture;
     this.#frame.querySelector("img").hidden = false;
     this.#frame.querySelector("p").hidden = true;
@@ -135,22 +154,23 @@ export class Sheet {
   }
 
   #placeBoxes() {
-    const { naturalWidth, naturalHeight } = this.#frame.querySelector("img");
-    const [width, height] = this.picture ? [naturalWidth, naturalHeight] : [BITMAP_SIDE, BITMAP_SIDE];
-    const side = Math.max(width, height); // the picture is fitted into a square
-    const share = (pixels) => `${(100 * pixels) / side}%`;
-    const frames = this.#boxes.map(({ box: [left, top, right, bottom], state }, place) => {
-      const frame = document.createElement("div");
-      frame.className = state;
-      frame.style.left = share(left + (side - width) / 2);
-      frame.style.top = share(top + (side - height) / 2);
-      frame.style.width = share(right - left);
-      frame.style.height = share(bottom - top);
-      frame.addEventListener("click", () => this.#picked(place));
-      return frame;
-    });
+    const image = this.#frame.querySelector("img");
+    image.style.rotate = `${this.#turned}deg`;
+    const own = this.picture ? [image.naturalWidth, image.naturalHeight] : [BITMAP_SIDE, BITMAP_SIDE];
+    const [width, height] = this.#turned % 180 ? own.reverse() : own;
+    const frames = width ? framesOf(this.#boxes, width, height, this.#picked) : []; // none before it is loaded
     this.#boxesFrame.classList.toggle("touchable", Boolean(this.picture)); // else ink would not get through
-    this.#boxesFrame.replaceChildren(...(side ? frames : []));
+    this.#boxesFrame.replaceChildren(...frames);
+    this.#reveal();
+  }
+
+  /** Of an enlarged picture, bring the digit that is looked at into view, or else the first. */
+  #reveal() {
+    const frame = this.#boxesFrame.querySelector(".chosen") ?? this.#boxesFrame.firstElementChild;
+    if (!this.isEnlarged || !frame) return;
+    const [own, seen] = [frame, this.#root].map((element) => element.getBoundingClientRect());
+    if (own.left >= seen.left && own.right <= seen.right && own.top >= seen.top && own.bottom <= seen.bottom) return;
+    this.#root.scrollBy((own.left + own.right - seen.left - seen.right) / 2, (own.top + own.bottom - seen.top - seen.bottom) / 2);
   }
 
   #sayUnshown() {

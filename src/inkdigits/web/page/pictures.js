@@ -1,19 +1,24 @@
 /**
  * Pictures from outside: chosen, photographed, dropped or pasted.
  *
- * In: the browser's events. Out: `take(files)` for pictures, `refuse(words)` for anything else.
+ * In: the browser's events. Out: `take(files)` where there is a picture among them, `refuse(words)` else.
  */
 
-/** Whether a file may hold several pages, which browsers do not show. */
+const DOCUMENTS = ["application/pdf", "image/tiff", "image/heic", "image/heif"];
+
+/** Whether browsers do not show a file: it may hold several pages, or is a phone's HEIC. */
 export function isDocument({ type }) {
-  return type === "application/pdf" || type === "image/tiff";
+  return DOCUMENTS.includes(type);
+}
+
+export function isPicture({ type }) {
+  return type.startsWith("image/") || type === "application/pdf";
 }
 
 export function listenForPictures({ take, refuse }) {
   const pick = (files) => {
-    const pictures = files.filter(({ type }) => type.startsWith("image/") || type === "application/pdf");
-    if (pictures.length) take(pictures);
-    else refuse(`${files[0].name} is ${files[0].type || "of no known kind"}. Choose a picture, such as a PNG or JPEG file.`);
+    if (files.some(isPicture)) take(files);
+    else refuse(`${files[0].name} is not a picture. Choose one, such as a PNG or JPEG file.`);
   };
   listenToInputs(pick);
   listenToDrops((files) => (files.length ? pick([...files]) : refuse("What was dropped holds no picture file.")));

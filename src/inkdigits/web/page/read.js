@@ -5,6 +5,7 @@
  * answers handed to the result area. Every error becomes words there.
  */
 
+import { Corrections } from "./corrections.js";
 import { Sheet } from "./draw.js";
 import { isDocument, listenForPictures } from "./pictures.js";
 import { Pile } from "./pile.js";
@@ -17,13 +18,22 @@ const HOW_TO_SHOW = "or drop or paste some anywhere";
 /** @type {(id: string) => any} */
 const find = (id) => document.getElementById(id);
 const sheet = new Sheet(find("sheet"), sheetChanged, choose);
-const pile = new Pile(find("pile"), { ask, pictureOf, open: (picture) => sheet.show(picture), refuse });
+const corrections = new Corrections({ ask, changed: correctedNow, refused: fail });
+const pile = new Pile(find("pile"), {
+  ask,
+  pictureOf,
+  open: (picture, isAsked) => {
+    sheet.show(picture);
+    if (isAsked) find("sheet").scrollIntoView({ block: "nearest" });
+  },
+  refuse,
+  corrected: (picture, page) => corrections.applied(picture, page),
+});
 
 let model = null; // what /v1/model says
 let request = null; // the reading under way: an AbortController, whether it is settled, and the picture asked about
 let outdated = false; // the sheet changed during a live reading
-const kept = []; // corrections of this visit: { undo, words }, the last at the end
-let shown = null; // { picture, page, chosen, saliency, unexplained }: what the result area shows
+let shown = null; // { picture, read, page, chosen, saliency, unexplained }: what the result area shows
 
 // ---- Reading ----
 
@@ -31,6 +41,9 @@ let shown = null; // { picture, page, chosen, saliency, unexplained }: what the 
 function sheetChanged({ settled }) {
   find("source").textContent = sheet.picture?.name ?? HOW_TO_SHOW;
   find("source").classList.toggle("hint", !sheet.picture);
+  find("pen").hidden = Boolean(sheet.picture);
+  find("enlarge").hidden = !sheet.picture;
+  find("enlarge").ariaPressed = sheet.isEnlarged;
   if (sheet.empty) {
     stopReading();
     forgetReading();
@@ -50,7 +63,7 @@ async function readSheet(settled) {
   const mine = (request = Object.assign(new AbortController(), { settled }));
   if (sheet.picture || !shown) {
     forgetReading();
-    result.showWaiting();
+    result.showWaiting(sheet.picture?.name);
   }
   try {
     await readOnce(mine);
@@ -66,10 +79,11 @@ async function readOnce(mine) {
   const picture = sheet.blob();
   if (picture !== shown?.picture) {
     mine.picture = picture;
-    const page = await ask("/v1/read?array=true", { body: picture, signal: mine.signal });
+    const read = await ask("/v1/read?array=true", { body: picture, signal: mine.signal });
     if (mine !== request) return; // a newer one has begun
     mine.picture = null;
-    shown = { picture, page, chosen: leastSure(page.digits), saliency: new Map(), unexplained: "" };
+    const page = corrections.applied(picture, read); // it may be a picture of a while ago
+    shown = { picture, read, page, chosen: leastSure(page.digits), saliency: new Map(), unexplained: "" };
     result.showPage(page, choose);
     showChosen();
     if (!model) loadModel();
@@ -135,12 +149,13 @@ function choose(place) {
 
 function showChosen() {
   const { page, chosen } = shown;
-  sheet.showBoxes(
-    page.digits.map(({ box, accepted }, place) => ({
-      box,
-      state: `${accepted ? "sure" : "doubt"}${place === chosen && page.digits.length > 1 ? " chosen" : ""}`,
-    })),
-  );
+  const state = ({ accepted }) => (accepted ? "sure" : "doubt");
+  const digits = page.digits.map((digit, place) => ({
+    box: digit.box,
+    state: `${digit.digit === null ? "gone" : state(digit)}${place === chosen && page.digits.length > 1 ? " chosen" : ""}`,
+  }));
+  const signs = page.signs.map((sign) => ({ box: sign.box, state: `sign ${state(sign)}` }));
+  sheet.showBoxes([...digits, ...signs], page.turned);
   result.showChosen(page, chosen);
   showSeen();
   offerCorrections();
@@ -170,6 +185,19 @@ function showSeen() {
 
 // ---- The model, corrections ----
 
+/** A digit of a picture was corrected, or that was taken back. */
+function correctedNow(picture) {
+  pile.tell(picture);
+  if (shown?.picture !== picture) return;
+  shown.page = corrections.applied(picture, shown.read);
+  result.showPage(shown.page, choose);
+  showChosen();
+}
+
+function offerCorrections() {
+  corrections.offer(model?.keeps_corrections ? shown : null);
+}
+
 async function loadModel() {
   try {
     model = await ask("/v1/model");
@@ -183,63 +211,6 @@ async function loadModel() {
     find("keys").append(" A digit’s key goes to its correction.");
   }
   offerCorrections();
-}
-
-function offerCorrections() {
-  find("corrections").hidden = !model?.keeps_corrections || shown?.chosen === undefined;
-  find("corrected").textContent = "";
-  find("take-back").hidden = !kept.length;
-  lockCorrections(false);
-}
-
-/** Not by `disabled`, which would take the focus away. */
-function lockCorrections(isLocked) {
-  for (const button of find("corrections").querySelectorAll("[data-correct]")) button.ariaDisabled = isLocked;
-}
-
-async function correct(button) {
-  if (button.ariaDisabled === "true") return;
-  lockCorrections(true);
-  const { picture, page, chosen } = shown;
-  const words = `${page.digits[chosen].digit} is ${button.textContent}`;
-  try {
-    const { undo } = await ask(`/v1/corrections?digit=${button.dataset.correct}&place=${chosen}`, { body: picture });
-    kept.push({ undo, words });
-    find("corrected").textContent = `Kept with the picture: ${words}. Thank you.`;
-    find("take-back").hidden = false;
-  } catch (error) {
-    if (error.status === 401) fail(error);
-    find("corrected").textContent = error.message;
-    lockCorrections(false);
-  }
-}
-
-async function takeBack() {
-  const { undo, words } = kept.pop();
-  find("take-back").hidden = !kept.length;
-  try {
-    await ask(`/v1/corrections?undo=${undo}`, { method: "DELETE" });
-    find("corrected").textContent = `Forgotten: ${words}.`;
-    lockCorrections(false);
-  } catch (error) {
-    find("corrected").textContent = error.message;
-  }
-}
-
-for (const digit of [..."0123456789", "none"]) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.dataset.correct = digit;
-  button.textContent = digit === "none" ? "no digit" : digit;
-  button.addEventListener("click", () => correct(button));
-  find("corrections").querySelector(".digits").append(button);
-}
-find("take-back").addEventListener("click", takeBack);
-// Only where one of the two has the focus: a letter alone must not act everywhere (WCAG 2.1.4).
-for (const place of [find("canvas"), find("corrections")]) {
-  place.addEventListener("keydown", ({ key }) => {
-    if (/^[0-9]$/.test(key)) find("corrections").querySelector(`[data-correct="${key}"]`).focus();
-  });
 }
 
 // ---- Pictures, tools, keys, token ----
@@ -258,6 +229,10 @@ listenForPictures({
 find("undo").addEventListener("click", () => sheet.undo());
 find("clear").addEventListener("click", clearAll);
 find("width").addEventListener("input", () => (sheet.penWidth = find("width").valueAsNumber));
+find("enlarge").addEventListener("click", () => {
+  sheet.isEnlarged = !sheet.isEnlarged;
+  find("enlarge").ariaPressed = sheet.isEnlarged;
+});
 find("again").addEventListener("click", startAgain);
 find("mattered").addEventListener("change", () => {
   showSeen();

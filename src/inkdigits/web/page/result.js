@@ -18,14 +18,25 @@ const NO_DIGIT = ["I see no digit", "I know 0 to 9, written by hand."];
 /** @type {(id: string) => any} */
 const find = (id) => document.getElementById(id);
 const bars = [...Array(10).keys()].map(makeBar);
+let clock = 0; // the timer of the seconds that a reading has taken
 
 export function showEmpty() {
   show({ state: "empty", verdict: "Draw a number", detail: "It is read while you draw." });
   say(""); // so that the same number, drawn again, is said again
 }
 
-export function showWaiting() {
+/** name: the picture's, which is told with the seconds where it takes some. */
+export function showWaiting(name = "") {
   show({ state: "reading", verdict: "Reading…" });
+  const start = Date.now();
+  clock = setInterval(() => {
+    find("detail").textContent = `${name ? `${name}, ` : ""}${secondsSince(start)} s`;
+  }, 1000);
+}
+
+/** Whole seconds since Date.now() was that. */
+export function secondsSince(start) {
+  return Math.floor((Date.now() - start) / 1000);
 }
 
 /** again: whether to offer another try. */
@@ -43,17 +54,22 @@ export function showTokenForm(wasWrong) {
   say(`${find("verdict").textContent}. ${detail}`);
 }
 
-/** page: as /v1/read gives it. choose: called with the place of a digit that is tapped. */
+/** page: as text.js gives it. choose: called with the place of a digit that is tapped. */
 export function showPage(page, choose) {
-  const { digits } = page;
+  const { digits, lines, text } = page;
   const [verdict, detail] = wordsFor(page);
-  const isDoubtful = !digits.length || digits.some(({ accepted }) => !accepted);
-  show({ state: isDoubtful ? "doubt" : "read", verdict, detail });
-  find("result").dataset.text = page.text;
-  const lines = digits.length ? linesOf(page, choose) : [plain("?")];
-  find("text").replaceChildren(...lines);
-  find("text").style.setProperty("--longest", String(Math.max(1, ...page.text.split("\n").map(widthOf))));
-  find("result").toggleAttribute("data-many", page.text.length > 1);
+  show({ state: isDoubtful(page) ? "doubt" : "read", verdict, detail });
+  find("result").dataset.text = text;
+  const rows = lines.map((line) => rowOf(line, page, choose));
+  find("text").replaceChildren(...(rows.length ? rows : [plain(digits.length ? "–" : "?")]));
+  find("text").style.setProperty("--longest", String(Math.max(1, ...text.split("\n").map(widthOf))));
+  find("text").style.setProperty("--lines", String(Math.max(1, lines.length)));
+  find("result").toggleAttribute("data-many", text.length > 1);
+}
+
+/** Whether somebody should look at the page: nothing was found, or something that may be another. */
+export function isDoubtful({ digits, numbers }) {
+  return !digits.length || [...digits, ...numbers].some(({ accepted }) => !accepted);
 }
 
 /** Show which digit of several the bars are of, and them. */
@@ -61,10 +77,23 @@ export function showChosen({ digits }, place) {
   const digit = digits[place];
   for (const button of find("text").querySelectorAll("button")) {
     button.ariaPressed = button.dataset.place === String(place);
+    if (button.ariaPressed === "true") scrollTo(button);
   }
   find("which").hidden = digits.length < 2;
-  find("which").textContent = digit ? `Digit ${place + 1} of ${digits.length}: ${digit.digit}, ${percent(digit.confidence)}` : "";
-  showBars(digit?.probabilities, digit?.digit);
+  find("which").textContent = digit ? `Digit ${place + 1} of ${digits.length}: ${wordsOf(digit)}` : "";
+  showBars(digit?.probabilities, digit?.read ?? digit?.digit);
+  find("apart").hidden = !digit || digit.read !== undefined || percent(digit.confidence) === percent(Math.max(...digit.probabilities));
+}
+
+/** Not by scrollIntoView, which would scroll the page too. */
+function scrollTo(button) {
+  const [own, seen] = [button, find("text")].map((element) => element.getBoundingClientRect());
+  if (own.top < seen.top || own.bottom > seen.bottom) find("text").scrollTop += own.top - seen.top - seen.height / 2;
+}
+
+function wordsOf({ digit, read, confidence }) {
+  if (read === undefined) return `${digit}, ${percent(confidence)}`;
+  return `${digit ?? "no digit"}, corrected from ${read}`;
 }
 
 /** For ears. Only of settled readings: not all that pass during a stroke. */
@@ -78,22 +107,31 @@ export function announce(page) {
  *
  * @returns {string[]}
  */
-function wordsFor({ digits, numbers, signs }) {
+function wordsFor({ text, digits, numbers, signs }) {
   if (!digits.length) return NO_DIGIT;
+  if (!text) return ["No digit", "You took out all that was read."];
   const doubtful = digits.filter(({ accepted }) => !accepted);
-  const share = digits.reduce((product, { confidence }) => product * confidence, 1);
   if (digits.length === 1 && !signs.length) {
-    const [{ digit, reason, confidence }] = digits;
+    const [{ digit, read, reason, confidence }] = digits;
+    if (read !== undefined) return ["Corrected", `It was read as ${read}.`];
     if (reason === "no digit") return NO_DIGIT;
     if (reason) {
       const [verdict, detail] = [`Not sure: perhaps ${digit === 8 ? "an" : "a"} ${digit}`, "is too little to rely on."];
       return [verdict, `${percent(confidence)} ${detail}`];
     }
-    return [likely(share), percent(share)];
+    return [likely(confidence), percent(confidence)];
   }
-  const counted = numbers.length > 1 ? `${numbers.length} numbers, ${digits.length} digits. ` : "";
-  if (doubtful.length) return [`Not sure of ${doubtful.length} of ${digits.length} digits`, `${counted}Tap one to see why.`];
-  return [likely(share), `${counted}${percent(share)} that all are right.`];
+  const left = digits.filter(({ digit }) => digit !== null).length;
+  const doubted = numbers.filter(({ accepted }) => !accepted).length;
+  let hint = doubted ? "A sign may be another." : "";
+  if (doubtful.length) hint = "Tap one to see why.";
+  if (numbers.length > 1) {
+    return [`${numbers.length} numbers, ${doubted || "none"} doubtful`, `${left} digits. ${hint}`.trim()];
+  }
+  if (doubtful.length) return [`Not sure of ${doubtful.length} of ${left} digits`, hint];
+  if (doubted) return ["Not sure of a sign", hint];
+  const [{ confidence }] = numbers;
+  return [likely(confidence), `${percent(confidence)} that all are right.`];
 }
 
 function likely(share) {
@@ -108,31 +146,40 @@ function widthOf(line) {
   return line.length + (WIDE - 1) * line.replace(/[^-+=×÷]/g, "").length;
 }
 
-/** The text's lines as elements; each of several digits is a button. */
-function linesOf({ text, digits }, choose) {
-  let place = -1;
-  return text.split("\n").map((line) => {
-    const row = document.createElement("p");
-    row.append(
-      ...Array.from(line, (sign) => {
-        if (!/[0-9]/.test(sign)) return sign;
-        place += 1;
-        return digits.length > 1 ? digitButton(digits[place], place, choose) : sign;
-      }),
-    );
-    return row;
-  });
+/** A line of the text; each of several digits is a button. */
+function rowOf(line, { digits, signs }, choose) {
+  const row = document.createElement("p");
+  row.append(
+    ...line.map((mark) => {
+      const { character, place, sign } = mark;
+      if (place !== undefined) return digits.length > 1 ? digitButton(digits[place], mark, choose) : character;
+      return sign === undefined ? character : signOf(signs[sign], mark);
+    }),
+  );
+  return row;
 }
 
-function digitButton({ digit, confidence, accepted }, place, choose) {
+/** Orange: its number is doubtful; with a dashed line: it is why. */
+function digitButton(digit, { place, isDoubtful: isInDoubt }, choose) {
+  const { accepted, read } = digit;
   const button = document.createElement("button");
   button.type = "button";
-  button.textContent = digit;
+  button.textContent = digit.digit;
   button.dataset.place = place;
-  button.ariaLabel = `${digit}, ${percent(confidence)}${accepted ? "" : ", not sure"}`;
+  button.ariaLabel = `${wordsOf(digit)}${accepted ? (isInDoubt ? ", in a doubtful number" : "") : ", not sure"}`;
   button.classList.toggle("doubt", !accepted);
+  button.classList.toggle("in-doubt", isInDoubt);
+  button.classList.toggle("corrected", read !== undefined);
   button.addEventListener("click", () => choose(place));
   return button;
+}
+
+function signOf({ accepted }, { character, isDoubtful: isInDoubt }) {
+  const sign = document.createElement("span");
+  sign.textContent = character;
+  sign.classList.toggle("doubt", !accepted);
+  sign.classList.toggle("in-doubt", isInDoubt);
+  return sign;
 }
 
 function plain(words) {
@@ -146,24 +193,25 @@ function plain(words) {
  *
  * array, saliency: 28 rows of 28 numbers, or nothing. unexplained: why there is no saliency.
  *
- * @param {{ digit?: number, array?: number[][], saliency?: number[][], unexplained?: string }} seen
+ * @param {{ digit?: number, read?: number, array?: number[][], saliency?: number[][], unexplained?: string }} seen
  */
-export function showSeen({ digit, array, saliency, unexplained = "" } = {}) {
+export function showSeen({ digit, read = digit, array, saliency, unexplained = "" } = {}) {
   paintSeen(array, saliency);
   find("seen").ariaLabel = array ? "The digit as the network saw it, 28 by 28 pixels" : "Nothing seen yet";
   find("legend").classList.toggle("off", !saliency);
-  find("legend").querySelector("span").textContent = digit ?? "it";
+  find("legend").querySelector("span").textContent = read ?? "it";
   find("unexplained").textContent = unexplained;
 }
 
 function show({ state, verdict, detail = "" }) {
+  clearInterval(clock);
   find("result").dataset.state = state;
   delete find("result").dataset.text;
   find("result").removeAttribute("data-many");
   find("text").replaceChildren();
   find("verdict").textContent = verdict;
   find("detail").textContent = detail;
-  find("again").hidden = find("token-form").hidden = find("which").hidden = true;
+  find("again").hidden = find("token-form").hidden = find("which").hidden = find("apart").hidden = true;
   showBars(null);
 }
 

@@ -92,8 +92,9 @@ async function send(path, options) {
   }
 }
 
-/** The server's own words; something between us and it may answer without any. */
+/** The server's own words, which are for programs where a file is none; something between may have none. */
 async function wordsOf(answer) {
+  if (answer.status === 415) return "Not a picture that can be read here. Save it as a JPEG or PNG.";
   const told = await answer.json().catch(() => null);
   const words = told?.error ?? `the server answered ${answer.status} ${answer.statusText}`;
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`.replace(/([.!?…])\.$/, "$1");

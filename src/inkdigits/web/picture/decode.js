@@ -42,7 +42,7 @@ async function bitmapOf(blob) {
   try {
     return await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   } catch {
-    throw new PictureError("not a picture that this browser can read");
+    throw new PictureError("not a picture that this browser can read; save it as a JPEG or PNG");
   }
 }
 

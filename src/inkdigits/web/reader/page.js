@@ -56,7 +56,7 @@ function digitAs({ sort, confidence, probabilities, accepted, reason, box }) {
   };
 }
 
-const signAs = ({ sign, confidence, box }) => ({ sign, confidence: toPlaces(confidence, 6), box: boxAs(box) });
+const signAs = ({ sign, confidence, accepted, box }) => ({ sign, confidence: toPlaces(confidence, 6), accepted, box: boxAs(box) });
 
 function numberAs(number, beside, places, line) {
   const own = number.map((i) => places[i]);
