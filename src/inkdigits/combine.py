@@ -69,9 +69,9 @@ def held_back(
 ) -> NDArray[np.float32]:
     """`sure` with its odds lowered by as much as the odds of `own` fall short of the level's.
 
-    For a classifier that was shown digits alone: the rule above counts on one that is unsure of a
-    letter. sure: (n,) float32, how likely a digit stands there. own: (n,) float32, the classifier's
-    confidence in its answer. level: from which it accepts one; 0 lowers nothing.
+    The finding networks have seen few letters that stand alone; a classifier is often less sure of
+    them than of digits. sure: (n,) float32, how likely a digit stands there. own: (n,) float32, the
+    classifier's confidence in its answer. level: from which it accepts one; 0 lowers nothing.
     """
     short = np.minimum(1, _odds(own) / _odds(level))
     odds = short * _odds(sure)

@@ -306,17 +306,11 @@ class Reader:
         sorts = rows[:, :OTHER].argmax(1) if len(rows) else np.zeros(0, np.int64)
         likely = rows[np.arange(len(rows)), sorts]
         ten = rows[:, :N_CLASSES]
-        digit, own = sorts < N_CLASSES, classified.max(1, initial=0)
-        if self._knows_nondigits:
-            # It has learnt to be unsure of letters, of which the finding networks have seen few.
-            sure = np.where(digit, np.minimum(likely, own), likely)
-            doubtful = (likely < by.accept) | (digit & (own < self._accept))
-        else:
-            sure = np.where(digit, held_back(likely, own, self._accept), likely)
-            doubtful = sure < by.accept
+        held = held_back(likely, classified.max(1, initial=0), self._accept)
+        sure = np.where(sorts < N_CLASSES, held, likely)
         reasons = [
-            ("no digit" if other > _NO_DIGIT else "unsure") if doubt else ""
-            for doubt, other in zip(doubtful.tolist(), rows[:, OTHER].tolist(), strict=True)
+            ("no digit" if other > _NO_DIGIT else "unsure") if one < by.accept else ""
+            for one, other in zip(sure.tolist(), rows[:, OTHER].tolist(), strict=True)
         ]
         ratio = np.array((width / grey.shape[1], height / grey.shape[0]) * 2, np.float32)
         edges = np.array((width, height) * 2, np.float32)

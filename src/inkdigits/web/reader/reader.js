@@ -97,13 +97,11 @@ export class Reader {
       const [sorts, ten, other] = [row.slice(0, OTHER), row.slice(0, N_CLASSES), row[OTHER]];
       const both = extremes(sorts)[1];
       const sort = sorts.indexOf(both);
-      const own = sort < N_CLASSES ? extremes(classified[i])[1] : 1;
-      const knows = this.#about.knows_nondigits || sort >= N_CLASSES;
-      const confidence = knows ? Math.min(both, own) : heldBack(both, own, this.#about.accept);
-      const doubtful = knows ? both < accept || own < this.#about.accept : confidence < accept;
+      const own = extremes(classified[i])[1];
+      const confidence = sort < N_CLASSES ? heldBack(both, own, this.#about.accept) : both;
       const sum = Math.max(ten.reduce((total, value) => total + value), 1e-9);
       let reason = "";
-      if (doubtful) reason = other > NO_DIGIT ? "no digit" : "unsure";
+      if (confidence < accept) reason = other > NO_DIGIT ? "no digit" : "unsure";
       return {
         box: place.box.map((edge, k) => clipped(f32(edge * ratio[k % 2]), 0, k % 2 ? height : width)),
         unit: f32(place.unit * ratio[1]),
