@@ -117,6 +117,8 @@ def _opened(data: bytes) -> Any:
     except pypdfium2.PdfiumError as error:
         if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
             raise _RefusedError("has a password; save it without one") from error
+        if error.err_code == pypdfium2.raw.FPDF_ERR_SUCCESS:
+            raise _RefusedError("has no pages, expected one at least") from error
         raise
 
 
