@@ -23,15 +23,9 @@ _PAGE = "#page="  # as in a PDF's address. Source: RFC 8118
 _START = 1024  # bytes that tell what a file is
 _PDF_START = b"%PDF-"
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # either order of bytes, and BigTIFF
-# PNG, JPEG, GIF, WebP, BMP, PPM and PGM and PBM.
-_PICTURE_STARTS = (
-    b"\x89PNG",
-    b"\xff\xd8",
-    b"GIF8",
-    b"RIFF",
-    b"BM",
-    *(b"P%d" % i for i in range(1, 7)),
-)
+_PICTURE_STARTS = (  # PNG, JPEG, GIF, WebP, BMP; PBM, PGM and PPM
+    b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"BM", *(b"P%d" % kind for kind in range(1, 7)),
+)  # fmt: skip
 _AVIF = (b"avif", b"avis")  # brands: what a file says that it is
 _HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 INSTALL = "pip install 'inkdigits[files]'"
@@ -89,9 +83,10 @@ def document_kind(start: bytes) -> str:
     """
     if start.startswith(_TIFF_STARTS):
         return TIFF
-    begins = start.find(_PDF_START, 0, _START) >= 0
-    # A picture may have the words of a PDF in its metadata.
-    return PDF if begins and not start.startswith(_PICTURE_STARTS) else ""
+    # A picture may have a PDF's first bytes in its metadata.
+    if start.startswith(_PICTURE_STARTS) or start[4:8] == b"ftyp":
+        return ""
+    return PDF if start.find(_PDF_START, 0, _START) >= 0 else ""
 
 
 def count_pages(data: bytes, most: int | None = None) -> int:

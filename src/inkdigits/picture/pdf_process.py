@@ -27,9 +27,9 @@ DRAWN = 1  # width and height; the rows follow, a byte a pixel
 REFUSED, BROKEN = 2, 3  # why follows, as UTF-8
 OVERRAN = 75  # exit code: the page took more seconds than it may
 
-MEMORY = (
-    1_000_000_000  # bytes of addresses; a page with a picture of 64 million pixels takes 400 MB
-)
+# Bytes of addresses. A page with a JPEG of 64 million pixels takes 240 million of them, and 770
+# million if that is progressive and in CMYK.
+MEMORY = 1_000_000_000
 _SHARPNESS = 200 / 72  # pixels of a point: 200 an inch, as offices scan
 _LONGEST = 4_000  # pixels of a page's longer side at most
 
@@ -85,6 +85,8 @@ def _limit_memory() -> None:
 
 def _answer_all(requests: SimpleQueue[_Request]) -> None:
     answers, document = FileIO(1, "w"), None
+    with suppress(Exception):  # said to who asks for a page; not of that page's time
+        import pypdfium2  # noqa: F401
     try:
         while True:
             request = requests.get()
