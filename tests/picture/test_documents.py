@@ -50,8 +50,9 @@ def test_each_page_is_read_by_its_name(files, pages, name):
     assert names == [f"{files / name}#page={page}" for page in (1, 2, 3)]
     assert [inkdigits.predict(page).digit for page in names] == pages[1]
     assert inkdigits.predict(files / name).digit == pages[1][0]
-    with pytest.raises(PictureError, match="has 3 pages"):
-        open_picture(f"{files / name}#page=4")
+    for page in (0, 4):
+        with pytest.raises(PictureError, match="has 3 pages"):
+            open_picture(f"{files / name}#page={page}")
 
 
 def test_a_pdfs_page_is_drawn_with_200_pixels_an_inch_and_4000_at_most(tmp_path):

@@ -86,36 +86,12 @@ def _image(data: bytes, name: str, page: int, max_pixels: int) -> Image.Image:
     formats = documents.phone_format(data, name) or FORMATS
     image = Image.open(io.BytesIO(data), formats=formats)
     if page != 1:
-        _seek(image, data, name, page)
+        documents.go_to_page(image, page, data, name)
     if image.info.get("progressive") and _has_many_scans(data):
         raise PictureError(
             f"{name}: has over {_MOST_SCANS} scans, where a JPEG has some ten; save it anew"
         )
     return image
-
-
-def _seek(image: Image.Image, data: bytes, name: str, page: int) -> None:
-    """Go to a page. Raises PictureError."""
-    try:
-        # Before its pages are counted: that takes a second where there are a million.
-        image.seek(page - 1)
-    except EOFError as error:
-        if image.format == "TIFF":
-            pages = documents.count_pages(data)
-        else:  # of a new image: Pillow counts one too many after a page that is not there
-            pages = getattr(
-                Image.open(io.BytesIO(data), formats=[image.format or ""]), "n_frames", 1
-            )
-        if page <= pages:
-            raise NotAPictureError(
-                f"{name}: cannot be reached: the file is broken or cut off before it; fetch or "
-                "save it anew"
-            ) from error
-        raise PictureError(f"{name}: has {pages} pages, expected one of them") from error
-    except Exception as error:
-        raise NotAPictureError(
-            f"{name}: broken or cut off ({_why(error)}); fetch or save it anew"
-        ) from error
 
 
 def _why(error: Exception) -> str:

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from struct import Struct
 from struct import error as StructError
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from inkdigits.errors import NotAPictureError, PictureError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PDF, TIFF = ".pdf", ".tif"
 _PAGE = "#page="  # as in a PDF's address. Source: RFC 8118
@@ -92,7 +95,7 @@ def document_kind(start: bytes) -> str:
 def count_pages(data: bytes, most: int | None = None) -> int:
     """How many pages a file has; 1 where it cannot be read: reading the page says what is wrong.
 
-    data: the file. most: a TIFF's pages are counted up to that: to count a million takes a second.
+    data: the file. most: a TIFF's pages are counted up to that: to count a million takes seconds.
     Where a TIFF is cut off, one page more stands for all that cannot be reached.
     """
     kind = document_kind(data)
@@ -148,6 +151,35 @@ def _directories(file: BinaryIO, most: int | None) -> int:
     except StructError:
         return len(seen) + 1  # cut off
     return len(seen)
+
+
+def go_to_page(image: Image.Image, page: int, data: bytes, name: str) -> None:
+    """Go to a page of an image that Pillow has opened. Raises PictureError.
+
+    page: 1 is the first. data: the image's file.
+    """
+    try:
+        # Before its pages are counted: that takes seconds where there are a million.
+        image.seek(page - 1)
+    except EOFError as error:
+        if image.format == "TIFF":
+            pages = count_pages(data)
+        else:
+            from PIL import Image
+
+            # Of a new image: Pillow counts one too many after a page that is not there.
+            again = Image.open(io.BytesIO(data), formats=[image.format or ""])
+            pages = getattr(again, "n_frames", 1)
+        if not 1 <= page <= pages:
+            raise PictureError(f"{name}: has {pages} pages, expected one of them") from error
+        raise NotAPictureError(
+            f"{name}: cannot be reached: the file is broken or cut off before it; fetch or save "
+            "it anew"
+        ) from error
+    except Exception as error:
+        raise NotAPictureError(
+            f"{name}: broken or cut off ({error}); fetch or save it anew"
+        ) from error
 
 
 def unread_endings() -> tuple[str, ...]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _SECONDS = 10.0  # that a page may take to be drawn, and a document to be opened and counted
 _LEAST_SECONDS = 0.5
 _END_SECONDS = 5.0  # for the process to end once its pipe has
+_BEHIND_ALL = 1 << 32  # no document has such a page
 _REMEMBERED = 1_000  # documents with pages that ended it
 
 
@@ -41,7 +42,7 @@ class _Answer(NamedTuple):
 
 def page_count(data: bytes, name: str) -> int:
     """How many pages a PDF has. Raises what pdf_page does."""
-    return _asked(data, 0, 0, name).first
+    return _asked(data, pdf_process.COUNT, 0, name).first
 
 
 def pdf_page(data: bytes, page: int, name: str, max_pixels: int) -> Image.Image:
@@ -53,7 +54,8 @@ def pdf_page(data: bytes, page: int, name: str, max_pixels: int) -> Image.Image:
     """
     from PIL import Image
 
-    _, width, height, rows = _asked(data, page, max_pixels, name)
+    # Numbers in names have no end.
+    _, width, height, rows = _asked(data, min(page, _BEHIND_ALL), max_pixels, name)
     return Image.frombuffer("L", (width, height), rows, "raw", "L", len(rows) // height, 1)
 
 

@@ -17,9 +17,10 @@ from queue import SimpleQueue
 from struct import Struct
 from typing import Any, NamedTuple
 
-# Which page (0: count them), pixels that the pictures on it may have, seconds that it may take, and
-# the size of the document that follows; 0 if it is the one before.
-REQUEST = Struct("<QQdQ")
+# Which page, or COUNT: how many there are; pixels that the pictures on it may have; seconds that it
+# may take; and the size of the document that follows, 0 if it is the one before.
+REQUEST = Struct("<qQdQ")
+COUNT = -1
 # What it is, two numbers, and the size of what follows.
 ANSWER = Struct("<BQQQ")
 COUNTED = 0  # pages
@@ -127,7 +128,7 @@ def _opened(data: bytes) -> Any:
 def _answered(document: Any, request: _Request) -> tuple[int, tuple[int, int], Any]:
     import pypdfium2
 
-    if request.page == 0:
+    if request.page == COUNT:
         return COUNTED, (len(document), 0), b""
     if not 1 <= request.page <= len(document):
         raise _RefusedError(f"has {len(document)} pages, expected one of them")
