@@ -67,3 +67,49 @@ def seven() -> np.ndarray:
         left = 18 - (row - 7) // 2
         array[row, left : left + 3] = 255
     return array
+
+
+@pytest.fixture(scope="session")
+def raw_pdf():
+    """Makes a PDF with a page of an inch by an inch for each content, as no program writes it.
+
+    /F0 on a page is the first of the forms, in a form the next one.
+    """
+    return _raw_pdf
+
+
+@pytest.fixture(scope="session")
+def endless_pdf() -> bytes:
+    """2 kB whose first page draws 10^10 lines; the second has a black square of half an inch."""
+    nested = [b"/F0 Do " * 10] * 10
+    return _raw_pdf([b"/F0 Do", b"18 18 36 36 re f"], [*nested, b"0 0 m 9 9 l S"])
+
+
+def _raw_pdf(contents: list[bytes], forms: list[bytes] | None = None, more: bytes = b"") -> bytes:
+    def stream(content: bytes, kind: bytes = b"") -> bytes:
+        return b"<<%s/Length %d>>\nstream\n%s\nendstream" % (kind, len(content), content)
+
+    def resources(form: int) -> bytes:
+        there = form < len(forms or ())
+        return b"/Resources<</XObject<</F0 %d 0 R>>>>" % (first_form + form) if there else b""
+
+    first_form = 3 + 2 * len(contents)
+    kids = b" ".join(b"%d 0 R" % page for page in range(3, first_form, 2))
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Count %d/Kids[%s]/MediaBox[0 0 72 72]>>" % (len(contents), kids),
+    ]
+    for content in contents:
+        about = b"/Contents %d 0 R%s" % (len(objects) + 2, resources(0))
+        objects += [b"<</Type/Page/Parent 2 0 R%s>>" % about, stream(content)]
+    for form, content in enumerate(forms or ()):
+        kind = b"/Type/XObject/Subtype/Form/BBox[0 0 72 72]" + resources(form + 1)
+        objects.append(stream(content, kind))
+    file, places = b"%PDF-1.7\n", b""
+    for number, content in enumerate(objects, 1):
+        places += b"%010d 00000 n \n" % len(file)
+        file += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    size = len(objects) + 1
+    table = b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, places)
+    trailer = b"trailer\n<</Size %d/Root 1 0 R%s>>\n" % (size, more)
+    return file + table + trailer + b"startxref\n%d\n%%%%EOF\n" % len(file)

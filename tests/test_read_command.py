@@ -56,6 +56,20 @@ def test_a_folder_gives_names_and_a_bad_file_stops_nothing(folder):
     assert "zno.png: not a picture" in done.stderr
 
 
+@pytest.mark.parametrize("kind", ["TIFF", "PDF"])
+def test_each_page_of_a_document_on_standard_input_is_read(folder, tmp_path, kind):
+    place, texts = folder
+    images = [Image.open(place / f"{name}.png") for name in ("one", "two")]
+    document = io.BytesIO()
+    images[0].save(document, kind, save_all=True, append_images=images[1:])
+    done = inkdigits("read", "--draw", tmp_path, "-", given=document.getvalue())
+    lines = [
+        f"-#page={page}: {line}" for page, name in ((1, "one"), (2, "two")) for line in texts[name]
+    ]
+    assert (done.returncode, done.stdout.splitlines()) == (0, lines)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["picture-2.png", "picture.png"]
+
+
 def test_json_is_a_line_a_picture(folder):
     place, texts = folder
     done = inkdigits("read", "--json", place / "one.png", place / "two.png")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import cv2
 
 from inkdigits.errors import PictureError
+from inkdigits.picture.documents import DocumentPage, page_name
 from inkdigits.picture.open import SUFFIXES
 from inkdigits.reader import Reader
 
@@ -32,12 +33,14 @@ _PREPARING = 0.5  # seconds that it reads on until they are needed
 _AHEAD = 3  # chunks a process that are given out before the first is back
 
 What = Literal["predict", "read", "look"]
-File = str | bytes  # a name, or what was read from standard input
+File = str | bytes | DocumentPage  # a name, or what was read from standard input, or a page of it
 Result = Any  # a Reading, a Page, a Seen and a Reading, or a PictureError in its place
 
 
 def name_of(file: File) -> str:
     """What the command line calls it."""
+    if isinstance(file, DocumentPage):
+        return page_name("-", file.page)
     return file if isinstance(file, str) else "-"
 
 

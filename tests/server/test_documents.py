@@ -1,11 +1,15 @@
 """PDF and TIFF over HTTP: an answer for each page, and each page as a picture."""
 
+import json
 import os
 from io import BytesIO
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from inkdigits.reader import Reader
+from inkdigits.server.work import Task, read
 
 from .conftest import EXAMPLES, PNG, png, running
 
@@ -100,6 +104,20 @@ def test_a_pdf_is_an_error_of_its_own_where_it_cannot_be_read(service):
         assert (broken.status_code, broken.json()["status"]) == (415, 415)
     answer = service.client.post("/v1/predict", content=b"%PDF-1.4", headers=headers)
     assert (answer.status_code, "wanted image/png" in answer.text) == (415, True)
+
+
+def test_a_page_that_takes_too_long_is_an_error_among_the_others(endless_pdf, monkeypatch):
+    pytest.importorskip("pypdfium2")
+    monkeypatch.setattr("inkdigits.picture.pdf._SECONDS", 2)
+    tasks = [Task(endless_pdf, number=page, wants="page") for page in (1, 2)]
+    slow, other = read(Reader(), tasks, 40_000_000)
+    assert (slow.status, other.status) == (422, 200)
+    said = {
+        "page": 1,
+        "error": "picture: took over 2 s to draw; save it as a picture",
+        "status": 422,
+    }
+    assert json.loads(slow.json) == said
 
 
 def test_without_the_extra_a_pdf_is_an_error_that_names_the_command(tmp_path):

@@ -45,6 +45,19 @@ def test_answers_come_in_the_order_of_the_pictures(pool, seven_png):
     assert {one["digit"] for one in read} == {7}
 
 
+def test_no_picture_waits_for_all_pages_of_anothers_document(pool, seven_png):
+    async def run():
+        pages = [Task(seven_png, number=page + 1) for page in range(30)]
+        document = asyncio.create_task(pool.read(pages))
+        await asyncio.sleep(0)
+        picture = asyncio.create_task(pool.read([Task(seven_png)]))
+        done, _ = await asyncio.wait([document, picture], return_when=asyncio.FIRST_COMPLETED)
+        await document
+        return done == {picture}
+
+    assert asyncio.run(run())
+
+
 def test_more_than_the_queue_holds_is_refused_at_once(pool, seven_png):
     with pytest.raises(BusyError):
         asyncio.run(pool.read([Task(seven_png)] * 41))

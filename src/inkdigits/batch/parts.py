@@ -170,10 +170,8 @@ def _pages(item: Item) -> Iterator[_Asked]:
     if isinstance(item.data, PictureError):
         yield _Asked(*item)
         return
-    names = page_names(item.name, count_pages(item.data, item.name))
-    yield _Asked(names[0], item.data, item.kept)
-    for i, name in enumerate(names[1:], 2):
-        yield _Asked(name, DocumentPage(item.data, i), item.kept)
+    for i, name in enumerate(page_names(item.name, count_pages(item.data)), 1):
+        yield _Asked(name, item.data if i == 1 else DocumentPage(item.data, i), item.kept)
 
 
 def _gathered(items: Iterator[Item], at_once: int) -> Iterator[list[_Asked]]:

@@ -147,18 +147,23 @@ def give_error(name: str, error: PictureError, as_json: bool) -> None:
 def picture_files(given: tuple[str, ...], *drawn: Path | None) -> Iterator[File]:
     """Files in the order given; a folder stands for the pictures in it and below, by name.
 
-    "-" stands for standard input, a pattern that no file is called for the files it fits.
+    A document stands for its pages, "-" for standard input, a pattern that no file is called for
+    the files it fits.
     drawn: files and folders that this command draws; they may lie in such a folder and are no
     input.
     """
     from inkdigits.many import pictures_below
-    from inkdigits.picture.documents import pages_in
+    from inkdigits.picture.documents import DocumentPage, count_pages, pages_in
     from inkdigits.picture.open import MAX_BYTES
 
     own = {path.resolve() for path in drawn if path}
     for name in (name for pattern in given for name in _fitting(pattern)):
         if name == "-":
-            yield sys.stdin.buffer.read(MAX_BYTES + 1)
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+            count = count_pages(data)
+            yield from (
+                (DocumentPage(data, page) for page in range(1, count + 1)) if count > 1 else [data]
+            )
             continue
         if not Path(name).is_dir():
             yield from pages_in(name)

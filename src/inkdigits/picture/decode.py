@@ -79,19 +79,14 @@ def from_file(data: bytes, name: str, max_pixels: int, page: int = 1) -> Opened:
 
 def _image(data: bytes, name: str, page: int, max_pixels: int) -> Image.Image:
     """The file's picture, not yet decoded. Raises PictureError, and what Pillow raises."""
-    if data.startswith(documents.PDF_START):
-        return documents.pdf_page(data, page, name, max_pixels)
+    if documents.document_kind(data) == documents.PDF:
+        from inkdigits.picture.pdf import pdf_page
+
+        return pdf_page(data, page, name, max_pixels)
     formats = documents.phone_format(data, name) or FORMATS
     image = Image.open(io.BytesIO(data), formats=formats)
     if page != 1:
-        try:
-            # Before its pages are counted: that takes a minute where there are a million.
-            image.seek(page - 1)
-        except EOFError as error:
-            # Of a new image: Pillow counts one too many after a page that is not there.
-            frames = getattr(Image.open(io.BytesIO(data), formats=formats), "n_frames", 1)
-            message = f"{name}: has {frames} pages, expected one of them"
-            raise PictureError(message) from error
+        documents.go_to_page(image, page, data, name)
     if image.info.get("progressive") and _has_many_scans(data):
         raise PictureError(
             f"{name}: has over {_MOST_SCANS} scans, where a JPEG has some ten; save it anew"
@@ -134,14 +129,15 @@ def upright_image(picture: Picture, max_pixels: int = MAX_PIXELS) -> Shown:
 
     Raises PictureError.
     """
-    known = as_known(picture)
+    known, page = as_known(picture), 1
     name = str(known) if isinstance(known, str | Path) else "picture"
     try:
-        page = 1
         if isinstance(known, np.ndarray):
             known = Image.fromarray(as_pixels(known))
         elif isinstance(known, str | Path):
             known, page = read_page(known)
+        elif isinstance(known, documents.DocumentPage):
+            page, known = known.page, known.data
         if isinstance(known, bytes):
             check_bytes(known, name)
             known = _image(known, name, page, max_pixels)

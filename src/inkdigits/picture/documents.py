@@ -1,17 +1,20 @@
 """Files that hold several pictures, and phones' formats: PDF, TIFF, HEIC, AVIF.
 
-In: a file's name or bytes. Out: a name for each of its pages, such as scan.pdf#page=2; a page's
-picture. PDF and HEIC need the extra [files], which is imported only where one is read.
+In: a file's name or bytes. Out: what it is, by its bytes; a name for each of its pages, such as
+scan.pdf#page=2. PDF and HEIC need the extra [files], which is imported only where one is read.
 """
 
 from __future__ import annotations
 
 import io
-import math
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from struct import Struct
+from struct import error as StructError
+from typing import TYPE_CHECKING, BinaryIO
 
 from inkdigits.errors import NotAPictureError, PictureError
 
@@ -19,12 +22,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PDF, TIFF = ".pdf", ".tif"
-_TIFF = (TIFF, ".tiff")
 _PAGE = "#page="  # as in a PDF's address. Source: RFC 8118
-_SHARPNESS = 200 / 72  # pixels of a point: 200 an inch, as offices scan
-_LONGEST = 4_000  # pixels of a page's longer side at most
-PDF_START = b"%PDF-"
+_START = 1024  # bytes that tell what a file is
+_PDF_START = b"%PDF-"
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # either order of bytes, and BigTIFF
+_PICTURE_STARTS = (  # PNG, JPEG, GIF, WebP, BMP; PBM, PGM and PPM
+    b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"BM", *(b"P%d" % kind for kind in range(1, 7)),
+)  # fmt: skip
 _AVIF = (b"avif", b"avis")  # brands: what a file says that it is
 _HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 INSTALL = "pip install 'inkdigits[files]'"
@@ -47,95 +51,140 @@ def page_of(name: str) -> tuple[str, int]:
     return path, int(page)
 
 
-def pages_in(name: str) -> list[str]:
-    """The names of a file's pages; the name alone where it has one, or cannot be read."""
-    return page_names(name, count_pages(name, name))
+def pages_in(path: str) -> Iterator[str]:
+    """The names of a file's pages; the name alone where it has one, or cannot be read.
+
+    What ends in .png is taken for one picture: to look into 70,000 of them takes a second or two.
+    """
+    if path.lower().endswith(".png"):
+        return page_names(path, 1)
+    kind = document_kind(_start(path))
+    count = 1
+    if kind:
+        with suppress(OSError), open(path, "rb") as file:
+            count = _count(file, kind, None)
+    return page_names(path, count)
 
 
-def page_names(name: str, count: int) -> list[str]:
+def page_names(name: str, count: int) -> Iterator[str]:
     """What the pages of a file are called; the file's own name where it has one."""
-    return [name] if count == 1 else [f"{name}{_PAGE}{page}" for page in range(1, count + 1)]
+    if count == 1:
+        return iter((name,))
+    return (page_name(name, page) for page in range(1, count + 1))
 
 
-def document_kind(data: bytes) -> str:
-    """The ending of what a file's bytes are, PDF or TIFF; nothing for a file of one picture."""
-    if data.startswith(PDF_START):
-        return PDF
-    return TIFF if data.startswith(_TIFF_STARTS) else ""
+def page_name(name: str, page: int) -> str:
+    """What a page is called. 1 is the first."""
+    return f"{name}{_PAGE}{page}"
 
 
-def count_pages(file: str | bytes, name: str, most: int | None = None) -> int:
+def document_kind(start: bytes) -> str:
+    """PDF or TIFF, by a file's first bytes; nothing for a file of one picture.
+
+    start: _START bytes, or the whole file. A PDF may begin within them, behind other bytes. Source:
+    ISO 32000-1, Annex H, note 13.
+    """
+    if start.startswith(_TIFF_STARTS):
+        return TIFF
+    # A picture may have a PDF's first bytes in its metadata.
+    if start.startswith(_PICTURE_STARTS) or start[4:8] == b"ftyp":
+        return ""
+    return PDF if start.find(_PDF_START, 0, _START) >= 0 else ""
+
+
+def count_pages(data: bytes, most: int | None = None) -> int:
     """How many pages a file has; 1 where it cannot be read: reading the page says what is wrong.
 
-    file: its path, or its bytes. name: its ending says whether it is a PDF or a TIFF; others have
-    one page. most: a TIFF's pages are counted up to that: to count a million takes a minute.
+    data: the file. most: a TIFF's pages are counted up to that: to count a million takes seconds.
+    Where a TIFF is cut off, one page more stands for all that cannot be reached.
     """
-    kind = os.path.splitext(name)[1].lower()
-    count = 1
-    try:
-        if kind == PDF:
-            import pypdfium2
+    kind = document_kind(data)
+    return _count(io.BytesIO(data), kind, most) if kind else 1
 
-            with pypdfium2.PdfDocument(file) as document:
-                count = len(document)
-        elif kind in _TIFF:
+
+def _start(path: str) -> bytes:
+    try:
+        if not os.path.isfile(path):  # what comes through a pipe is there once
+            return b""
+        with open(path, "rb", buffering=0) as file:
+            return file.read(_START)
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        return b""
+
+
+def _count(file: BinaryIO, kind: str, most: int | None) -> int:
+    if kind == TIFF:
+        return max(1, _directories(file, most))
+    from inkdigits.picture.open import MAX_BYTES
+    from inkdigits.picture.pdf import page_count
+
+    data = file.read(MAX_BYTES + 1)
+    try:
+        return page_count(data, "") if len(data) <= MAX_BYTES else 1
+    except PictureError:
+        return 1
+
+
+def _directories(file: BinaryIO, most: int | None) -> int:
+    """How many directories a TIFF's chain has, `most` at most.
+
+    Where the chain is cut off, one more stands for what is behind: the last may be whole enough.
+    Not by Pillow, which takes a broken one for the end. Source: TIFF 6.0, section 2; BigTIFF.
+    """
+    start = file.read(16)
+    size = file.seek(0, os.SEEK_END)
+    order, big = "<" if start[:2] == b"II" else ">", b"+" in start[2:4]
+    entries, offset = (
+        Struct(f"{order}{'Q' if big else 'H'}"),
+        Struct(f"{order}{'Q' if big else 'I'}"),
+    )
+    length = 20 if big else 12  # of an entry
+    seen: set[int] = set()
+    try:
+        (at,) = offset.unpack_from(start, 8 if big else 4)
+        while at and at not in seen and len(seen) != most:
+            file.seek(min(at, size))
+            (n,) = entries.unpack(file.read(entries.size))
+            seen.add(at)
+            file.seek(min(at + entries.size + n * length, size))
+            (at,) = offset.unpack(file.read(offset.size))
+    except StructError:
+        return len(seen) + 1  # cut off
+    return len(seen)
+
+
+def go_to_page(image: Image.Image, page: int, data: bytes, name: str) -> None:
+    """Go to a page of an image that Pillow has opened. Raises PictureError.
+
+    page: 1 is the first. data: the image's file.
+    """
+    try:
+        # Before its pages are counted: that takes seconds where there are a million.
+        image.seek(page - 1)
+    except EOFError as error:
+        if image.format == "TIFF":
+            pages = count_pages(data)
+        else:
             from PIL import Image
 
-            given = io.BytesIO(file) if isinstance(file, bytes) else file
-            with Image.open(given, formats=("TIFF",)) as image:
-                count = getattr(image, "n_frames", 1) if most is None else _frames(image, most)
-    except Exception:  # noqa: BLE001 - decoders fail in many ways
-        count = 1
-    return max(1, count)
-
-
-def _frames(image: Image.Image, most: int) -> int:
-    """How many pages a TIFF has, or `most` if there are more."""
-    for frame in range(1, most):
-        try:
-            image.seek(frame)
-        except EOFError:
-            return frame
-    return most
+            # Of a new image: Pillow counts one too many after a page that is not there.
+            again = Image.open(io.BytesIO(data), formats=[image.format or ""])
+            pages = getattr(again, "n_frames", 1)
+        if not 1 <= page <= pages:
+            raise PictureError(f"{name}: has {pages} pages, expected one of them") from error
+        raise NotAPictureError(
+            f"{name}: cannot be reached: the file is broken or cut off before it; fetch or save "
+            "it anew"
+        ) from error
+    except Exception as error:
+        raise NotAPictureError(
+            f"{name}: broken or cut off ({error}); fetch or save it anew"
+        ) from error
 
 
 def unread_endings() -> tuple[str, ...]:
     """The endings of files that cannot be read, because the extra [files] is not installed."""
     return tuple(ending for ending, library in _LIBRARIES.items() if find_spec(library) is None)
-
-
-def pdf_page(data: bytes, page: int, name: str, max_pixels: int) -> Image.Image:
-    """A page of a PDF as a grey picture, of 200 pixels an inch where that is not too large.
-
-    Raises PictureError where there is no such page, or where the pictures on it have more than
-    `max_pixels` together, NotAPictureError where it cannot be drawn.
-    """
-    try:
-        import pypdfium2
-    except ImportError as error:
-        raise NotAPictureError(f"{name}: is a PDF; to read those: {INSTALL}") from error
-    try:
-        with pypdfium2.PdfDocument(data) as document:
-            if not 1 <= page <= len(document):
-                raise PictureError(f"{name}: has {len(document)} pages, expected one of them")
-            shown = document[page - 1]
-            images = shown.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])
-            pixels = sum(math.prod(image.get_px_size()) for image in images)
-            if pixels > max_pixels:
-                raise PictureError(
-                    f"{name}: its pictures have {pixels:,} pixels, over the limit of "
-                    f"{max_pixels:,}; scale them down"
-                )
-            longer = max(shown.get_size())
-            scale = min(_SHARPNESS, _LONGEST / max(longer, 1e-6))
-            drawn: Image.Image = shown.render(scale=scale, grayscale=True).to_pil()
-            return drawn
-    except PictureError:
-        raise
-    except Exception as error:
-        raise NotAPictureError(
-            f"{name}: not a picture this program can read: a broken PDF ({error})"
-        ) from error
 
 
 def phone_format(data: bytes, name: str) -> tuple[str, ...]:

@@ -56,12 +56,12 @@ def open_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> Opened:
     Raises NotAPictureError if it cannot be decoded,
     and PictureError, before it is decoded, if it has more than `max_pixels`.
     """
+    picture = as_known(picture)
     if isinstance(picture, DocumentPage):
         check_bytes(picture.data, "picture")
         from inkdigits.picture import decode
 
         return decode.from_file(picture.data, "picture", max_pixels, picture.page)
-    picture = as_known(picture)
     if isinstance(picture, np.ndarray):
         pixels = as_pixels(picture)
         if pixels.ndim == 2 and max(pixels.shape) <= MAX_SIDE and pixels.size <= max_pixels:
@@ -111,9 +111,9 @@ def check_contrast(grey: NDArray[np.float32]) -> None:
         )
 
 
-def as_known(picture: Any) -> str | Path | bytes | Image.Image | NDArray[Any]:
+def as_known(picture: Any) -> str | Path | bytes | DocumentPage | Image.Image | NDArray[Any]:
     """A file object's bytes, and an array of what numpy takes for one; the others as they are."""
-    if isinstance(picture, str | Path | bytes | np.ndarray):
+    if isinstance(picture, str | Path | bytes | DocumentPage | np.ndarray):
         return picture
     if hasattr(picture, "getexif"):  # a PIL image; Pillow may not be loaded
         return cast("Image.Image", picture)

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from inkdigits.errors import ModelError
 from inkdigits.machine import cores
@@ -43,7 +44,7 @@ class Pool:
     def __init__(self, model: str | None, limits: Limits, workers: int = 0) -> None:
         self._limits = limits
         self._model = model
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[deque[_Waiting]] = deque()  # requests, and what is left of each
         self._some = asyncio.Event()
         self._free = 0
         self._running: list[asyncio.Task[None]] = []
@@ -57,18 +58,22 @@ class Pool:
     @property
     def is_full(self) -> bool:
         """Whether one more picture would be refused."""
-        return len(self._waiting) >= self._limits.waiting
+        return self._n_waiting >= self._limits.waiting
+
+    @property
+    def _n_waiting(self) -> int:
+        return sum(map(len, self._waiting))
 
     async def read(self, tasks: list[Task]) -> list[Answer]:
         """An Answer for each picture, in order. Raises BusyError if the queue has no room."""
-        if len(self._waiting) + len(tasks) > self._limits.waiting:
+        if self._n_waiting + len(tasks) > self._limits.waiting:
             raise BusyError
         loop = asyncio.get_running_loop()
         if not self._running:
             places = range(len(self._workers))
             self._running = [loop.create_task(self._run(place)) for place in places]
         answers = [loop.create_future() for _ in tasks]
-        self._waiting.extend(map(_Waiting, tasks, answers))
+        self._waiting.append(deque(map(_Waiting, tasks, answers)))
         self._some.set()
         return list(await asyncio.gather(*answers)) if len(answers) > 1 else [await answers[0]]
 
@@ -102,23 +107,32 @@ class Pool:
                         one.answer.set_result(answer)
 
     def _next_batch(self) -> list[_Waiting]:
-        """The pictures that have waited longest, as many as leave work for other free workers."""
-        most = min(_BATCH, -(-len(self._waiting) // self._free))
-        batch = [self._waiting.popleft()]
-        size = len(batch[0].task.picture)
+        """The pictures that are next, as many as leave work for other free workers."""
+        most = min(_BATCH, -(-self._n_waiting // self._free))
+        batch = [self._next()]
+        size = _size(batch[0].task)
         while len(batch) < most and self._waiting and not batch[0].deaths:
-            size += len(self._waiting[0].task.picture)
-            if size > _LARGE or self._waiting[0].deaths:
+            one = self._waiting[0][0]
+            size += _size(one.task)
+            if size > _LARGE or one.deaths:
                 break
-            batch.append(self._waiting.popleft())
+            batch.append(self._next())
         return batch
+
+    def _next(self) -> _Waiting:
+        """The next picture. Requests take turns: none waits for all pages of another's document."""
+        request = self._waiting.popleft()
+        one = request.popleft()
+        if request:
+            self._waiting.append(request)
+        return one
 
     def _again(self, batch: list[_Waiting]) -> None:
         """Some picture crashed its decoder, or the system killed the worker: once more, alone."""
         for one in reversed(batch):
             one.deaths += 1
             if one.deaths < _DEATHS:
-                self._waiting.appendleft(one)
+                self._waiting.appendleft(deque([one]))
             elif not one.answer.done():
                 message = "picture: its decoder crashed on it; save it anew with another program"
                 error = error_json(message, 415, one.task.name, one.task.number)
@@ -133,13 +147,18 @@ class Pool:
                 await self._workers[place].model()
             except (ModelError, EndedError) as error:
                 # The model file is gone, or memory is: those who wait shall know.
-                _fail(self._waiting, error)
+                _fail(chain.from_iterable(self._waiting), error)
                 self._waiting.clear()
                 self._some.clear()
                 self._workers[place].close()
                 await self._some.wait()
             else:
                 return
+
+
+def _size(task: Task) -> int:
+    """Bytes of a picture; what a page of a document takes is not to be told from its bytes."""
+    return _LARGE if task.number or task.wants == "count" else len(task.picture)
 
 
 def _fail(batch: Iterable[_Waiting], error: Exception) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from inkdigits.errors import ModelError, NotAPictureError, PictureError
 from inkdigits.model_file import digests_of, identity_of
 from inkdigits.page import Page
-from inkdigits.picture.documents import DocumentPage, count_pages, document_kind
+from inkdigits.picture.documents import DocumentPage, count_pages
 from inkdigits.picture.open import open_picture
 from inkdigits.reader import Reader, Reading, Seen
 from inkdigits.version import __version__
@@ -110,8 +110,7 @@ def read(reader: Reader, tasks: list[Task], max_pixels: int) -> list[Answer]:
     answers = []
     for task in tasks:
         if task.wants == "count":
-            count = count_pages(task.picture, f"picture{document_kind(task.picture)}", task.most)
-            answers.append(Answer(200, b"", "", pages=count))
+            answers.append(Answer(200, b"", "", pages=count_pages(task.picture, task.most)))
         elif task.wants == "png":
             answers.append(_png(task, max_pixels))
         else:
