@@ -166,6 +166,16 @@ def test_of_a_damaged_tiff_no_page_vanishes(three, pages, damaged, readable, err
     assert not recwarn.list
 
 
+def test_the_pages_of_a_bigtiff_are_counted(pages):
+    file = BytesIO()
+    first, *others = (page.copy() for page in pages[0])
+    first.save(file, "TIFF", save_all=True, append_images=others, big_tiff=True)
+    data = file.getvalue()
+    assert (data[:4], count_pages(data)) == (b"II+\0", 3)
+    assert count_pages(data[:-1]) == 3
+    assert count_pages(data[:12]) == 1
+
+
 def test_a_tiff_whose_pages_go_in_a_circle_has_each_once(three):
     data, places = three
     end = places[2] + 2 + 12 * int.from_bytes(data[places[2] : places[2] + 2], "little")

@@ -82,7 +82,7 @@ def document_kind(start: bytes) -> str:
     """PDF or TIFF, by a file's first bytes; nothing for a file of one picture.
 
     start: _START bytes, or the whole file. A PDF may begin within them, behind other bytes. Source:
-    ISO 32000-1, Annex H, note 13.
+    Adobe's PDF Reference 1.7, appendix H, note 13.
     """
     if start.startswith(_TIFF_STARTS):
         return TIFF
@@ -134,10 +134,8 @@ def _directories(file: BinaryIO, most: int | None) -> int:
     start = file.read(16)
     size = file.seek(0, os.SEEK_END)
     order, big = "<" if start[:2] == b"II" else ">", b"+" in start[2:4]
-    entries, offset = (
-        Struct(f"{order}{'Q' if big else 'H'}"),
-        Struct(f"{order}{'Q' if big else 'I'}"),
-    )
+    entries = Struct(order + ("Q" if big else "H"))
+    offset = Struct(order + ("Q" if big else "I"))
     length = 20 if big else 12  # of an entry
     seen: set[int] = set()
     try:
