@@ -226,14 +226,14 @@ def test_each_page_of_a_document_is_a_row_also_in_a_shard(tmp_path, sample):
 
 
 def test_a_page_that_takes_too_long_is_a_row_with_its_error(tmp_path, endless_pdf, monkeypatch):
-    monkeypatch.setattr("inkdigits.picture.pdf._SECONDS", 2)
+    monkeypatch.setattr("inkdigits.picture.pdf._SECONDS", 0.5)  # later it has 1 GB, too
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
     (source / "a.jpg").write_bytes(endless_pdf)  # its bytes tell that it is a PDF
     assert worker(source, out).read(0)[:2] == (2, 1)
     first, second = rows_of(out, 0)
     assert [row["path"][-12:] for row in (first, second)] == ["a.jpg#page=1", "a.jpg#page=2"]
-    assert first["error"] == "picture: took over 2 s to draw; save it as a picture"
+    assert first["error"] == "picture: took over 0.5 s to draw; save it as a picture"
     assert (second["error"], second["width"], second["height"]) == (None, 200, 200)
 
 

@@ -32,7 +32,6 @@ from inkdigits.synthesis.hands import collected
 from inkdigits.synthesis.handwriting import rewritten
 from inkdigits.synthesis.photos import drawn, photographed
 from inkdigits.synthesis.scenes import scene
-from inkdigits.version import __version__
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 N_PICTURES, N_SCENES = 500, 75
@@ -85,7 +84,7 @@ def opened(browser, address, folder="web", **options):
     page.on("pageerror", lambda error: said.append(str(error)))
     context.on("request", lambda request: asked.append(request.url))
     page.goto(f"{address}some/{folder}/")
-    page.locator("#model", has_text=f"Model inkdigits {__version__} ").wait_for(timeout=30_000)
+    page.locator("#model", has_text="Model ").wait_for(timeout=30_000)
     yield page
     context.close()
     assert said == []
