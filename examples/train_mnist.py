@@ -22,8 +22,9 @@ def main(recipe: str = "fast", data: str = "auto", mine: str | None = None) -> N
     run.plots["confusion_matrix"].savefig("confusion.png")
 
     # The model reads pictures, as the shipped one does.
+    reader = inkdigits.Reader(run)
     for picture in sorted(HERE.glob("[0-9]_*")):
-        reading = inkdigits.predict(picture, model=run)
+        reading = reader.predict(picture)
         print(f"{picture.name}: {reading.digit} {reading.confidence:.1%} {reading.reason}")
 
     # And it is scored on other people's digits: class folders of photos, say.
