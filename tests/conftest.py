@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from inkdigits.training.waiting import spin_briefly
-
 os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports Keras
-spin_briefly()  # before anything imports PyTorch: several processes test on the same cores
+with suppress(ImportError):  # TensorFlow's environment has no inkdigits
+    from inkdigits.training.waiting import spin_briefly
+
+    spin_briefly()  # before anything imports PyTorch: several processes test on the same cores
 
 ROOT = Path(__file__).parent.parent
 

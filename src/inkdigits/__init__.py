@@ -98,6 +98,9 @@ def __getattr__(name: str) -> Any:
 
         return Page
     if name in ("Run", "train"):
+        from inkdigits.training.waiting import spin_briefly
+
+        spin_briefly()  # before PyTorch is loaded
         from inkdigits import results
 
         return getattr(results, name)

@@ -19,6 +19,7 @@ from inkdigits.data import Digits
 from inkdigits.machine import cores
 from inkdigits.spec import CLASS_NAMES, N_PIXELS, SIDE
 from inkdigits.training.recipes import DEFAULT, Recipe, recipe
+from inkdigits.training.waiting import spin_briefly
 
 _STEPS = 150  # that a training has at least: for small sets the epochs are repeated
 
@@ -54,6 +55,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> DigitClassifier:
         """Train on X and y; nothing is held out. Raises ValueError and ConfigError."""
+        spin_briefly()  # before PyTorch is loaded
         import torch
 
         from inkdigits.training.callbacks import Callback
