@@ -87,6 +87,8 @@ async function readOnce(mine) {
     result.showPage(page, choose);
     showChosen();
     if (!model) loadModel();
+  } else {
+    showChosen(); // the sheet that changed has no frames
   }
   if (mine.settled) {
     result.announce(shown.page);
