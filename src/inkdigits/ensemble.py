@@ -46,7 +46,7 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
     if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
         raise ConfigError(f"{len(folders)} runs given, wanted two or more, each named once")
     run_folder.refuse_filled(out)
-    results = [_finished(folder) for folder in folders]
+    results = [run_folder.finished_result(folder) for folder in folders]
     hashes = [(r["data"]["train"]["sha256"], r["data"]["test"]["sha256"]) for r in results]
     for folder, found in zip(folders, hashes, strict=True):
         if found != hashes[0]:
@@ -100,12 +100,3 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
         out / run_folder.RESULT, json.dumps(result, indent=1) + "\n"
     )  # last: it is then whole
     return run_folder.read_result(out)
-
-
-def _finished(folder: Path) -> dict[str, Any]:
-    if not (folder / run_folder.RESULT).is_file():
-        raise TrainingError(
-            f"{folder} is not a finished run: it has no {run_folder.RESULT}; "
-            f"finish it with inkdigits train --resume {folder}"
-        )
-    return run_folder.read_result(folder)

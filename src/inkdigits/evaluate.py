@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from inkdigits import machine
 from inkdigits.data import Digits
+from inkdigits.data.sources import no_progress
 from inkdigits.errors import DataError, MissingExtraError
 from inkdigits.evaluation import plots, report
 from inkdigits.evaluation.scores import Scores, accepted_from, score
@@ -59,10 +60,6 @@ class _Model:
     identity: str  # SHA-256 of its files
     metadata: dict[str, str]
     probabilities: Callable[[Array], Array]
-
-
-def _no_progress(what: str, done: int, total: int) -> None:
-    """Show nothing."""
 
 
 class Report:
@@ -127,7 +124,7 @@ class Report:
 
 
 def evaluate(
-    model: str | None, data: str, part: Part | None = None, advance: Advance = _no_progress
+    model: str | None, data: str, part: Part | None = None, advance: Advance = no_progress
 ) -> Report:
     """Score a model on a part of the data.
 

@@ -6,7 +6,6 @@ it, and predict and Reader take it as a model.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import cached_property
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkdigits import run, run_folder
-from inkdigits.errors import TrainingError
+from inkdigits.data.sources import no_progress
 from inkdigits.evaluate import Part, Report, evaluate
 from inkdigits.evaluation import plots, report
 from inkdigits.evaluation.scores import Confusion, Scores
@@ -34,12 +33,7 @@ class Run:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        if not (self.folder / run_folder.RESULT).is_file():
-            raise TrainingError(
-                f"{self.folder}: is not a finished run: it has no {run_folder.RESULT}; expected a "
-                "folder that inkdigits train has finished"
-            )
-        self.result = run_folder.read_result(self.folder)
+        self.result = run_folder.finished_result(self.folder)
 
     @property
     def accuracy(self) -> float:
@@ -108,17 +102,12 @@ def train(
     if "start" in values:
         values["from"] = str(values.pop("start"))
     asked = settings_from(values)
-    stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
-    folder = Path(out or Path("runs") / f"{stamp}-{asked.recipe.name}-seed{asked.seed}")
+    folder = Path(out or run_folder.usual_folder(asked))
     shown = nullcontext(Callback()) if quiet else shown_here(asked.recipe)
     with run_folder.started(folder, asked), shown as progress:
-        run.finish_run(folder, Callbacks((progress, *callbacks)), _say_nothing, _no_progress)
+        run.finish_run(folder, Callbacks((progress, *callbacks)), _say_nothing, no_progress)
     return Run(folder)
 
 
 def _say_nothing(line: str) -> None:
     """Say nothing: what is of use stands in the run."""
-
-
-def _no_progress(what: str, done: int, total: int) -> None:
-    """Show nothing."""

@@ -6,6 +6,7 @@ In: a folder. Out: RunSettings and results. Knows nothing of training itself.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -43,6 +44,12 @@ FILES = {  # what a finished run folder holds
     SETTINGS: "what the run was asked to do",
     CONFIG: "the same, for inkdigits train --config",
 }
+
+
+def usual_folder(settings: RunSettings) -> Path:
+    """Where a run goes that names no folder: by the second in which it begins."""
+    stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
+    return Path("runs") / f"{stamp}-{settings.recipe.name}-seed{settings.seed}"
 
 
 def start_run(folder: Path, settings: RunSettings) -> None:
@@ -122,6 +129,16 @@ def read_result(folder: Path) -> dict[str, Any]:
     except (TypeError, KeyError) as error:
         raise _not_a_run(folder, RESULT, error) from error
     return result
+
+
+def finished_result(folder: Path) -> dict[str, Any]:
+    """The same, and TrainingError says how to go on where the run is not finished."""
+    if not (folder / RESULT).is_file():
+        raise TrainingError(
+            f"{folder} is not a finished run: it has no {RESULT}; "
+            f"finish it with inkdigits train --resume {folder}"
+        )
+    return read_result(folder)
 
 
 # What is asked of a result by those who read it.

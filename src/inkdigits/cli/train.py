@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import fields, replace
@@ -110,7 +109,7 @@ def train(
     values = _with_config(config, given) if config else given
     settings = settings_from(values)
 
-    from inkdigits import study
+    from inkdigits import run_folder, study
     from inkdigits.training.workers import joined
 
     many = study.parse_seeds(seeds) if seeds else None
@@ -121,9 +120,8 @@ def train(
                 raise click.UsageError("--seeds runs one seed after another; leave torchrun out")
             _run_study(out or Path("runs") / "study", settings, many)
             return
-        stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
-        usual_out = Path("runs") / f"{stamp}-{settings.recipe.name}-seed{settings.seed}"
-        _run_to_end(workers.from_first(out or usual_out), settings, workers, begins=True)
+        folder = workers.from_first(out or run_folder.usual_folder(settings))
+        _run_to_end(folder, settings, workers, begins=True)
 
 
 # What --resume may be told anew: where things are, and what trains.

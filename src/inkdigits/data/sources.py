@@ -22,12 +22,12 @@ _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar")
 _LISTED = 5  # entries of a folder that an error names
 
 
-def _no_progress(what: str, done: int, total: int) -> None:
+def no_progress(what: str, done: int, total: int) -> None:
     """Show nothing."""
 
 
 def load(
-    source: str = "auto", advance: Advance = _no_progress, frame: Frame = only_arrays
+    source: str = "auto", advance: Advance = no_progress, frame: Frame = only_arrays
 ) -> DigitSets:
     """Training and test digits of `source`, as they stand there.
 

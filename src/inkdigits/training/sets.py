@@ -13,17 +13,14 @@ from inkdigits import data
 from inkdigits.data import Digits, DigitSets
 from inkdigits.data.folders import read_all_pictures
 from inkdigits.data.pictures import Looked
+from inkdigits.data.sources import no_progress
 from inkdigits.training.checked import checked
 from inkdigits.training.pictures import frame
 
 Advance = Callable[[str, int, int], None]  # (what is being done, done, total)
 
 
-def _no_progress(what: str, done: int, total: int) -> None:
-    """Show nothing."""
-
-
-def load(source: str = "auto", advance: Advance = _no_progress) -> DigitSets:
+def load(source: str = "auto", advance: Advance = no_progress) -> DigitSets:
     """Training and test digits of `source`, which data.load describes.
 
     Of pictures that are no digit arrays the digit is found and cut out, as prediction does it; what
@@ -33,7 +30,7 @@ def load(source: str = "auto", advance: Advance = _no_progress) -> DigitSets:
     return checked(data.load(source, advance, frame))
 
 
-def load_added(folder: Path, advance: Advance = _no_progress) -> tuple[Digits, Looked | None]:
+def load_added(folder: Path, advance: Advance = no_progress) -> tuple[Digits, Looked | None]:
     """A few digits of one's own, and what became of pictures in which they had to be found.
 
     folder: of pictures, named by their labels or in class folders. Raises DataError.
