@@ -19,6 +19,12 @@ from inkdigits.training.recipes import RECIPES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {  # what a user reads; docs/LOG.md is the history of experiments
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    if path.name != "LOG.md"
+}
+DOCUMENTS = (*PAGES, "docs/LOG.md", "RESULTS.md", "MODEL_CARD.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
 def commands(text):
@@ -28,12 +34,29 @@ def commands(text):
     return [line for line in lines if line.startswith(("inkdigits ", "make "))]
 
 
+COMMANDS = [line for text in PAGES.values() for line in commands(text)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_leads_somewhere(document):
+    path = ROOT / document
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
+        assert link.startswith("https://") or (path.parent / link).exists(), link
+
+
+def test_the_readmes_first_page_is_printed_as_it_stands_there():
+    shown = re.search(r"```console\n\$ inkdigits (.*?)\n(.*?)```", README, re.S)
+    done = CliRunner().invoke(cli.cli, [*shlex.split(shown[1])[:1], str(ROOT / "docs/marks.jpg")])
+    assert shown[1] == "read docs/marks.jpg"
+    assert (done.exit_code, done.stdout) == (0, shown[2])
+
+
 def test_the_readme_has_its_two_commands():
     assert {"make run", "make test"} <= set(commands(README))
 
 
-@pytest.mark.parametrize("line", [c for c in commands(README) if c.startswith("inkdigits ")])
-def test_every_inkdigits_command_in_the_readme_parses(line, monkeypatch):
+@pytest.mark.parametrize("line", [c for c in COMMANDS if c.startswith("inkdigits ")])
+def test_every_inkdigits_command_in_the_documents_parses(line):
     """Each command and option is there; what they do is tested where they live."""
     group, args = cli.cli, shlex.split(line)[1:]
     path, context = [], click.Context(group)
@@ -46,9 +69,9 @@ def test_every_inkdigits_command_in_the_readme_parses(line, monkeypatch):
 
 @pytest.mark.parametrize(
     "line",
-    [c for c in commands(README) if re.match(r"inkdigits (predict|read) .*(examples|docs/)", c)],
+    [c for c in COMMANDS if re.match(r"inkdigits (predict|read) .*(examples|docs/)", c)],
 )
-def test_the_readmes_commands_on_its_pictures_run(line, tmp_path):
+def test_the_documents_commands_on_their_pictures_run(line, tmp_path):
     shutil.copytree(ROOT / "examples", tmp_path / "examples")  # --explain writes where it runs
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     done = subprocess.run(
@@ -63,17 +86,20 @@ def test_every_make_target_of_the_readme_is_there(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
 
 
-def test_the_readmes_python_example_runs(monkeypatch):
-    example = re.search(r"```python\n(.*?)```", README, re.S)[1]
+@pytest.mark.parametrize("page", ["README.md", "docs/reading.md"])
+def test_the_python_examples_print_what_stands_beside_them(page, monkeypatch, capsys):
+    example = re.search(r"```python\n(.*?)```", PAGES[page], re.S)[1]
     monkeypatch.chdir(ROOT)
-    names = {}
-    exec(compile(example, "README.md", "exec"), names)
-    assert len(example.strip().splitlines()) <= 10
-    assert names["reading"].digit == 0
+    exec(compile(example, page, "exec"), {})
+    said = re.findall(r"print\(.*\)  # (.*)", example)
+    printed = capsys.readouterr().out.splitlines()
+    checked = [line for line in said if not line.startswith("a Reading")]
+    assert checked == printed[: len(checked)]
+    assert len(printed) == len(checked) + 2 * (len(said) - len(checked))
 
 
-def test_every_recipe_stands_in_the_readme():
-    assert all(f"`{name}`" in README for name in RECIPES)
+def test_every_recipe_stands_in_the_page_on_training():
+    assert all(f"`{name}`" in PAGES["docs/training.md"] for name in RECIPES)
 
 
 def test_the_example_that_trains_runs(tmp_path):

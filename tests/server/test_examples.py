@@ -1,4 +1,4 @@
-"""The README's examples for programs, run as they stand there."""
+"""The examples for programs in docs/serving.md, run as they stand there."""
 
 import json
 import re
@@ -11,8 +11,8 @@ import pytest
 from inkdigits import Reader
 
 ROOT = Path(__file__).parent.parent.parent
-LINES = re.findall(r"^\$ (.*curl .*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
-SHOWN = "http://127.0.0.1:8000"  # the address in the README
+LINES = re.findall(r"^\$ (.*curl .*)$", (ROOT / "docs" / "serving.md").read_text(), re.MULTILINE)
+SHOWN = "http://127.0.0.1:8000"  # the address in the document
 
 
 def answer_to(line, address):
