@@ -143,7 +143,8 @@ def _finish(
     with phases.timed("pictures"):
         _draw(folder, settings, state, sets, scores, answers)
         if looked:
-            contact.write_sheet(looked, folder / PICTURES)
+            if looked.framed:
+                contact.write_sheet(looked, folder / PICTURES)
             contact.write_list(looked, folder / PICTURES_LIST)
     result = _result(settings, trained, sets, scores, differences, phases)
     result["data"]["pictures"] = _told(looked) if looked else None

@@ -38,7 +38,7 @@ class RunSettings:
     threads: int  # of all workers together
     start: str | None = None  # an .onnx file or run folder to go on from
     teacher: str | None = None  # an .onnx file or run folder whose answers are learnt
-    add: str | None = None  # a folder of pictures to learn as well, all of them
+    add: str | None = None  # a folder or table of pictures to learn as well, all of them
     device: Device = "auto"  # what trains; auto is a CUDA GPU if there is one, else the processor
 
     def __post_init__(self) -> None:

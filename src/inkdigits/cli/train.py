@@ -59,14 +59,14 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--data",
     help="mnist, emnist, qmnist, usps, sample, auto, a folder of pictures, IDX files or tables, a "
-    ".csv, .npz or .parquet.  [default: auto]",
+    ".csv of pixels or of files and labels, .npz or .parquet.  [default: auto]",
 )
 @click.option(
     "--add",
-    metavar="FOLDER",
-    help="Folder of pictures to learn as well, one or more of any digits: repeated to a tenth of "
-    "what is trained on, none held out. With --from, kept if more of them are right and --data's "
-    "validation set is read no worse, or not by more than chance explains.",
+    metavar="FOLDER|CSV",
+    help="Folder or table of pictures to learn as well, one or more of any digits: repeated to a "
+    "tenth of what is trained on, none held out. With --from, kept if more of them are right and "
+    "--data's validation set is read no worse, or not by more than chance explains.",
 )
 @click.option("--seed", type=int, help="One seed, one result, bit for bit.  [default: 0]")
 @click.option("--seeds", help="A study: 0-9 runs ten seeds, finished ones are not run again.")
