@@ -138,6 +138,8 @@ def file(tmp_path):
     (tmp_path / "beside.py").write_text("UNITS = 10\n")
     path = tmp_path / "net.py"
     path.write_text(
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
         "from torch import nn\n"
         "from beside import UNITS\n"
         "import inkdigits\n"
@@ -145,6 +147,9 @@ def file(tmp_path):
         "class Net(nn.Sequential):\n"
         "    def __init__(self):\n"
         "        super().__init__(nn.Flatten(), nn.Linear(784, UNITS))\n"
+        "@dataclass\n"
+        "class Settings:\n"
+        "    units: int = UNITS\n"
         "made = Net()\n"
         "layers = inkdigits.Network([Flatten(), Dense(10)])\n"
         "number = 7\n"

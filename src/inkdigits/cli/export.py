@@ -35,6 +35,7 @@ def export(model: str | None, folder: Path, formats: str | None) -> None:
     asked = [name.strip() for name in formats.split(",")] if formats else None
     for found in run(model, folder, asked):
         click.echo(
-            f"{found.path}  {found.format}, {found.size:,} bytes; {CHECKED_ON:,} digits read the "
-            f"same, probabilities within {found.difference:.2g}"
+            f"{found.path}  {found.format}, {found.size:,} bytes; {CHECKED_ON - found.differ:,} "
+            f"{f'of {CHECKED_ON:,} ' if found.differ else ''}digits read the same, probabilities "
+            f"within {found.difference:.2g}"
         )

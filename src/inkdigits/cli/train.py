@@ -220,7 +220,9 @@ def _run_to_end(
 
     def hint() -> str:
         if (folder / run_folder.SETTINGS).is_file():
-            return f"stopped; go on with: inkdigits train --resume {folder}"
+            name = settings.recipe.network
+            module = f" --network {shlex.quote(name)}" if is_module(name) else ""
+            return f"stopped; go on with: inkdigits train --resume {folder}{module}"
         return "stopped in the first epoch: nothing was kept; the same command starts again"
 
     with (

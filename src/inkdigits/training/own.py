@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +22,12 @@ from inkdigits.errors import ConfigError
 from inkdigits.spec import N_CLASSES, SIDE
 from inkdigits.training.networks import Network
 
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+    from importlib.machinery import ModuleSpec
+
 _TRIED = 3  # images that a module is tried on
+_CODE = "inkdigits_network"  # what a file of a user's is called as a module
 _CLOSE = 1e-3  # of the largest logit: how far two answers to one image may differ
 
 
@@ -95,11 +100,9 @@ def loaded(name: str, seed: int) -> nn.Module | Network:
     sys.path.insert(0, folder)  # as Python has it for the file that it runs
     try:
         with _named(name, f"{file} cannot be run"):
-            spec = spec_from_file_location(path.stem, path)
-            assert spec is not None
-            assert spec.loader is not None
-            code = module_from_spec(spec)
-            spec.loader.exec_module(code)
+            spec = cast("ModuleSpec", spec_from_file_location(_CODE, path))  # a .py file has one
+            code = sys.modules[_CODE] = module_from_spec(spec)  # where dataclasses look for it
+            cast("Loader", spec.loader).exec_module(code)
             torch.manual_seed(seed)
             found: Any = getattr(code, called, None)
             if callable(found) and not isinstance(found, nn.Module):
