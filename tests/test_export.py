@@ -115,6 +115,31 @@ def test_a_file_that_reads_otherwise_is_not_kept(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_integers_may_read_ten_digits_otherwise_and_a_refused_format_stops_no_other(
+    tmp_path, monkeypatch
+):
+    def otherwise(n):
+        def read(path, arrays):
+            found = Reader(SHIPPED_MODEL).probabilities(arrays)
+            found[:n] = np.roll(found[:n], 1, axis=1)
+            return found
+
+        return read
+
+    for n in (10, 11):
+        row = replace(FORMATS["onnx-int8"], read=otherwise(n), write=FORMATS["onnx"].write)
+        monkeypatch.setitem(FORMATS, "onnx-int8", row)
+        args = ["export", "--to", str(tmp_path / str(n)), "--format", "onnx-int8,onnx"]
+        done = CliRunner().invoke(cli, args)
+        assert (tmp_path / str(n) / "model.onnx").is_file()
+        assert (tmp_path / str(n) / "model-int8.onnx").is_file() == (n == 10)
+        if n == 10:
+            assert "990 of 1,000 digits read the same" in done.stdout
+        else:
+            assert "reads 11 of 1,000 digits differently" in str(done.exception)
+            assert "expected at most 10" in str(done.exception)
+
+
 def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path):
     args = ["export", "--to", str(tmp_path / "new"), "--format", "onnx,caffe"]
     done = CliRunner().invoke(cli, args)

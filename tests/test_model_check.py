@@ -99,6 +99,29 @@ def filled():
     return model_of([node, FLAT, LOGITS, END], [constant("size", [2_000, 1_000, 1_000], np.int64)])
 
 
+def against_one_another():
+    """Takes memory by the square of how many digits there are: (N, 1, 1, 1) and (N, 1)."""
+    whole = helper.make_node("GlobalAveragePool", [INPUT_NAME], ["mean"])
+    flat = helper.make_node("Flatten", ["mean"], ["row"], axis=1)
+    node = helper.make_node("Add", ["mean", "row"], ["square"])
+    return model_of([whole, flat, node, FLAT, LOGITS, END])
+
+
+def spread_by_a_sum():
+    node = helper.make_node("Add", ["flat", "column"], ["table"])
+    return model_of([FLAT, node, LOGITS, END], [constant("column", np.zeros((30_000, 1)))])
+
+
+def reshaped(*shape, kind=np.int64):
+    node = helper.make_node("Reshape", ["flat", "shape"], ["other"])
+    return model_of([FLAT, node, LOGITS, END], [constant("shape", shape, kind)])
+
+
+def joined(axis):
+    node = helper.make_node("Concat", ["flat", "flat"], ["both"], axis=axis)
+    return model_of([FLAT, node, LOGITS, END])
+
+
 def sparse():
     model = model_of([FLAT, LOGITS, END])
     one = model.graph.sparse_initializer.add()
@@ -133,6 +156,13 @@ def twice():
         (spread(), "uses Mean as none of our models does"),
         (product(), "takes over 5,000,000 values"),
         (squared(), "uses Gemm as none of our models does"),
+        (against_one_another(), "uses Add as none of our models does"),
+        (spread_by_a_sum(), "takes over 5,000,000 values"),
+        (reshaped(1, -1), "uses Reshape as none of our models does"),  # all digits as one
+        (reshaped(0, -1), "uses Reshape as none of our models does"),
+        (reshaped(0, 1 << 40), "takes over 5,000,000 values"),
+        (reshaped(0, 784, kind=np.int32), "uses Reshape as none of our models does"),
+        (joined(0), "uses Concat as none of our models does"),
         (with_conv(pads=[20_000] * 4), "takes over 5,000,000 values"),
         (with_conv(pads=[-1] * 4), "uses Conv as none of our models does"),
         (with_conv(auto_pad="SAME_UPPER"), "sets an operator's 'auto_pad' to 'SAME_UPPER'"),
@@ -149,7 +179,8 @@ def twice():
         (b"\x08" + b"\xff" * 20, r"not an ONNX file, or a damaged one \(no number\)"),
     ],
     ids=[
-        "loop", "filled", "spread", "product", "squared", "padded", "negative", "auto_pad",
+        "loop", "filled", "spread", "product", "squared", "against", "sum",
+        "one", "rest", "large", "kind", "joined", "padded", "negative", "auto_pad",
         "strides", "sparse", "function", "custom", "twice", "no operator", "parts", "empty",
         "wire type", "cut off", "number",
     ],

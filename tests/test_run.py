@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkdigits import run, run_folder
+from inkdigits import run, run_folder, run_training
 from inkdigits.cli import cli
 from inkdigits.data.digits import DigitSets
 from inkdigits.data.folders import write_png_files, write_png_folder
@@ -168,10 +168,10 @@ def test_a_run_does_not_go_on_with_another_model_to_start_from(here):
 
 def test_a_run_goes_on_in_the_precision_that_it_began_in(here, monkeypatch):
     row = settings().recipe.with_overrides({"precision": "fastest"})
-    monkeypatch.setattr(run, "used_precision", lambda row, device: "bfloat16")
+    monkeypatch.setattr(run_training, "used_precision", lambda *asked: "bfloat16")
     stopped_after_an_epoch(Path("run"), recipe=row)
-    monkeypatch.setattr(run, "used_precision", lambda row, device: "float32")
-    monkeypatch.setattr(states, "used_precision", lambda row, device: "float32")
+    monkeypatch.setattr(run_training, "used_precision", lambda *asked: "float32")
+    monkeypatch.setattr(states, "used_precision", lambda *asked: "float32")
     result = finished(Path("run"))
     assert result["precision"] == "bfloat16"
     assert result["recipe"]["precision"] == "fastest"
@@ -190,7 +190,7 @@ def test_resume_takes_what_has_moved_and_nothing_else(here, monkeypatch, capsys)
     for flags in (["--seed", 1], ["--out", "b"], ["--recipe", "fast"], ["--no-calibrate"]):
         with pytest.raises(click.UsageError, match=r"own settings.*--config run/settings\.toml"):
             train("--resume", "run", *flags)
-    with pytest.raises(click.UsageError, match="--add: the run began without"):
+    with pytest.raises(ConfigError, match="--add: the run began without"):
         train("--resume", "run", "--add", "mine")
     elsewhere(monkeypatch, here)
     train("--resume", "../run", "--data", "../moved", "--device", "cpu", "--threads", 1)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from inkdigits.picture import Picture
     from inkdigits.reader import Reader, Reading
     from inkdigits.results import Run, train
+    from inkdigits.training.networks import Network
 
 __all__ = [
     "ConfigError",
@@ -40,6 +41,7 @@ __all__ = [
     "InkdigitsError",
     "MissingExtraError",
     "ModelError",
+    "Network",
     "Page",
     "PictureError",
     "Reader",
@@ -104,6 +106,10 @@ def __getattr__(name: str) -> Any:
         from inkdigits import results
 
         return getattr(results, name)
+    if name == "Network":
+        from inkdigits.training.networks import Network
+
+        return Network
     if name == "Report":
         from inkdigits.evaluate import Report
 

@@ -20,13 +20,13 @@ from inkdigits import machine, run_folder
 from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.evaluation import plots
 from inkdigits.evaluation.scores import accepted_from, score
-from inkdigits.exports.onnx import load_onnx, save_ensemble
+from inkdigits.exports.onnx import save_ensemble
 from inkdigits.files import write_text
 from inkdigits.model_file import RUN_MODEL
 from inkdigits.reader import Reader
-from inkdigits.run import Advance, Say
+from inkdigits.run import Advance
+from inkdigits.run_training import Say
 from inkdigits.spec import ACCEPT, NONDIGITS, NONE, accept_from, knows_nondigits
-from inkdigits.training.networks import NETWORKS
 from inkdigits.training.sets import load
 
 FILES = {
@@ -54,11 +54,9 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
                 f"{folder} was trained or tested on other data than {folders[0]}; "
                 "one figure cannot speak for both"
             )
-    members, levels, known = [], [], True
+    levels, known = [], True
     for folder in folders:
         path = folder / RUN_MODEL
-        name, weights = load_onnx(path)
-        members.append((NETWORKS[name], weights))
         stated = Reader(path).metadata
         levels.append(accept_from(stated, str(path)))
         known &= knows_nondigits(stated, str(path))
@@ -72,7 +70,11 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
     # No digit is held out from all members: their mean is sure where they are on average.
     level = round(statistics.mean(levels), 4)
     entries = {"inkdigits.members": json.dumps(about), ACCEPT: f"{level:.4f}"}
-    save_ensemble(members, out / RUN_MODEL, entries | ({} if known else {NONDIGITS: NONE}))
+    save_ensemble(
+        [f / RUN_MODEL for f in folders],
+        out / RUN_MODEL,
+        entries | ({} if known else {NONDIGITS: NONE}),
+    )
     images = sets.test.images.astype(np.float32) / np.float32(255)
     # In parts: the activations of all members at once would take gigabytes.
     reader = Reader(out / RUN_MODEL)

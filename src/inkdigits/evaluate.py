@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from inkdigits import machine
 from inkdigits.data import Digits
+from inkdigits.data.listed import is_list
 from inkdigits.data.sources import no_progress
 from inkdigits.errors import DataError, MissingExtraError
 from inkdigits.evaluation import plots, report
@@ -189,9 +190,10 @@ def _digits(
         sets = load(source, advance)
     except DataError:
         # Of a few pictures no fifth can be split off, and none needs to be.
-        if part in ("test", "train") or not Path(source).is_dir():
+        path = Path(source)
+        if part in ("test", "train") or not (path.is_dir() or is_list(path)):
             raise
-        digits, looked = load_added(Path(source), advance)
+        digits, looked = load_added(path, advance)
         return digits, str(looked or "")
     learnt = about.get("inkdigits.data_sha256") == sets.train.sha256
     chosen = part or ("all" if sets.split and not learnt else "test")

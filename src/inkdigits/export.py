@@ -5,8 +5,9 @@ In: a model and the names of formats. Out: files in a folder, and how far each d
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,16 @@ from inkdigits.exports.onnx import load_onnx, save_onnx
 from inkdigits.files import put_in_place, written_whole
 from inkdigits.model_file import RUN_MODEL, is_keras, model_path
 from inkdigits.reader import Reader
-from inkdigits.training.networks import NETWORKS
+from inkdigits.training.networks import is_module, network_named
 
 Array = NDArray[np.float32]
 
+USUAL = ("onnx", "onnx-int8", "keras", "h5", "pt2")  # tflite needs a gigabyte, and web npm
+KERAS = ("keras", "h5")
+NO_KERAS = (
+    "only one network of layers is written for Keras, as inkdigits.Network has them, no PyTorch "
+    "module and no ensemble; expected onnx, onnx-int8, pt2, tflite or web"
+)
 CALIBRATED_ON = 1_000  # training digits of the package's sample
 CHECKED_ON = 1_000  # its test digits: none of them was calibrated on
 
@@ -45,6 +52,7 @@ class Exported:
     format: str
     path: Path
     difference: float  # the largest, in a probability, from the source
+    differ: int  # digits of CHECKED_ON that are read differently
 
     @property
     def size(self) -> int:
@@ -62,20 +70,39 @@ class Format:
     write: Callable[[Source, Path], None]
     read: Callable[[Path, Array], Array]
     check: Callable[[Path], None] | None = None  # raises ConfigError where something is in the way
+    most: int = 0  # digits of CHECKED_ON that may be read differently
 
 
-def export(model: str | None, folder: Path, formats: Sequence[str]) -> Iterator[Exported]:
+def export(
+    model: str | None, folder: Path, formats: Sequence[str] | None = None
+) -> Iterator[Exported]:
     """Write the model in each format to `folder`; yields each when it is there.
 
-    model: as Reader takes it, or a Keras file of ours; None is the shipped one. A file that reads
-    any of 1,000 digits differently than the source is not kept, and ModelError says so. Raises
-    ConfigError for an unknown format before anything is written.
+    model: as Reader takes it, or a Keras file of ours; None is the shipped one. formats: None is
+    USUAL, of a PyTorch module those that are no Keras's. A file that reads any of 1,000 digits
+    differently than the source, in 8-bit integers more than ten, is not kept; ModelError says so
+    when the other formats have been written. Raises ConfigError for an unknown format, and for one
+    that has no place for the model, before anything is written.
     """
+    formats, chosen = formats or USUAL, formats is not None
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise ConfigError(f"--format {unknown[0]!r}: wanted some of {', '.join(FORMATS)}")
     with _onnx_of(model) as path:
+        if not in_layers(Reader(path).metadata):
+            if chosen and (wrong := [name for name in formats if name in KERAS]):
+                raise ConfigError(f"--format {wrong[0]}: {path}: {NO_KERAS}")
+            formats = [name for name in formats if name not in KERAS]
         yield from _written(path, folder, formats)
+
+
+def in_layers(about: Mapping[str, str]) -> bool:
+    """Whether a model's network is a row of layers, by the model's metadata."""
+    try:
+        name = json.loads(about["inkdigits.recipe"])["network"]
+    except (KeyError, ValueError, TypeError, RecursionError):
+        return False  # an ensemble
+    return isinstance(name, str) and not is_module(name)
 
 
 def _written(model: Path, folder: Path, formats: Sequence[str]) -> Iterator[Exported]:
@@ -83,29 +110,41 @@ def _written(model: Path, folder: Path, formats: Sequence[str]) -> Iterator[Expo
     source = Source(reader.path, reader.metadata)
     arrays = load("sample").test.images[:CHECKED_ON].astype(np.float32) / np.float32(255)
     wanted = reader.probabilities(arrays)
+    errors: list[ModelError] = []
     for name in formats:
-        row = FORMATS[name]
-        path = folder / row.file
-        if row.check is not None:
-            row.check(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        # What was exported before stays until the new one has been checked.
-        with TemporaryDirectory(prefix=f".{row.file}.", dir=folder) as place:
-            part = Path(place) / row.file
-            row.write(source, part)
-            try:
-                found = row.read(part, arrays)
-            except ModelError as error:
-                raise ModelError(str(error).replace(str(part), str(path))) from error
-            differ = int((found.argmax(1) != wanted.argmax(1)).sum())
-            difference = float(np.abs(found - wanted).max())
-            if differ or not np.isfinite(difference):
-                raise ModelError(
-                    f"{path}: reads {differ:,} of {len(arrays):,} digits differently than "
-                    f"{source.path}, expected none; it was not kept"
-                )
-            put_in_place(part, path)
-        yield Exported(name, path, difference)
+        try:
+            yield _one(name, folder, source, arrays, wanted)
+        except ModelError as error:  # the others are of use without it
+            errors.append(error)
+    if errors:
+        raise ModelError("; ".join(map(str, errors))) from errors[0]
+
+
+def _one(name: str, folder: Path, source: Source, arrays: Array, wanted: Array) -> Exported:
+    """Write one format, and keep it if it reads the arrays as `wanted` has it."""
+    row = FORMATS[name]
+    path = folder / row.file
+    if row.check is not None:
+        row.check(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    # What was exported before stays until the new one has been checked.
+    with TemporaryDirectory(prefix=f".{row.file}.", dir=folder) as place:
+        part = Path(place) / row.file
+        row.write(source, part)
+        try:
+            found = row.read(part, arrays)
+        except ModelError as error:
+            raise ModelError(str(error).replace(str(part), str(path))) from error
+        differ = int((found.argmax(1) != wanted.argmax(1)).sum())
+        difference = float(np.abs(found - wanted).max())
+        if differ > row.most or not np.isfinite(difference):
+            raise ModelError(
+                f"{path}: reads {differ:,} of {len(arrays):,} digits differently than "
+                f"{source.path}, expected {f'at most {row.most}' if row.most else 'none'}; it was "
+                "not kept"
+            )
+        put_in_place(part, path)
+    return Exported(name, path, difference, differ)
 
 
 def _check_web(path: Path) -> None:
@@ -148,21 +187,19 @@ def _write_keras(source: Source, path: Path) -> None:
     from inkdigits.exports.keras import build_keras, save_keras
 
     network, weights = load_onnx(source.path)
-    save_keras(build_keras(NETWORKS[network], weights, "inkdigits"), path, source.about)
+    save_keras(build_keras(network_named(network), weights, "inkdigits"), path, source.about)
 
 
 def _write_pt2(source: Source, path: Path) -> None:
     from inkdigits.exports.pytorch import save_pt2
 
-    network, weights = load_onnx(source.path)
-    save_pt2(NETWORKS[network], weights, path, source.about)
+    save_pt2(source.path, path, source.about)
 
 
 def _write_tflite(source: Source, path: Path) -> None:
     from inkdigits.exports.tflite import save_tflite
 
-    network, weights = load_onnx(source.path)
-    save_tflite(NETWORKS[network], weights, path, source.about)
+    save_tflite(source.path, path, source.about)
 
 
 def _write_web(source: Source, path: Path) -> None:
@@ -201,7 +238,10 @@ def _read_web(path: Path, arrays: Array) -> Array:
 
 FORMATS = {
     "onnx": Format("model.onnx", "ONNX, for any runtime", _write_onnx, _read_onnx),
-    "onnx-int8": Format("model-int8.onnx", "ONNX in 8-bit integers", _write_int8, _read_onnx),
+    # Integers round: digits of which a model is hardly sure may tip over.
+    "onnx-int8": Format(
+        "model-int8.onnx", "ONNX in 8-bit integers", _write_int8, _read_onnx, most=10
+    ),
     "keras": Format("model.keras", "Keras 3", _write_keras, _read_keras),
     "h5": Format("model.h5", "Keras 2 and 3, HDF5", _write_keras, _read_keras),
     "pt2": Format("model.pt2", "PyTorch, torch.export", _write_pt2, _read_pt2),

@@ -2,8 +2,8 @@
 
 In: a path. Out: the file's bytes. A model is a program, and a runtime does what it is told: read
 other files, count for ever, take all memory. The models that this program writes are some operators
-in a row, of known sizes; a file that holds anything else is refused. The package onnx is not needed
-to read pictures, so the file is read here.
+without loops, of known sizes; a file that holds anything else is refused. The package onnx is not
+needed to read pictures, so the file is read here.
 Source: onnx.proto, whose field numbers these are.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
+from struct import iter_unpack
 
 from inkdigits import wire
 from inkdigits.errors import ModelError
@@ -20,8 +21,8 @@ from inkdigits.spec import INPUT_NAME, SIDE
 
 MAX_MODEL_BYTES = 100_000_000
 _MAX_FIELDS = 500_000  # of all messages: a second's reading; ours have some hundred
-_MAX_VALUES = 5_000_000  # that all operators give for one digit: 20 MB
-_MAX_PRODUCTS = 2_000_000_000  # that they take for one digit: a second at the most
+MAX_VALUES = 5_000_000  # that all operators give for one digit: 20 MB
+MAX_PRODUCTS = 2_000_000_000  # that they take for one digit: a second at the most
 
 # What may be in each message. What is not here is refused: functions, sparse weights, graphs in
 # operators, files beside the model, whatever later versions of the format bring.
@@ -30,6 +31,16 @@ _GRAPH = {1, 2, 5, 10, 11, 12, 13}
 _NODE = {1, 2, 3, 4, 5, 6, 7}
 _ATTRIBUTE = {1, 2, 3, 4, 7, 8, 13, 20}  # a name; a text or numbers
 _WEIGHT = {1, 2, 4, 5, 7, 8, 9, 12, 13, 14}  # a name, a size, values
+
+# Operators that give a value for each that they take; those of two take both from anywhere.
+_EACH = {
+    "BatchNormalization", "Relu", "Softmax", "QuantizeLinear", "DequantizeLinear", "LogSoftmax",
+    "LeakyRelu", "PRelu", "Elu", "Sigmoid", "Tanh", "HardSigmoid", "Erf", "Clip",
+}  # fmt: skip
+_PAIRS = {"Add", "Sub", "Mul", "Div"}
+_VALUES_ONLY = {"Mean", "Concat", *_PAIRS}  # all that they take may depend on the digit
+
+_INT64, _MAX_AXES = 7, 8  # a weight's type; of a shape
 
 _Size = tuple[int, ...]
 
@@ -85,24 +96,31 @@ def _check(data: bytes) -> None:
     values = products = 0
     for node in contents.nodes:
         try:
+            if node.operator == "Reshape":
+                node.settings["shape"] = contents.integers[node.inputs[1]]
             size, taken = _result(node, [sizes[name] for name in node.inputs])
             first, *others = (name in constant for name in node.inputs)
-            if node.operator != "Mean" and not all(others):
+            if node.operator not in _VALUES_ONLY and not all(others):
                 raise ValueError("no constant")
+            if node.operator in _PAIRS:
+                # Of fewer axes, the digits of a batch would be set against one another.
+                of_digits = [name for name in node.inputs if name not in constant]
+                if any(len(sizes[name]) < len(size) for name in of_digits):
+                    raise ValueError("axes")
         except (LookupError, ValueError, ZeroDivisionError) as error:
             raise _RefusedError(f"uses {node.operator} as none of our models does") from error
         values += prod(size)
         products += taken
-        if values > _MAX_VALUES or products > _MAX_PRODUCTS:
+        if values > MAX_VALUES or products > MAX_PRODUCTS:
             raise _RefusedError(
-                f"takes over {_MAX_VALUES:,} values or {_MAX_PRODUCTS:,} products for one digit"
+                f"takes over {MAX_VALUES:,} values or {MAX_PRODUCTS:,} products for one digit"
             )
         contents.put(node.outputs[0], size)
         if first and all(others):
             constant.add(node.outputs[0])
 
 
-def _result(node: _Node, given: list[_Size]) -> tuple[_Size, int]:
+def _result(node: _Node, given: list[_Size]) -> tuple[_Size, int]:  # noqa: PLR0911  a table
     """How large what an operator gives is, and how many products it takes, both for one digit."""
     first, settings = given[0], node.settings
     match node.operator:
@@ -110,13 +128,20 @@ def _result(node: _Node, given: list[_Size]) -> tuple[_Size, int]:
             weights = given[1]
             size = (first[0], weights[0], *_slid(first[2:], weights[2:], settings))
             return size, first[0] * prod(size[2:]) * prod(weights)
-        case "MaxPool":
+        case "MaxPool" | "AveragePool":
             kernel = tuple(settings["kernel_shape"])
             size = (*first[:2], *_slid(first[2:], kernel, settings))
             return size, prod(size) * prod(kernel)
         case "Flatten":
             _one_of(settings.get("axis", [1]), 1)
             return (first[0], prod(first[1:])), 0
+        case "Reshape":
+            _one_of(settings.get("allowzero", [0]), 0)
+            batch, *rest = settings["shape"]
+            _one_of([batch], 0)  # as many digits as before; the runtime checks the rest
+            if min(rest) < 1:
+                raise ValueError("shape")
+            return (first[0], *rest), 0
         case "Gemm":
             _one_of(settings.get("transA", [0]), 0)
             rows, columns = given[1]
@@ -126,7 +151,18 @@ def _result(node: _Node, given: list[_Size]) -> tuple[_Size, int]:
             if any(size != first for size in given):  # smaller ones would be spread out
                 raise ValueError("sizes")
             return first, 0
-        case "BatchNormalization" | "Relu" | "Softmax" | "QuantizeLinear" | "DequantizeLinear":
+        case "GlobalAveragePool":
+            return (*first[:2], *(1 for _ in first[2:])), 0
+        case "Concat":
+            _one_of(settings["axis"], 1)
+            return (first[0], sum(size[1] for size in given), *first[2:]), 0
+        case operator if operator in _PAIRS:
+            _, second = given
+            rank = max(len(first), len(second))
+            # The smaller one is spread out.
+            filled = ((1,) * (rank - len(size)) + size for size in (first, second))
+            return tuple(map(max, *filled)), 0
+        case operator if operator in _EACH:
             return first, 0
     raise _RefusedError(f"uses the operator {node.operator!r}, which none of our models does")
 
@@ -134,10 +170,14 @@ def _result(node: _Node, given: list[_Size]) -> tuple[_Size, int]:
 def _slid(size: _Size, kernel: _Size, settings: dict[str, list[int]]) -> _Size:
     """Height and width after sliding a kernel over (height, width), rounded up."""
     (height, width), (high, wide) = size, kernel
+    apart, aside = settings.get("dilations", [1, 1])
+    if min(apart, aside, high, wide) < 1:
+        raise ValueError("kernel")
+    high, wide = apart * (high - 1) + 1, aside * (wide - 1) + 1
     top, left, bottom, right = settings.get("pads", [0] * 4)
     down, across = settings.get("strides", [1, 1])
     height, width = height + top + bottom - high, width + left + right - wide
-    if min(top, left, bottom, right, height, width) < 0 or min(down, across, high, wide) < 1:
+    if min(top, left, bottom, right, height, width) < 0 or min(down, across) < 1:
         raise ValueError("kernel")
     return -(-height // down) + 1, -(-width // across) + 1
 
@@ -157,6 +197,7 @@ class _Contents:
     def __init__(self, data: bytes) -> None:
         self.nodes: list[_Node] = []
         self.sizes: dict[str, _Size] = {INPUT_NAME: (1, 1, SIDE, SIDE)}  # for one digit
+        self.integers: dict[str, list[int]] = {}  # weights that are a few whole numbers
         self._left = _MAX_FIELDS
         for number, graph in self._fields(memoryview(data), _MODEL, "the model"):
             for part, value in self._fields(graph, _GRAPH, "its graph") if number == 7 else ():
@@ -205,16 +246,22 @@ class _Contents:
         return name, setting
 
     def _weight(self, message: wire.Value) -> tuple[str, _Size]:
-        name, size = "", []
+        name, size, kind, held = "", [], [0], []
         for number, value in self._fields(message, _WEIGHT, "a weight"):
             if number == 1:
                 size += wire.integers(value)
+            elif number == 2:
+                kind = wire.integers(value)
+            elif number == 9 and isinstance(value, memoryview) and len(value) <= 8 * _MAX_AXES:
+                held += [one for (one,) in iter_unpack("<q", value)] if len(value) % 8 == 0 else []
             elif number == 8:
                 name = wire.text(value)
             elif number == 13 or (number == 14 and value):
                 raise _RefusedError("keeps its weights in other files")
         if any(length < 0 for length in size):
             raise ValueError("a weight of negative size")
+        if kind == [_INT64] and size == [len(held)]:
+            self.integers[name] = held
         return name, tuple(size)
 
     def _fields(

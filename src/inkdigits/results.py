@@ -6,20 +6,26 @@ it, and predict and Reader take it as a model.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from inkdigits import run, run_folder
 from inkdigits.data.sources import no_progress
+from inkdigits.errors import ConfigError
 from inkdigits.evaluate import Part, Report, evaluate
 from inkdigits.evaluation import plots, report
 from inkdigits.evaluation.scores import Confusion, Scores
 from inkdigits.model_file import RUN_MODEL
-from inkdigits.settings import settings_from
+from inkdigits.run_training import with_network
+from inkdigits.settings import OF_THE_MACHINE, RunSettings, moved, settings_from
 from inkdigits.training.callbacks import Callback, Callbacks
+from inkdigits.training.networks import Network
 from inkdigits.training.progress import shown_here
 
 if TYPE_CHECKING:
@@ -83,6 +89,8 @@ def train(
     data: str | Path = "auto",
     recipe: str | None = None,
     *,
+    network: str | Network | torch.nn.Module | None = None,
+    resume: str | Path | None = None,
     out: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
     quiet: bool = False,
@@ -91,21 +99,73 @@ def train(
     """Train a network, score it once on the test set, and write all into a run folder.
 
     data: as `inkdigits train --data` takes it. recipe: a row of `inkdigits recipes`; None is the
-    usual one. out: the run folder, runs/... by default. settings: by the names of the command's
-    flags, `from` as `start`: epochs=3, seed=1, add="mine/", device="cpu". quiet: show no progress.
-    Ctrl-C in the first epoch leaves nothing behind, later a folder for `inkdigits train --resume`.
+    usual one. network: instead of the recipe's, a Network of layers, whose first weights the seed
+    decides, or any torch.nn.Module from (N, 1, 28, 28) float32 in [0, 1] to (N, 10) logits.
+    Training starts with the weights that a module has; in the end it has the trained ones.
+    resume: the folder of a stopped run, to finish it with its own settings; its network where that
+    is a module, and data, add, start, teacher, device and threads where they are others now.
+    out: the run folder, runs/... by default. settings: by the names of the command's flags, `from`
+    as `start`: epochs=3, seed=1, add="mine/", device="cpu". quiet: show no progress.
+    Ctrl-C in the first epoch leaves nothing behind, later a folder to resume.
     Raises ConfigError, DataError, ModelError, TrainingError.
     """
-    values = {"data": str(data), **settings}
-    if recipe is not None:
-        values["recipe"] = recipe
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError(
+            "inkdigits.train trains in one process, and torchrun started several; expected the "
+            "command: torchrun -m inkdigits train, with --network FILE.py:NAME for a module"
+        )
+    values = {"data": str(data), "recipe": recipe, "network": network, **settings}
     if "start" in values:
-        values["from"] = str(values.pop("start"))
-    asked = settings_from(values)
+        values["from"] = values.pop("start")
+    values = {
+        name: os.fspath(value) if isinstance(value, os.PathLike) else value  # a Run is one, too
+        for name, value in values.items()
+        if value is not None
+    }
+    if resume is not None:
+        return _resumed(Path(resume), values, out, callbacks, quiet)
+    asked, module = with_network(settings_from(values), network)
     folder = Path(out or run_folder.usual_folder(asked))
-    shown = nullcontext(Callback()) if quiet else shown_here(asked.recipe)
-    with run_folder.started(folder, asked), shown as progress:
-        run.finish_run(folder, Callbacks((progress, *callbacks)), _say_nothing, no_progress)
+    with run_folder.started(folder, asked):
+        return _finished(folder, asked, module, callbacks, quiet)
+
+
+def _resumed(
+    folder: Path,
+    values: dict[str, Any],
+    out: str | Path | None,
+    callbacks: Sequence[Callback],
+    quiet: bool,
+) -> Run:
+    if values["data"] == "auto":
+        del values["data"]
+    wrong = sorted(values.keys() - OF_THE_MACHINE) + (["out"] if out else [])
+    if wrong:
+        raise ConfigError(
+            f"{wrong[0]}: resume goes on with the run's own settings; leave it out, or start a new "
+            "run without resume"
+        )
+    settings = moved(run_folder.read_settings(folder), values)
+    if "network" in values:
+        settings, module = with_network(settings, values["network"])
+    else:
+        module = None
+    return _finished(folder, settings, module, callbacks, quiet)
+
+
+def _finished(
+    folder: Path,
+    settings: RunSettings,
+    module: object,
+    callbacks: Sequence[Callback],
+    quiet: bool,
+) -> Run:
+    shown = nullcontext(Callback()) if quiet else shown_here(settings.recipe)
+    with shown as progress:
+        told = Callbacks((progress, *callbacks))
+        run.finish_run(
+            folder, told, _say_nothing, no_progress, settings=settings, network=module
+        )  # fmt: skip
     return Run(folder)
 
 

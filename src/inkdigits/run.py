@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,50 +21,37 @@ from numpy.typing import NDArray
 
 from inkdigits import machine
 from inkdigits.data import Digits, DigitSets
-from inkdigits.data.added import mixed, times_added
 from inkdigits.data.pictures import Looked, together
-from inkdigits.data.split import split_validation
-from inkdigits.errors import ModelError, TrainingError
 from inkdigits.evaluation import contact, plots, report
 from inkdigits.evaluation.scores import Scores, accepted_from, score
-from inkdigits.exports.onnx import load_onnx, save_onnx
 from inkdigits.files import written_whole
-from inkdigits.model_file import RUN_MODEL, model_path
-from inkdigits.reader import Reader
+from inkdigits.run_exports import CHECKED, NO_KERAS, write_models
 from inkdigits.run_folder import (
-    CHECKPOINT,
     PICTURES,
     PICTURES_LIST,
     RESULT,
-    SETTINGS,
     read_result,
     read_settings,
     told_of_moving,
     write_json,
-    write_settings,
 )
+from inkdigits.run_training import Say, Trained, module_of, train_run
 from inkdigits.settings import Device, RunSettings
-from inkdigits.spec import ACCEPT, NONDIGITS, NONE, accept_from, knows_nondigits, metadata
+from inkdigits.spec import ACCEPT, NONDIGITS, NONE
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.device import chosen, name_of
-from inkdigits.training.finetune import Comparison, keep_added, keep_better, start_from
 from inkdigits.training.judge import as_tensors, probabilities
-from inkdigits.training.learnt_from import refuse_other, sums
 from inkdigits.training.limits import limits
-from inkdigits.training.loop import train
 from inkdigits.training.models import parameter_count
-from inkdigits.training.networks import NETWORKS
-from inkdigits.training.precision import used_precision
+from inkdigits.training.networks import is_module
+from inkdigits.training.own import Own, load_back
 from inkdigits.training.sets import load, load_added
-from inkdigits.training.state import State, Weights, fresh_state, load_state, weights_of
+from inkdigits.training.state import State
 from inkdigits.training.workers import Workers
 
-Say = Callable[[str], None]
 Advance = Callable[[str, int, int], None]
 
-_CHECKED = 256  # test images every exported file is compared on
 _LISTED = 20  # pictures that the report names
-_MAX_DIFFERENCE = 1e-5  # of a probability, exported file against PyTorch
 
 
 @dataclass
@@ -81,34 +68,6 @@ class Phases:
         self.seconds[phase] = round(time.perf_counter() - start, 3)
 
 
-class Added(NamedTuple):
-    """Digits of one's own that were mixed into the training set."""
-
-    digits: Digits
-    times: int  # each of them stands in it
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for result.json and the model's metadata."""
-        digits = self.digits
-        return {
-            "name": digits.name,
-            "sha256": digits.sha256,
-            "images": len(digits),
-            "times": self.times,
-        }
-
-
-class _Trained(NamedTuple):
-    """What training gave."""
-
-    state: State
-    n: int  # images of --data trained on
-    added: Added | None  # digits mixed in among them
-    comparison: Comparison | None  # of the end with a given start
-    held: Digits | None  # validation digits
-    accept: float  # of the start, if it knows images without a digit; else 0
-
-
 def finish_run(
     folder: Path,
     callback: Callback,
@@ -116,13 +75,16 @@ def finish_run(
     advance: Advance,
     workers: Workers = Workers(),  # noqa: B008  frozen
     settings: RunSettings | None = None,
+    network: object = None,
 ) -> dict[str, Any]:
     """Do what is left of the run in `folder` and give its result, as in result.json.
 
     Goes on from the checkpoint where there is one; a run that is finished is only read.
     say: told of each phase. workers: all but the first only train, and give an empty result.
     settings: in place of the folder's, where data or models have moved or another device trains;
-    kept in the folder once what they name has turned out to be the same.
+    kept in the folder once what they name has turned out to be the same. network: the PyTorch
+    module where the recipe's network is one; training starts with its weights, and in the end it
+    has the trained ones.
     Raises InkdigitsError subclasses; KeyboardInterrupt leaves the last
     checkpoint whole.
     """
@@ -132,7 +94,7 @@ def finish_run(
         return read_result(folder)
     callback.begin(settings.named())
     try:
-        result = _finish(folder, settings, callback, say, advance, workers)
+        result = _finish(folder, settings, callback, say, advance, workers, network)
     except BaseException:
         callback.stopped()
         raise
@@ -148,26 +110,16 @@ def _finish(
     say: Say,
     advance: Advance,
     workers: Workers,
+    network: object,
 ) -> dict[str, Any]:
     device = chosen(settings.device, workers)
     torch.set_num_threads(max(1, settings.threads // workers.count))
+    module = module_of(folder, settings, network, workers)
     phases = Phases()
     with phases.timed("data"), told_of_moving(folder):
-        # The first worker downloads what is missing before the others look for it.
-        sets = load(settings.data, advance) if workers.is_first else None
-        workers.from_first(None)
-        sets = sets or load(settings.data, advance)
-        added, added_looked = None, None
-        if settings.add is not None:
-            added, added_looked = load_added(Path(settings.add), advance)
-            if added_looked:
-                say(f"note: {settings.add}: {added_looked}")
-        looked = together(sets.looked, added_looked)
-    if sets.notice:
-        say(f"note: {sets.notice}")
-    say(f"data: {sets.name}, {len(sets.train):,} training and {len(sets.test):,} test images")
+        sets, added, looked = _digits(settings, workers, say, advance)
     with phases.timed("training"):
-        trained = _train(folder, settings, device, sets, added, callback, say, workers)
+        trained = train_run(folder, settings, device, sets, added, callback, say, workers, module)
         state = trained.state
     if not workers.is_first:
         return {}
@@ -183,12 +135,16 @@ def _finish(
     say(f"test: {scores.accuracy:.2%} of {scores.n:,} images right, loss {scores.loss:.4f}")
     callback.phase("writing the model's files")
     with phases.timed("exports"):
-        differences = _export(folder, settings, trained, sets, answers, found.accept)
+        differences = write_models(
+            folder, settings.recipe.network, state, sets.test.images[:CHECKED], answers[:CHECKED],
+            _about(settings, trained, sets, found.accept),
+        )  # fmt: skip
     callback.phase("drawing")
     with phases.timed("pictures"):
         _draw(folder, settings, state, sets, scores, answers)
         if looked:
-            contact.write_sheet(looked, folder / PICTURES)
+            if looked.framed:
+                contact.write_sheet(looked, folder / PICTURES)
             contact.write_list(looked, folder / PICTURES_LIST)
     result = _result(settings, trained, sets, scores, differences, phases)
     result["data"]["pictures"] = _told(looked) if looked else None
@@ -201,103 +157,34 @@ def _finish(
     with written_whole(folder / "report.html") as part:
         report.write_report(result, folder, part)
     write_json(folder / RESULT, result)  # last: its presence says that the run is finished
+    if module is not None:
+        load_back(cast("Own", state.evaluated), cast("torch.nn.Module", network))
     return read_result(folder)
 
 
-def _train(
-    folder: Path,
-    settings: RunSettings,
-    device: torch.device,
-    sets: DigitSets,
-    added: Digits | None,
-    callback: Callback,
-    say: Say,
-    workers: Workers,
-) -> _Trained:
-    checkpoint = folder / CHECKPOINT
-    recipe = settings.recipe
-    learnt_from = sums(sets, added, settings.start, settings.teacher)
-    if checkpoint.is_file():
-        state = load_state(checkpoint, device)
-        if (state.recipe, state.seed) != (recipe, settings.seed):
-            raise TrainingError(
-                f"{checkpoint}: was made with another recipe or seed than {SETTINGS} says; "
-                "start a new run"
-            )
-        refuse_other(state.learnt_from, learnt_from, folder)
-        say(f"going on after epoch {state.epoch}")
-    else:
-        # The first worker times what is not known yet, and all compute alike.
-        precision = used_precision(recipe, device) if workers.is_first else None
-        state = fresh_state(recipe, settings.seed, device, workers.from_first(precision))
-        state.learnt_from = learnt_from
-    if workers.is_first and settings.absolute() != read_settings(folder):
-        write_settings(folder, settings)
-    start, accept = None, 0.0
-    if settings.start is not None:
-        path = model_path(settings.start)
-        known = Reader(path).metadata
-        if knows_nondigits(known, str(path)):  # what it was taught to doubt it doubts still
-            accept = accept_from(known, str(path))
-        start = {name: torch.tensor(array) for name, array in load_onnx(path)[1].items()}
-        if state.epoch == 0:
-            start_from(state, start, str(path))
-    train_set, held = sets.train, None
-    if recipe.validation_share:
-        train_set, held = split_validation(sets.train, recipe.validation_share, settings.seed)
-    n, mixed_in = len(train_set), None
-    if added is not None:
-        mixed_in = Added(added, times_added(n, len(added)))
-        train_set = mixed(train_set, *mixed_in)
-        say(f"added: {len(added):,} digits of {added.source}, each {mixed_in.times:,} times")
-    say(
-        f"training: recipe {recipe.name}, {parameter_count(state.model):,} parameters, "
-        f"{len(train_set):,} images, {len(held) if held else 0:,} held out for validation, "
-        f"{settings.threads} threads, {state.precision} on {name_of(device)}"
-        + (f" in {workers.count} workers" if workers.count > 1 else "")
-    )
-    teacher = None
-    if settings.teacher is not None:
-        model = Reader(settings.teacher, max(1, settings.threads // workers.count))
-        say(f"teacher: {model.path}")
-        teacher = model.probabilities
-    state = train(train_set, held, state, callback, checkpoint, workers, teacher, sets.nondigits)
-    if start is None or held is None:
-        return _Trained(state, n, mixed_in, None, held, accept)
-    if added is None:
-        comparison = keep_better(state, start, as_tensors(held))
-    else:
-        comparison = keep_added(state, start, as_tensors(held), as_tensors(added))
-        say(
-            f"added digits: {comparison.start_added:.0%} right before, "
-            f"{comparison.end_added:.0%} after"
-        )
-    verdict = "no better: kept the start"
-    if comparison.kept:
-        verdict = f"kept {comparison.kept:.0%} of the way from the start to what was trained"
-    say(
-        f"validation: {comparison.start_accuracy:.2%} before, {comparison.end_accuracy:.2%} after; "
-        + verdict
-    )
-    return _Trained(state, n, mixed_in, comparison, held, accept)
+def _digits(
+    settings: RunSettings, workers: Workers, say: Say, advance: Advance
+) -> tuple[DigitSets, Digits | None, Looked | None]:
+    """The digits, those that are added, and what became of pictures among both."""
+    # The first worker downloads what is missing before the others look for it.
+    sets = load(settings.data, advance) if workers.is_first else None
+    workers.from_first(None)
+    sets = sets or load(settings.data, advance)
+    added, added_looked = None, None
+    if settings.add is not None:
+        added, added_looked = load_added(Path(settings.add), advance)
+        if added_looked:
+            say(f"note: {settings.add}: {added_looked}")
+    if sets.notice:
+        say(f"note: {sets.notice}")
+    say(f"data: {sets.name}, {len(sets.train):,} training and {len(sets.test):,} test images")
+    return sets, added, together(sets.looked, added_looked)
 
 
-def _export(
-    folder: Path,
-    settings: RunSettings,
-    trained: _Trained,
-    sets: DigitSets,
-    answers: NDArray[np.float32],
-    accept: float,
-) -> dict[str, float]:
-    """Write the model in every format; give each file's greatest difference from PyTorch."""
-    # Keras takes seconds to import; a run that fails before this need not wait for it.
-    from inkdigits.exports.keras import build_keras, keras_probabilities, save_keras
-
-    state = trained.state
-    network = NETWORKS[settings.recipe.network]
-    weights = _arrays(weights_of(state.evaluated))
-    best = _arrays(state.best_accuracy) if state.best_accuracy is not None else weights
+def _about(
+    settings: RunSettings, trained: Trained, sets: DigitSets, accept: float
+) -> dict[str, str]:
+    """The metadata of the run's model."""
     about = {
         "inkdigits.recipe": json.dumps(asdict(settings.recipe)),
         "inkdigits.seed": str(settings.seed),
@@ -310,28 +197,7 @@ def _export(
         about[NONDIGITS] = NONE
     if trained.added is not None:
         about["inkdigits.added"] = json.dumps(trained.added.to_dict())
-    save_onnx(network, weights, folder / RUN_MODEL, about)
-    final = build_keras(network, weights, "mnist_cnn")
-    about |= metadata()
-    save_keras(final, folder / "mnist_cnn_model.keras", about)
-    save_keras(final, folder / "mnist_cnn_model.h5", about)
-    save_keras(build_keras(network, best, "best_mnist"), folder / "best_mnist_model.h5", about)
-
-    images = sets.test.images[:_CHECKED].astype(np.float32) / np.float32(255)
-    found = {RUN_MODEL: Reader(folder / RUN_MODEL).probabilities(images)}
-    for name in ("mnist_cnn_model.keras", "mnist_cnn_model.h5"):
-        found[name] = keras_probabilities(folder / name, images)
-    differences = {
-        name: float(np.abs(values - answers[:_CHECKED]).max()) for name, values in found.items()
-    }
-    for name, difference in differences.items():
-        if not difference <= _MAX_DIFFERENCE:
-            (folder / name).unlink()
-            raise ModelError(
-                f"{name} differs from PyTorch by {difference:.2g} in a probability, wanted at most "
-                f"{_MAX_DIFFERENCE:g}; it was removed"
-            )
-    return differences
+    return about
 
 
 def _draw(
@@ -360,7 +226,7 @@ def _draw(
 
 def _result(
     settings: RunSettings,
-    trained: _Trained,
+    trained: Trained,
     sets: DigitSets,
     scores: Scores,
     differences: dict[str, float],
@@ -392,6 +258,7 @@ def _result(
         "phase_seconds": phases.seconds,
         "peak_memory_mb": machine.peak_memory_mb(),
         "export_max_difference": differences,
+        "left_out": NO_KERAS if is_module(settings.recipe.network) else None,
         "machine": machine.describe(),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
@@ -432,7 +299,3 @@ def _keras_history(history: list[dict[str, Any]]) -> dict[str, list[float]]:
         for key in keys
         if all(row[key] is not None for row in history)
     }
-
-
-def _arrays(weights: Weights) -> dict[str, NDArray[np.float32]]:
-    return {name: tensor.numpy() for name, tensor in weights.items()}

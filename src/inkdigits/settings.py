@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from inkdigits.errors import ConfigError
 from inkdigits.machine import cores
+from inkdigits.training.networks import Network, is_module, network_name, network_named
 from inkdigits.training.recipes import ADD_OWN, DEFAULT, FINE_TUNE, RECIPES, Recipe
 from inkdigits.training.recipes import recipe as recipe_named
 
@@ -37,7 +38,7 @@ class RunSettings:
     threads: int  # of all workers together
     start: str | None = None  # an .onnx file or run folder to go on from
     teacher: str | None = None  # an .onnx file or run folder whose answers are learnt
-    add: str | None = None  # a folder of pictures to learn as well, all of them
+    add: str | None = None  # a folder or table of pictures to learn as well, all of them
     device: Device = "auto"  # what trains; auto is a CUDA GPU if there is one, else the processor
 
     def __post_init__(self) -> None:
@@ -68,8 +69,13 @@ class RunSettings:
         paths = {"add": self.add, "start": self.start, "teacher": self.teacher}
         if self.data not in NAMED:
             paths["data"] = self.data
-        whole = {name: os.path.abspath(path) for name, path in paths.items() if path is not None}
-        return replace(self, **whole)  # type: ignore[arg-type]
+        whole: dict[str, Any] = {
+            name: os.path.abspath(path) for name, path in paths.items() if path is not None
+        }
+        network = self.recipe.network
+        if is_module(network) and not network.startswith(_FROM_PYTHON):
+            whole["recipe"] = replace(self.recipe, network=os.path.abspath(network))
+        return replace(self, **whole)
 
     def named(self) -> dict[str, Any]:
         """Every setting under the name of its flag, the recipe's fields behind the others."""
@@ -100,13 +106,17 @@ class RunSettings:
         row = asdict(RECIPES.get(self.recipe.name, RECIPES[DEFAULT]))
         words = [launcher, "train"]
         for name, value in settings.named().items():
+            if value is None or row.get(name) == value:
+                continue
             # The model that it starts from says which network it is.
-            if value is None or row.get(name) == value or (name == "network" and self.start):
+            if name == "network" and self.start and not is_module(value):
                 continue
             flag = f"--{name.replace('_', '-')}"
             if isinstance(value, bool):
                 words.append(flag if value else f"--no-{flag[2:]}")
             else:
+                if name == "network" and value.startswith(_FROM_PYTHON):
+                    value = f"FILE.py:{value.removeprefix(_FROM_PYTHON)}"  # noqa: PLW2901
                 words += [flag, str(value)]
         return f"{words[0]} {shlex.join(words[1:])}"
 
@@ -114,13 +124,19 @@ class RunSettings:
 FIELDS = frozenset(field.name for field in fields(Recipe)) - {"name"}  # settings of a recipe
 
 
+_FROM_PYTHON = "python:"  # begins the name of a module that a program gave
+
+
 def settings_from(values: Mapping[str, Any]) -> RunSettings:
     """What is asked for by names and values, as flags or `read_config` give them.
 
-    Raises ConfigError for a name that is unknown or a value that cannot be, ModelError where a
-    model that is named is none.
+    The network may also be a Network; anything else is named by its type. Raises ConfigError for a
+    name that is unknown or a value that cannot be, ModelError where a model that is named is none.
     """
     start, teacher = values.get("from"), values.get("teacher")
+    network = values.get("network")
+    if network is not None:
+        values = {**values, "network": _called(network)}
     usual = (ADD_OWN if "add" in values else FINE_TUNE) if start else DEFAULT
     other = {"recipe", "data", "add", "seed", "threads", "device", "from", "teacher"}
     row = recipe_named(values.get("recipe", usual)).with_overrides(
@@ -132,7 +148,8 @@ def settings_from(values: Mapping[str, Any]) -> RunSettings:
     if start:
         from inkdigits.exports.onnx import load_onnx
 
-        row = row.with_overrides({"network": load_onnx(model_path(start))[0]})
+        known = load_onnx(model_path(start))[0]
+        row = row.with_overrides({"network": _further(start, known, values.get("network"))})
     settings = RunSettings(
         recipe=row,
         data=values.get("data", "auto"),
@@ -146,6 +163,59 @@ def settings_from(values: Mapping[str, Any]) -> RunSettings:
     if settings.teacher:
         model_path(settings.teacher)
     return settings
+
+
+def _called(network: object) -> str:
+    """What a recipe calls a network that was given as a value."""
+    if isinstance(network, str):
+        return network
+    if isinstance(network, Network):
+        return network_name(network)
+    return f"{_FROM_PYTHON}{type(network).__name__}"
+
+
+def _further(start: str, known: str, asked: str | None) -> str:
+    """The network of a run that goes on from a model. Raises ConfigError where it is another."""
+    if is_module(known):
+        if asked is None or not is_module(asked):
+            raise ConfigError(
+                f"{start} holds the weights of {known}, a PyTorch module, and not its code; name "
+                "it, too: --network FILE.py:NAME, or from Python network=MODULE"
+            )
+        return asked
+    if asked is not None and (
+        is_module(asked) or network_named(asked) != network_named(known)
+    ):  # fmt: skip
+        raise ConfigError(
+            f"network is {asked:.80}, but the model to go on from, {start}, has the network "
+            f"{known:.80}; leave it out"
+        )
+    return known
+
+
+# What a run that goes on may be told anew: where things are, and what trains.
+OF_THE_MACHINE = frozenset({"data", "add", "from", "teacher", "device", "threads", "network"})
+
+
+def moved(settings: RunSettings, given: Mapping[str, Any]) -> RunSettings:
+    """A run's settings where it goes on: data or models that are elsewhere, another device.
+
+    given: by the names of flags. Raises ConfigError for what the run began without.
+    """
+    for name in given:
+        if settings.named()[name] is None:
+            raise ConfigError(f"--{name}: the run began without; start a new one")
+    anew = {"start" if name == "from" else name: value for name, value in given.items()}
+    if settings.teacher == settings.start and "start" in anew:  # one model is both
+        anew = {"teacher": anew["start"], **anew}
+    if "network" in anew:
+        known, network = settings.recipe.network, _called(anew.pop("network"))
+        if not (is_module(known) and is_module(network)):
+            raise ConfigError(
+                f"--network {network:.80}: the run goes on with its own, {known:.80}; leave it out"
+            )
+        anew["recipe"] = replace(settings.recipe, network=network)
+    return replace(settings, **anew).absolute()
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from inkdigits import run, run_folder
 from inkdigits.errors import ConfigError
 from inkdigits.evaluation import plots
 from inkdigits.files import write_text
+from inkdigits.run_training import Say, with_network
 from inkdigits.settings import RunSettings
 from inkdigits.training.callbacks import Callback
 
@@ -57,15 +58,16 @@ def run_seeds(
     settings: RunSettings,
     seeds: list[int],
     callback: Callback,
-    say: run.Say,
+    say: Say,
     advance: run.Advance,
 ) -> Iterator[dict[str, Any]]:
     """Run each seed in folder/RECIPE/seedN and yield its result; finished ones are only read.
 
-    Raises ConfigError if a folder that is there was made with other settings.
+    A network that is FILE.py:NAME is made anew for each. Raises ConfigError if a folder that is
+    there was made with other settings.
     """
     for seed in seeds:
-        wanted = replace(settings, seed=seed)
+        wanted, network = with_network(replace(settings, seed=seed))
         place = folder / settings.recipe.name / f"seed{seed}"
         begins = not (place / run_folder.SETTINGS).is_file()
         if not begins and run_folder.read_settings(place).absolute() != wanted.absolute():
@@ -74,7 +76,7 @@ def run_seeds(
             )
         say(f"seed {seed}: {place}")
         with run_folder.started(place, wanted) if begins else nullcontext():
-            result = run.finish_run(place, callback, say, advance)
+            result = run.finish_run(place, callback, say, advance, network=network)
         yield result
 
 

@@ -55,7 +55,7 @@ def test_a_file_without_our_metadata_is_refused(saved, tmp_path, ending):
 
 def test_a_network_that_is_none_of_ours_is_refused(saved, tmp_path):
     _, network, weights = saved
-    for name, said in (("other", "'other'"), (3, "3"), ([], "unhashable")):
+    for name, said in (("other", "'other'"), (3, "3"), ([], r"\[\]")):
         path = tmp_path / "model.keras"
         save_keras(build_keras(network, weights, "net"), path, about(name))
         with pytest.raises(ModelError, match=rf"{said}.*expected one of original, nano"):

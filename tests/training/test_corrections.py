@@ -113,7 +113,7 @@ def test_digits_are_added_without_a_model_to_go_on_from_as_well(learnt, tmp_path
     def enough(*_):
         raise KeyboardInterrupt  # exports and pictures are the same and cost the most
 
-    monkeypatch.setattr("inkdigits.run._export", enough)
+    monkeypatch.setattr("inkdigits.run.write_models", enough)
     args = ["--recipe", "flash", "--data", "sample", "--add", learnt[0].parent / "mine"]
     done = CliRunner().invoke(cli, ["train", *map(str, [*args, "--out", tmp_path / "run"])])
     assert "mine, each 13 times" in done.stderr

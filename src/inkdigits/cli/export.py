@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-_FORMATS = "onnx, onnx-int8, keras, h5, pt2"  # without tflite, which needs a gigabyte, and web, npm
-
 
 @click.command()
 @click.argument("model", required=False)
@@ -15,10 +13,11 @@ _FORMATS = "onnx, onnx-int8, keras, h5, pt2"  # without tflite, which needs a gi
     "--to", "folder", type=click.Path(path_type=Path), required=True, help="Folder to write to."
 )
 @click.option(
-    "--format", "formats", default=_FORMATS.replace(" ", ""), show_default=True,
-    help="Which, with commas between; tflite too, for phones, and web, a page that reads.",
+    "--format", "formats",
+    help="Which, with commas between; tflite too, for phones, and web, a page that reads.  "
+    "[default: onnx,onnx-int8,keras,h5,pt2; of a PyTorch module or ensemble not keras,h5]",
 )  # fmt: skip
-def export(model: str | None, folder: Path, formats: str) -> None:
+def export(model: str | None, folder: Path, formats: str | None) -> None:
     """Write a model in other formats, each checked against it on 1,000 digits.
 
     MODEL is a run folder, or an .onnx, .keras or .h5 file of ours; without it, the model in the
@@ -33,8 +32,10 @@ def export(model: str | None, folder: Path, formats: str) -> None:
     from inkdigits.export import CHECKED_ON
     from inkdigits.export import export as run
 
-    for found in run(model, folder, [name.strip() for name in formats.split(",")]):
+    asked = [name.strip() for name in formats.split(",")] if formats else None
+    for found in run(model, folder, asked):
         click.echo(
-            f"{found.path}  {found.format}, {found.size:,} bytes; {CHECKED_ON:,} digits read the "
-            f"same, probabilities within {found.difference:.2g}"
+            f"{found.path}  {found.format}, {found.size:,} bytes; {CHECKED_ON - found.differ:,} "
+            f"{f'of {CHECKED_ON:,} ' if found.differ else ''}digits read the same, probabilities "
+            f"within {found.difference:.2g}"
         )

@@ -5,19 +5,35 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from inkdigits.cli.console import advance, say, stoppable
-from inkdigits.settings import FIELDS, RunSettings, read_config, settings_from
+from inkdigits.errors import ConfigError
+from inkdigits.settings import (
+    FIELDS,
+    OF_THE_MACHINE,
+    RunSettings,
+    moved,
+    read_config,
+    settings_from,
+)
+from inkdigits.training.networks import NETWORKS, is_module
 from inkdigits.training.recipes import DEFAULT, RECIPES, Recipe
 from inkdigits.training.waiting import spin_briefly
 
 if TYPE_CHECKING:
     from inkdigits.training.workers import Workers
+
+
+_NETWORK_HELP = (
+    f"Instead of the recipe's network: {', '.join(NETWORKS)}, layers as in \"Conv(8, kernel=5), "
+    'MaxPool(), Relu(), Flatten(), Dense(10)", or FILE.py:NAME, which is run: a torch.nn.Module, '
+    "or a class or function that gives one."
+)
 
 
 def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -31,7 +47,9 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
                 field.name,
                 type={"int": int, "float": float, "bool": bool}.get(str(field.type), str),
                 default=None,
-                help=f"Instead of the recipe's {field.name.replace('_', ' ')}.",
+                help=_NETWORK_HELP
+                if field.name == "network"
+                else f"Instead of the recipe's {field.name.replace('_', ' ')}.",
             )(command)
     return command
 
@@ -41,14 +59,14 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--data",
     help="mnist, emnist, qmnist, usps, sample, auto, a folder of pictures, IDX files or tables, a "
-    ".csv, .npz or .parquet.  [default: auto]",
+    ".csv of pixels or of files and labels, .npz or .parquet.  [default: auto]",
 )
 @click.option(
     "--add",
-    metavar="FOLDER",
-    help="Folder of pictures to learn as well, one or more of any digits: repeated to a tenth of "
-    "what is trained on, none held out. With --from, kept if more of them are right and --data's "
-    "validation set is read no worse, or not by more than chance explains.",
+    metavar="FOLDER|CSV",
+    help="Folder or table of pictures to learn as well, one or more of any digits: repeated to a "
+    "tenth of what is trained on, none held out. With --from, kept if more of them are right and "
+    "--data's validation set is read no worse, or not by more than chance explains.",
 )
 @click.option("--seed", type=int, help="One seed, one result, bit for bit.  [default: 0]")
 @click.option("--seeds", help="A study: 0-9 runs ten seeds, finished ones are not run again.")
@@ -96,20 +114,24 @@ def train(
     spin_briefly()
     given = {name: value for name, value in flags.items() if value is not None}
     if resume:
-        if seeds or config or out or given.keys() - _OF_THE_MACHINE:
+        if seeds or config or out or given.keys() - OF_THE_MACHINE:
             _refuse_other_settings(resume, given)
         from inkdigits import run_folder
+        from inkdigits.run_training import with_network
         from inkdigits.training.workers import joined
 
-        settings = _moved(run_folder.read_settings(resume), given)
+        settings, network = moved(run_folder.read_settings(resume), given), None
+        if "network" in given:
+            settings, network = with_network(settings)
         with joined() as workers:
-            _run_to_end(resume, workers.from_first(settings), workers, begins=False)
+            _run_to_end(resume, workers.from_first(settings), workers, network, begins=False)
         return
     # Settings are checked before anything heavy is imported, let alone read.
     values = _with_config(config, given) if config else given
     settings = settings_from(values)
 
     from inkdigits import run_folder, study
+    from inkdigits.run_training import with_network
     from inkdigits.training.workers import joined
 
     many = study.parse_seeds(seeds) if seeds else None
@@ -120,12 +142,9 @@ def train(
                 raise click.UsageError("--seeds runs one seed after another; leave torchrun out")
             _run_study(out or Path("runs") / "study", settings, many)
             return
+        settings, network = with_network(settings)
         folder = workers.from_first(out or run_folder.usual_folder(settings))
-        _run_to_end(folder, settings, workers, begins=True)
-
-
-# What --resume may be told anew: where things are, and what trains.
-_OF_THE_MACHINE = {"data", "add", "from", "teacher", "device", "threads"}
+        _run_to_end(folder, settings, workers, network, begins=True)
 
 
 def _with_config(config: Path, given: dict[str, Any]) -> dict[str, Any]:
@@ -133,18 +152,13 @@ def _with_config(config: Path, given: dict[str, Any]) -> dict[str, Any]:
     values = read_config(config)
     if "recipe" in given:
         values = {name: value for name, value in values.items() if name not in FIELDS}
+    network = values.get("network", "")
+    if is_module(network) and "network" not in given:
+        raise ConfigError(
+            f"{config}: the network is {network}, a PyTorch module, and no file of settings runs "
+            "code; name it: --network FILE.py:NAME"
+        )
     return {**values, **given}
-
-
-def _moved(settings: RunSettings, given: dict[str, Any]) -> RunSettings:
-    """A run's settings with what --resume was told anew."""
-    for name in given:
-        if settings.named()[name] is None:
-            raise click.UsageError(f"--{name}: the run began without; start a new one")
-    anew = {"start" if name == "from" else name: value for name, value in given.items()}
-    if settings.teacher == settings.start and "start" in anew:  # one model is both
-        anew = {"teacher": anew["start"], **anew}
-    return replace(settings, **anew).absolute()
 
 
 def _refuse_other_settings(folder: Path, given: dict[str, Any]) -> NoReturn:
@@ -188,7 +202,9 @@ def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
     click.echo(f"in {folder}: {study.SUMMARY}, {study.PARETO}, and a folder for each seed")
 
 
-def _run_to_end(folder: Path, settings: RunSettings, workers: Workers, *, begins: bool) -> None:
+def _run_to_end(
+    folder: Path, settings: RunSettings, workers: Workers, network: object, *, begins: bool
+) -> None:
     from inkdigits import run, run_folder
     from inkdigits.training.callbacks import Callback
     from inkdigits.training.progress import shown_here
@@ -197,13 +213,16 @@ def _run_to_end(folder: Path, settings: RunSettings, workers: Workers, *, begins
         with suppress(KeyboardInterrupt):  # the first worker says what there is to say
             workers.from_first(None)  # the folder is there
             run.finish_run(
-                folder, Callback(), lambda line: None, lambda *progress: None, workers, settings
-            )
+                folder, Callback(), lambda line: None, lambda *progress: None, workers, settings,
+                network,
+            )  # fmt: skip
         return
 
     def hint() -> str:
         if (folder / run_folder.SETTINGS).is_file():
-            return f"stopped; go on with: inkdigits train --resume {folder}"
+            name = settings.recipe.network
+            module = f" --network {shlex.quote(name)}" if is_module(name) else ""
+            return f"stopped; go on with: inkdigits train --resume {folder}{module}"
         return "stopped in the first epoch: nothing was kept; the same command starts again"
 
     with (
@@ -213,7 +232,7 @@ def _run_to_end(folder: Path, settings: RunSettings, workers: Workers, *, begins
     ):
         workers.from_first(None)
         say(f"run folder: {folder}")
-        result = run.finish_run(folder, callback, say, advance, workers, settings)
+        result = run.finish_run(folder, callback, say, advance, workers, settings, network)
     scores = result["scores"]
     click.echo(
         f"{folder}: {scores['accuracy']:.2%} of {scores['n']:,} test images right, "

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkdigits.data.digits import Digits, DigitSets
-from inkdigits.data.pictures import Frame, Labelled, Looked, read_pictures, together
+from inkdigits.data.pictures import Frame, Labelled, LeftOut, Looked, read_pictures, together
 from inkdigits.data.split import split_test
 from inkdigits.errors import DataError
 from inkdigits.picture.open import SUFFIXES
@@ -33,16 +33,16 @@ _PARTS = {
     "train": ("train", "training", "trainingset"),
     "test": ("test", "testing", "testset"),
 }  # names of folders, in lower case
-_ENDINGS = SUFFIXES - {".pdf"}
+ENDINGS = SUFFIXES - {".pdf"}
 _DEEPEST = 3  # folders of one folder that are gone into, as archives unpack
 
 
-def _no_progress(done: int, total: int) -> None:
+def no_progress(done: int, total: int) -> None:
     """Show nothing."""
 
 
 def read_picture_folder(
-    folder: Path, frame: Frame, advance: Advance = _no_progress
+    folder: Path, frame: Frame, advance: Advance = no_progress
 ) -> DigitSets | None:
     """Training and test set from a folder of pictures; with no test set, a fifth is split off.
 
@@ -74,10 +74,18 @@ def read_picture_folder(
 
 
 def one_set(
-    pictures: Sequence[Labelled], name: str, source: str, frame: Frame, advance: Advance
+    pictures: Sequence[Labelled],
+    name: str,
+    source: str,
+    frame: Frame,
+    advance: Advance,
+    left_out: Sequence[LeftOut] = (),
 ) -> DigitSets:
-    """Labelled pictures as training and test sets, split by a fixed seed. Raises DataError."""
-    digits, looked = read_pictures(pictures, name, source, frame, advance)
+    """Labelled pictures as training and test sets, split by a fixed seed. Raises DataError.
+
+    left_out: what the source has beside them, as read_pictures takes it.
+    """
+    digits, looked = read_pictures(pictures, name, source, frame, advance, left_out)
     sets = split_test(digits)
     return replace(sets, notice=_notice(sets.notice, looked), looked=looked)
 
@@ -89,21 +97,26 @@ def two_sets(
     sources: tuple[str, str],
     frame: Frame,
     advance: Advance,
+    left_out: tuple[Sequence[LeftOut], Sequence[LeftOut]] = ((), ()),
 ) -> DigitSets:
-    """Labelled pictures of a training and of a test set. Raises DataError."""
+    """Labelled pictures of a training and of a test set. Raises DataError.
+
+    left_out: what each has beside them, as read_pictures takes it.
+    """
     total = len(train) + len(test)
     learnt, looked = read_pictures(
-        train, f"{name} train", sources[0], frame, lambda done, _: advance(done, total)
+        train, f"{name} train", sources[0], frame, lambda done, _: advance(done, total), left_out[0]
     )
     scored, looked_too = read_pictures(
-        test, f"{name} test", sources[1], frame, lambda done, _: advance(len(train) + done, total)
-    )
+        test, f"{name} test", sources[1], frame,
+        lambda done, _: advance(len(train) + done, total), left_out[1],
+    )  # fmt: skip
     both = together(looked, looked_too)
     return DigitSets(learnt, scored, name, _notice(both), looked=both)
 
 
 def read_all_pictures(
-    folder: Path, frame: Frame, advance: Advance = _no_progress
+    folder: Path, frame: Frame, advance: Advance = no_progress
 ) -> tuple[Digits, Looked | None]:
     """Every digit of a folder of pictures as one set: any number, any classes, nothing split off.
 
@@ -132,7 +145,7 @@ def read_all_pictures(
     return read_pictures(_labelled(here), folder.resolve().name, str(folder), frame, advance)
 
 
-def write_png_folder(sets: DigitSets, folder: Path, advance: Advance = _no_progress) -> int:
+def write_png_folder(sets: DigitSets, folder: Path, advance: Advance = no_progress) -> int:
     """Write every digit to `folder`/{train,test}/{label}_{index}.png; return how many.
 
     The folder appears whole or not at all. Raises DataError if it is there and not empty.
@@ -231,7 +244,7 @@ def _pictures(folder: Path) -> list[_Found]:
 
 def _files(entries: Iterable[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
     for entry in entries:
-        if os.path.splitext(entry.name)[1].lower() in _ENDINGS:
+        if os.path.splitext(entry.name)[1].lower() in ENDINGS:
             with suppress(OSError):  # links in a circle
                 if entry.is_file():
                     yield entry

@@ -53,7 +53,7 @@ class Framed(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """A picture that is not learnt."""
+    """A picture that is not learnt. Its label is -1 where a table gives it none."""
 
     picture: Labelled
     reason: str
@@ -71,7 +71,9 @@ class Looked(NamedTuple):
 
     def __str__(self) -> str:
         doubted = sum(bool(one.doubt) for one in self.framed)
-        parts = [f"The digit was found in {len(self.framed):,} pictures."]
+        parts = []
+        if self.framed:
+            parts.append(f"The digit was found in {len(self.framed):,} pictures.")
         if self.left_out:
             first, were = self.left_out[0], "was" if len(self.left_out) == 1 else "were"
             parts.append(
@@ -103,11 +105,17 @@ def only_arrays(pictures: Sequence[Labelled], advance: Advance) -> Iterator[Fram
 
 
 def read_pictures(
-    pictures: Sequence[Labelled], name: str, source: str, frame: Frame, advance: Advance
+    pictures: Sequence[Labelled],
+    name: str,
+    source: str,
+    frame: Frame,
+    advance: Advance,
+    left_out: Sequence[LeftOut] = (),
 ) -> tuple[Digits, Looked | None]:
     """The digits of labelled pictures, in order, and what became of those that `frame` was given.
 
-    Raises DataError if no digit is left, and what `frame` does.
+    left_out: what the source lists and cannot be learnt, to be told with them. Raises DataError if
+    no digit is left, and what `frame` does.
     """
     images = np.zeros((len(pictures), SIDE, SIDE), np.uint8)
     plain = np.zeros(len(pictures), bool)
@@ -119,23 +127,24 @@ def read_pictures(
         if plain.all():
             advance(at, len(pictures))
     labels = np.array([picture.label for picture in pictures], np.uint8)
-    if plain.all():
+    if plain.all() and not left_out:
         return Digits(images, labels, name, source), None
-    kept, framed, left_out = plain.copy(), [], []
+    kept, framed, left = plain.copy(), [], list(left_out)
     others = np.flatnonzero(~plain).tolist()
-    for i, found in zip(others, frame([pictures[i] for i in others], advance), strict=True):
+    results = frame([pictures[i] for i in others], advance) if others else iter(())
+    for i, found in zip(others, results, strict=True):
         if isinstance(found, LeftOut):
-            left_out.append(found)
+            left.append(found)
         else:
             images[i], kept[i] = found.array, True
             framed.append(found)
     if not kept.any():
-        named = "; ".join(f"{one.picture.name}: {one.reason}" for one in left_out[:_NAMED])
+        named = "; ".join(f"{one.picture.name}: {one.reason}" for one in left[:_NAMED])
         raise DataError(
-            f"{source}: a digit was found in none of its {len(left_out):,} pictures ({named}); "
+            f"{source}: a digit was found in none of its {len(left):,} pictures ({named}); "
             "expected a picture of one digit in each file"
         )
-    looked = Looked(tuple(framed), tuple(left_out))
+    looked = Looked(tuple(framed), tuple(left))
     return Digits(images[kept], labels[kept], name, source), looked
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from inkdigits.data import download, folders, idx, npz, parquet, tables, usps
+from inkdigits.data import download, folders, idx, listed, npz, parquet, tables, usps
 from inkdigits.data.digits import DigitSets
 from inkdigits.data.pictures import Frame, only_arrays
 from inkdigits.data.sample import load_sample
@@ -87,6 +87,8 @@ def _load_path(path: Path, frame: Frame, advance: Advance) -> DigitSets:
         npz.read_npz(files[0])
         if files
         else parquet.read_parquet_folder(folder, frame, read)
+        # What a table says of pictures counts before their names.
+        or listed.read_list_folder(folder, frame, read)
         or folders.read_picture_folder(folder, frame, read)
         # Last: beside pictures a table may list anything.
         or tables.read_csv_folder(folder)
@@ -96,14 +98,16 @@ def _load_path(path: Path, frame: Frame, advance: Advance) -> DigitSets:
         raise DataError(
             f"{folder}: no digit found in {', '.join(here[:_LISTED]) or 'an empty folder'}"
             f"{', ...' if len(here) > _LISTED else ''}; expected train/ and test/ with pictures "
-            "named like 7_00042.png, class folders 0/ to 9/, the four IDX files, or CSV, NPZ or "
-            "Parquet files"
+            "named like 7_00042.png, class folders 0/ to 9/, pictures with a table file,label, the "
+            "four IDX files, or CSV, NPZ or Parquet files"
         )
     return found
 
 
 def _load_file(path: Path, frame: Frame, read: folders.Advance) -> DigitSets:
     name = path.name.lower()
+    if listed.is_list(path):
+        return listed.read_list_file(path, frame, read)
     if tables.is_csv(path):
         return tables.read_csv_file(path)
     if name.endswith(".npz"):

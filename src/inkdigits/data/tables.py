@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")  # in lower case
-_LABELS = ("label", "labels", "class", "classes", "target", "y", "digit", "number")
+LABELS = ("label", "labels", "class", "classes", "target", "y", "digit", "number")
 _SEPARATORS = ",;\t "
 _UNNAMED = ("", "Unnamed: 0")  # what pandas calls a column of line numbers
 _MAX_LINE = 100_000  # bytes: over a hundred for each value
@@ -67,19 +68,12 @@ def read_csv_folder(folder: Path) -> DigitSets | None:
         named = [path for path in files if path.suffix.lower() != ".txt"]
         # The first says what is wrong with it; a text beside pictures is none of ours.
         return read_csv_file(named[0]) if named else None
-    parts = {path: match for path in labelled if (match := _NAME.fullmatch(_stem(path)))}
-    pairs = [
-        (train, test)
-        for train, of_train in parts.items()
-        for test, of_test in parts.items()
-        if of_train["part"].lower() == "train"
-        and of_test["part"].lower() == "test"
-        and of_train["set"].lower() == of_test["set"].lower()
-    ]
+    pairs = pairs_of(labelled)
     name = folder.resolve().name
     if len(pairs) == 1:
         train, test = pairs[0]
         return DigitSets(read_csv(train, f"{name} train"), read_csv(test, f"{name} test"), name)
+    parts = {path: match for path in labelled if (match := _NAME.fullmatch(_stem(path)))}
     alone = [path for path, match in parts.items() if match["part"].lower() == "train"] or labelled
     if pairs or len(alone) > 1:
         names = ", ".join(path.name for path in labelled)
@@ -88,6 +82,19 @@ def read_csv_folder(folder: Path) -> DigitSets | None:
             "NAME_train.csv and NAME_test.csv into a folder of their own"
         )
     return split_test(read_csv(alone[0], name))
+
+
+def pairs_of(paths: Iterable[Path]) -> list[tuple[Path, Path]]:
+    """Tables of one set that are called train and test."""
+    parts = {path: match for path in paths if (match := _NAME.fullmatch(_stem(path)))}
+    return [
+        (train, test)
+        for train, of_train in parts.items()
+        for test, of_test in parts.items()
+        if of_train["part"].lower() == "train"
+        and of_test["part"].lower() == "test"
+        and of_train["set"].lower() == of_test["set"].lower()
+    ]
 
 
 def is_csv(path: Path) -> bool:
@@ -208,7 +215,7 @@ def _column(table: pd.DataFrame, place: int) -> NDArray[np.float64]:
 def _label_place(layout: _Layout, table: pd.DataFrame) -> int:
     """Which of the columns holds the labels: by its name, else the first or the last."""
     names = [name.lower() for name in layout.columns[int(layout.numbered) :]]
-    if layout.has_header and (named := [i for i, name in enumerate(names) if name in _LABELS]):
+    if layout.has_header and (named := [i for i, name in enumerate(names) if name in LABELS]):
         return named[0]
     # Both may be whole and under 10: a corner's pixel is paper nearly always, and of one value.
     for place in (0, len(names) - 1):
@@ -269,7 +276,8 @@ def _wrong_columns(path: Path, layout: _Layout) -> DataError:
     size = f" (pixels of {side}x{side}?)" if side > 1 and side * side == layout.n_values - 1 else ""
     return DataError(
         f"{path}: line 1 has {layout.n_values:,} columns{size}, the first are {first:.80}; "
-        f"expected {N_PIXELS + 1}: a label and {SIDE}x{SIDE} pixels"
+        f"expected {N_PIXELS + 1}: a label and {SIDE}x{SIDE} pixels; or a table of pictures, whose "
+        "first line names the columns: file,label"
     )
 
 

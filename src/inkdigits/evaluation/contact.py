@@ -29,13 +29,14 @@ _CELL = _PICTURE + _DIGIT + 2 * _GAP + 4, _PICTURE + _LINE + _GAP
 _INK, _DOUBT, _EDGE = "#1c1e21", "#b3541e", "#dfe3e8"
 
 
-def rows(looked: Looked) -> Iterator[tuple[str, int, str, str]]:
+def rows(looked: Looked) -> Iterator[tuple[str, str, str, str]]:
     """A row, as HEADER names it, for each picture that is left out or may be another digit."""
     for left in looked.left_out:
-        yield left.picture.name, left.picture.label, "no", left.reason
+        label = str(left.picture.label) if left.picture.label >= 0 else ""  # it has none
+        yield left.picture.name, label, "no", left.reason
     for framed in looked.framed:
         if framed.doubt:
-            yield framed.picture.name, framed.picture.label, "yes", framed.doubt
+            yield framed.picture.name, str(framed.picture.label), "yes", framed.doubt
 
 
 def write_list(looked: Looked, path: Path) -> None:

@@ -51,13 +51,16 @@ def build_keras(network: Network, weights: Arrays, name: str) -> Any:
     """
     model = empty_keras(network, name)
     arrays: list[NDArray[np.float32]] = []
-    channels = 1  # before the flattening of the features a Dense layer reads; 0 once it is done
-    for place, layer in enumerate(network.layers):
+    channels = 0  # whose pixels the features are, from a Flatten to the Dense behind it
+    for place, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=False)):
         own = {part: weights[f"{place}.{part}"] for part in _PARTS if f"{place}.{part}" in weights}
         match layer:
-            case Conv(filters):
+            case Conv():
                 own["weight"] = own["weight"].transpose(2, 3, 1, 0)
-                channels = filters
+            case Flatten():
+                channels = shape[0]
+            case Norm():
+                own = {part: _channels_last(array, channels) for part, array in own.items()}
             case Dense():
                 own["weight"] = _channels_last(own["weight"], channels).T
                 channels = 0
@@ -102,17 +105,18 @@ def weights_of_keras(network: Network, model: Any) -> dict[str, NDArray[np.float
     """What `build_keras` was given: the weights of a model that it built, in PyTorch's layout."""
     values = iter(model.get_weights())
     found: dict[str, NDArray[np.float32]] = {}
-    channels = 1
-    for place, layer in enumerate(network.layers):
+    channels = 0
+    for place, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=False)):
         match layer:
-            case Conv(filters, _, _, bias):
+            case Conv(bias=bias):
                 found[f"{place}.weight"] = next(values).transpose(3, 2, 0, 1)
                 if bias:
                     found[f"{place}.bias"] = next(values)
-                channels = filters
+            case Flatten():
+                channels = shape[0]
             case Norm():
                 for part in _PARTS:
-                    found[f"{place}.{part}"] = next(values)
+                    found[f"{place}.{part}"] = _channels_first(next(values), channels)
             case Dense():
                 found[f"{place}.weight"] = _channels_first(next(values).T, channels)
                 found[f"{place}.bias"] = next(values)
@@ -120,22 +124,20 @@ def weights_of_keras(network: Network, model: Any) -> dict[str, NDArray[np.float
     return found
 
 
-def _channels_first(weight: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
-    """A Dense weight (out, H * W * C) as (out, C * H * W); unchanged with channels 0."""
+def _channels_first(values: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
+    """Values (..., H * W * C) of features as (..., C * H * W); unchanged with channels 0."""
     if not channels:
-        return weight
-    side = round((weight.shape[1] / channels) ** 0.5)
-    square = weight.reshape(len(weight), side, side, channels)
-    return square.transpose(0, 3, 1, 2).reshape(len(weight), -1)
+        return values
+    pixels = values.reshape(*values.shape[:-1], -1, channels)
+    return pixels.swapaxes(-1, -2).reshape(values.shape)
 
 
-def _channels_last(weight: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
-    """A Dense weight (out, C * H * W) as (out, H * W * C); unchanged with channels 0."""
+def _channels_last(values: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
+    """Values (..., C * H * W) of features as (..., H * W * C); unchanged with channels 0."""
     if not channels:
-        return weight
-    side = round((weight.shape[1] / channels) ** 0.5)
-    square = weight.reshape(len(weight), channels, side, side)
-    return square.transpose(0, 2, 3, 1).reshape(len(weight), -1)
+        return values
+    pixels = values.reshape(*values.shape[:-1], channels, -1)
+    return pixels.swapaxes(-1, -2).reshape(values.shape)
 
 
 def save_keras(model: Any, path: Path, about: Mapping[str, str]) -> None:

@@ -18,11 +18,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.errors import ModelError
+from inkdigits.errors import ConfigError, ModelError
 from inkdigits.exports.keras import ABOUT, empty_keras, quiet, weights_of_keras
 from inkdigits.model_check import MAX_MODEL_BYTES
 from inkdigits.spec import check_metadata
-from inkdigits.training.networks import NETWORKS, Network
+from inkdigits.training.networks import NETWORKS, Network, network_named
 
 _WEIGHTS = "model.weights.h5"  # what Keras calls them in its archive
 
@@ -61,11 +61,13 @@ def load_keras(path: Path) -> KerasFile:
     check_metadata(metadata, str(path))
     try:
         name = json.loads(metadata["inkdigits.recipe"])["network"]
-        network = NETWORKS[name]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        if not isinstance(name, str):
+            raise TypeError(f"network is {name!r:.80}")
+        network = network_named(name)
+    except (ConfigError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
             f"{path}: says of no network of ours that it is one ({error}); expected one of "
-            f"{', '.join(NETWORKS)}"
+            f"{', '.join(NETWORKS)}, or one of layers"
         ) from error
     model = empty_keras(network, "inkdigits")
     try:

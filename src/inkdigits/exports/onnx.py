@@ -16,14 +16,13 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from inkdigits.errors import ModelError
+from inkdigits.errors import ConfigError, ModelError
 from inkdigits.files import written_whole
 from inkdigits.model_check import read_model_file
 from inkdigits.spec import INPUT_NAME, N_CLASSES, OUTPUT_NAME, SIDE, check_metadata, metadata
 from inkdigits.training.networks import (
-    NETWORKS,
     Conv,
     Dense,
     Dropout,
@@ -33,10 +32,13 @@ from inkdigits.training.networks import (
     Network,
     Norm,
     Relu,
+    is_module,
+    network_named,
 )
 
 OPSET = 13  # read by ONNX Runtime since 1.7 and OpenCV's dnn since 4.5
 IR_VERSION = 8
+MADE = "made."  # begins the name of a constant that is no weight of the network
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
@@ -47,35 +49,40 @@ def save_onnx(network: Network, weights: Arrays, path: Path, about: Mapping[str,
     weights: "{layer place}.{weight|bias|running_mean|running_var}" to float32 array.
     about: further metadata (recipe, data, commit); the spec's own entries are added.
     """
-    nodes, constants = _nodes(network, weights, "", OUTPUT_NAME)
-    _save(nodes, constants, path, about)
+    nodes, constants = _nodes(network, weights)
+    save_nodes(nodes, constants, path, about)
 
 
-def save_ensemble(
-    members: Sequence[tuple[Network, Arrays]], path: Path, about: Mapping[str, str]
-) -> None:
-    """Write networks as one model that gives the mean of their probabilities.
+def save_ensemble(members: Sequence[Path], path: Path, about: Mapping[str, str]) -> None:
+    """Write models as one that gives the mean of their probabilities.
 
-    members: each a network and its weights, as save_onnx takes them; all count the same.
+    members: .onnx files of ours; all count the same. Raises ModelError.
     """
     nodes, constants, answers = [], [], []
-    for number, (network, weights) in enumerate(members):
-        answers.append(f"member{number}.{OUTPUT_NAME}")
-        its_nodes, its_constants = _nodes(network, weights, f"member{number}.", answers[-1])
-        nodes += its_nodes
-        constants += its_constants
+    for number, member in enumerate(members):
+
+        def called(name: str, number: int = number) -> str:
+            return name if name == INPUT_NAME else f"member{number}.{name}"
+
+        graph = read_onnx(member).graph
+        for node in graph.node:
+            node.input[:] = [called(name) for name in node.input]
+            node.output[:] = [called(name) for name in node.output]
+            nodes.append(node)
+        for constant in graph.initializer:
+            constant.name = called(constant.name)
+            constants.append(constant)
+        answers.append(called(OUTPUT_NAME))
     nodes.append(helper.make_node("Mean", answers, [OUTPUT_NAME]))
-    _save(nodes, constants, path, about)
+    save_nodes(nodes, constants, path, about)
 
 
-def _nodes(
-    network: Network, weights: Arrays, prefix: str, output: str
-) -> tuple[list[NodeProto], list[TensorProto]]:
-    """The network's operators and constants, named with `prefix`, from the input to `output`."""
+def _nodes(network: Network, weights: Arrays) -> tuple[list[NodeProto], list[TensorProto]]:
+    """The network's operators and constants, from the input to the output."""
     nodes, constants = [], []
     value = INPUT_NAME
     for place, layer in _in_running_order(network, weights):
-        result = f"{prefix}layer{place}"
+        result = f"layer{place}"
         names = []
         for part in _PARTS.get(type(layer), ()):
             if f"{place}.{part}" in weights:
@@ -85,7 +92,7 @@ def _nodes(
         operator, attributes = _operator(layer)
         nodes.append(helper.make_node(operator, [value, *names], [result], **attributes))
         value = result
-    nodes.append(helper.make_node("Softmax", [value], [output], axis=1))
+    nodes.append(helper.make_node("Softmax", [value], [OUTPUT_NAME], axis=1))
     return nodes, constants
 
 
@@ -109,9 +116,13 @@ def _in_running_order(network: Network, weights: Arrays) -> list[tuple[int, Laye
     return layers
 
 
-def _save(
+def save_nodes(
     nodes: list[NodeProto], constants: list[TensorProto], path: Path, about: Mapping[str, str]
 ) -> None:
+    """Write operators from INPUT_NAME to OUTPUT_NAME as a model, after onnx.checker has passed it.
+
+    about: as save_onnx takes it.
+    """
     graph = helper.make_graph(
         nodes,
         "inkdigits",
@@ -129,24 +140,39 @@ def _save(
         onnx.save(model, str(part_path))
 
 
-def load_onnx(path: Path) -> tuple[str, dict[str, NDArray[np.float32]]]:
-    """The network's name and weights of a model that save_onnx wrote.
-
-    Raises ModelError if the file is not one, or its network is not in the table.
-    """
+def read_onnx(path: Path) -> ModelProto:
+    """A model of ours, looked at before it is read. Raises ModelError."""
     try:
         model = onnx.load_model_from_string(read_model_file(path))
+        check_metadata({entry.key: entry.value for entry in model.metadata_props}, str(path))
+    except DecodeError as error:
+        raise ModelError(f"{path}: not a readable ONNX file: {error}") from error
+    return model
+
+
+def load_onnx(path: Path) -> tuple[str, dict[str, NDArray[np.float32]]]:
+    """What a recipe calls a model's network, and its weights, as save_onnx took them.
+
+    Of a user's module the weights have the names that they have in it. Raises ModelError if the
+    file is none of ours, or its network is not in the table and none of layers.
+    """
+    try:
+        model = read_onnx(path)
         found = {entry.key: entry.value for entry in model.metadata_props}
-        check_metadata(found, str(path))
         network = json.loads(found["inkdigits.recipe"])["network"]
+        if not isinstance(network, str):
+            raise TypeError(f"its network is {network!r:.80}")
         arrays = {
             constant.name.removeprefix("layer"): numpy_helper.to_array(constant)
             for constant in model.graph.initializer
+            if not constant.name.startswith(MADE)
         }
-    except (ValueError, KeyError, TypeError, RecursionError, DecodeError) as error:
+        if not is_module(network):
+            network_named(network)
+    except ConfigError as error:
+        raise ModelError(f"{path}: its {error}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{path}: holds no weights to go on from: {error}") from error
-    if network not in list(NETWORKS):  # it may be anything that JSON can say
-        raise ModelError(f"{path}: its network {network!r} is not one of {', '.join(NETWORKS)}")
     return network, arrays
 
 
@@ -161,8 +187,10 @@ _PARTS: dict[type, tuple[str, ...]] = {
 def _operator(layer: Layer) -> tuple[str, dict[str, Any]]:
     match layer:
         case Conv(_, kernel, padding, _):
-            edge = kernel // 2 if padding == "same" else 0
-            return "Conv", {"kernel_shape": [kernel, kernel], "pads": [edge] * 4}
+            # Of an even kernel one pixel more is added behind than before.
+            edges = [(kernel - 1) // 2, kernel // 2] if padding == "same" else [0, 0]
+            pads = [edge for edge in edges for _ in range(2)]
+            return "Conv", {"kernel_shape": [kernel, kernel], "pads": pads}
         case Norm(epsilon, _):
             return "BatchNormalization", {"epsilon": epsilon}
         case Relu():

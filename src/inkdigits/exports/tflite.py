@@ -1,6 +1,6 @@
-"""A trained network as .tflite, for phones and small boards.
+"""A model as .tflite, for phones and small boards.
 
-In: a Network row and its weights. Out: a file for LiteRT's interpreter: (1, 1, 28, 28) float32
+In: an .onnx file of ours. Out: a file for LiteRT's interpreter: (1, 1, 28, 28) float32
 in [0, 1] to (1, 10) probabilities. Converted by litert-torch, which fixes the batch: one digit.
 """
 
@@ -20,26 +20,20 @@ from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
 from numpy.typing import NDArray
 
-from inkdigits.exports.pytorch import ABOUT, with_softmax
+from inkdigits.exports.pytorch import ABOUT, as_module
 from inkdigits.files import written_whole
 from inkdigits.spec import SIDE
-from inkdigits.training.networks import Network
 
 
-def save_tflite(
-    network: Network,
-    weights: Mapping[str, NDArray[np.float32]],
-    path: Path,
-    about: Mapping[str, str],
-) -> None:
-    """Write the network to `path`, whole or not at all.
+def save_tflite(source: Path, path: Path, about: Mapping[str, str]) -> None:
+    """Write the model in `source`, an .onnx file of ours, to `path`, whole or not at all.
 
-    weights: as save_onnx takes them. about: metadata, as JSON in the entry ABOUT of the file's.
+    about: metadata, as JSON in the entry ABOUT of the file's. Raises what as_module does.
     """
     # It tells its progress on standard output, which is for results.
     with written_whole(path) as part, redirect_stdout(sys.stderr):
         one = torch.zeros(1, 1, SIDE, SIDE)
-        litert_torch.convert(with_softmax(network, weights), (one,)).export(str(part))
+        litert_torch.convert(as_module(source), (one,)).export(str(part))
         model = flatbuffer_utils.read_model(str(part))
         entry = schema.MetadataT()
         entry.name, entry.buffer = ABOUT, len(model.buffers)

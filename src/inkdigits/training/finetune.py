@@ -42,7 +42,7 @@ def start_from(state: State, weights: Weights, name: str) -> None:
     if found != wanted:
         raise ModelError(
             f"{name} holds other weights than the network {state.recipe.network!r} has; "
-            "leave --network out, the model says which network it is"
+            "name the network that it was trained with"
         )
     load_weights(state.model, weights)
     if state.averaged is not None:

@@ -7,6 +7,7 @@ logits.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,16 +17,18 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
 from inkdigits.data import Digits
+from inkdigits.training.own import Own
 
 _MAX_TEMPERATURE = 4.0  # and its inverse the least
 _BATCH = 1_000  # images; larger only costs memory
 
 
-def calibrate(model: nn.Sequential, images: Tensor, labels: Tensor) -> float:
+def calibrate(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Divide the model's logits by the temperature that suits `labels` best; return it.
 
     Label smoothing and augmentation leave a network less sure than it is right. The division is
-    folded into the last layer, so every export has it and no answer changes.
+    folded into the last layer, so every export has it and no answer changes. A user's module keeps
+    it beside its layers.
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks".
     """
     logits = torch.cat(list(_logits(model, images))).double()
@@ -38,8 +41,11 @@ def calibrate(model: nn.Sequential, images: Tensor, labels: Tensor) -> float:
     found = minimize_scalar(loss_at, bounds=(-edge, edge), method="bounded")
     temperature = float(np.exp(found.x))
     with torch.no_grad():
-        for tensor in model[-1].parameters():
-            tensor.div_(temperature)
+        if isinstance(model, Own):
+            model.temperature.mul_(temperature)
+        else:
+            for tensor in cast("nn.Sequential", model)[-1].parameters():
+                tensor.div_(temperature)
     return temperature
 
 

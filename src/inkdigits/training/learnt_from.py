@@ -13,23 +13,29 @@ from inkdigits.data import Digits, DigitSets
 from inkdigits.errors import TrainingError
 from inkdigits.model_file import digests_of, identity_of, model_path
 
-# Part: (what it is in words, the flag that names it)
+# Part: (what it is in words, how it is named)
 _PARTS = {
-    "train": ("training digits", "data"),
-    "test": ("test digits", "data"),
-    "nondigits": ("non-digits", "data"),
-    "added": ("added digits", "add"),
-    "start": ("weights to start from", "from"),
-    "teacher": ("teacher's weights", "teacher"),
+    "train": ("training digits", "--data PATH"),
+    "test": ("test digits", "--data PATH"),
+    "nondigits": ("non-digits", "--data PATH"),
+    "added": ("added digits", "--add PATH"),
+    "start": ("weights to start from", "--from PATH"),
+    "teacher": ("teacher's weights", "--teacher PATH"),
+    "network": ("network's layers", "--network FILE.py:NAME, or from Python network=MODULE"),
 }
 
 
 def sums(
-    sets: DigitSets, added: Digits | None, start: str | None, teacher: str | None
+    sets: DigitSets,
+    added: Digits | None,
+    start: str | None,
+    teacher: str | None,
+    network: str | None = None,
 ) -> dict[str, str]:
     """The SHA-256 of each part that a run learns from, in hexadecimal.
 
-    start, teacher: a run folder or an .onnx file. Raises ModelError if there is none.
+    start, teacher: a run folder or an .onnx file. network: the SHA-256 of what a user's module
+    does. Raises ModelError if there is no such model.
     """
     found = {"train": sets.train.sha256, "test": sets.test.sha256}
     if len(sets.nondigits):
@@ -39,6 +45,8 @@ def sums(
     for part, model in (("start", start), ("teacher", teacher)):
         if model is not None:
             found[part] = identity_of(digests_of([model_path(model)]))
+    if network is not None:
+        found["network"] = network
     return found
 
 
@@ -52,5 +60,5 @@ def refuse_other(before: Mapping[str, str], now: Mapping[str, str], folder: Path
             raise TrainingError(
                 f"{folder}: the {words} are not those that the run began with: SHA-256 is "
                 f"{now.get(part, 'none')}, expected {before.get(part, 'none')}; name the right "
-                f"ones: inkdigits train --resume {folder} --{flag} PATH"
+                f"ones: inkdigits train --resume {folder} {flag}"
             )

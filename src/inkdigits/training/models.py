@@ -8,8 +8,6 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from inkdigits.errors import ModelError
-from inkdigits.spec import N_CLASSES, SIDE
 from inkdigits.training.networks import (
     Conv,
     Dense,
@@ -26,32 +24,29 @@ def build(network: Network) -> nn.Sequential:
     """The network with fresh weights drawn from PyTorch's global generator.
 
     Module names are the layers' places in the row ("0", "1", ...), so a saved weight tells which
-    layer it belongs to. Raises ModelError if its parameters are not what the row states.
+    layer it belongs to.
     """
     modules: list[nn.Module] = []
-    channels, side = 1, SIDE
-    for layer in network.layers:
+    for layer, shape in zip(network.layers, network.shapes, strict=False):
         match layer:
             case Conv(filters, kernel, padding, bias):
-                modules.append(nn.Conv2d(channels, filters, kernel, padding=padding, bias=bias))
-                channels = filters
-                side -= 0 if padding == "same" else kernel - 1
+                modules.append(nn.Conv2d(shape[0], filters, kernel, padding=padding, bias=bias))
             case Norm(epsilon, momentum):
-                kind = nn.BatchNorm2d if side else nn.BatchNorm1d
-                modules.append(kind(channels, eps=epsilon, momentum=1 - momentum))
+                kind = nn.BatchNorm1d if len(shape) == 1 else nn.BatchNorm2d
+                modules.append(kind(shape[0], eps=epsilon, momentum=1 - momentum))
             case Relu():
-                modules.append(nn.ReLU(inplace=True))
+                # What a ReLU gave is needed to learn: another one must not write over it.
+                before = [m for m in modules if not isinstance(m, nn.Flatten)]
+                again = bool(before) and isinstance(before[-1], nn.ReLU)
+                modules.append(nn.ReLU(inplace=not again))
             case MaxPool(size):
                 modules.append(nn.MaxPool2d(size))
-                side //= size
             case Dropout(rate):
                 modules.append(nn.Dropout(rate))
             case Flatten():
                 modules.append(nn.Flatten())
-                channels, side = channels * side * side, 0
             case Dense(units):
-                modules.append(nn.Linear(channels, units))
-                channels = units
+                modules.append(nn.Linear(shape[0], units))
     model = nn.Sequential(*modules)
     if network.initial == "glorot_uniform":
         for module in model:
@@ -59,12 +54,6 @@ def build(network: Network) -> nn.Sequential:
                 nn.init.xavier_uniform_(module.weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-    found = parameter_count(model)
-    if found != network.parameters or channels != N_CLASSES:
-        raise ModelError(
-            f"the network has {found:,} parameters and {channels} outputs, "
-            f"its row says {network.parameters:,} and {N_CLASSES}"
-        )
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
@@ -73,5 +62,5 @@ def parameter_count(model: nn.Module) -> int:
     return sum(
         tensor.numel()
         for name, tensor in model.state_dict().items()
-        if not name.endswith("num_batches_tracked")
+        if not name.endswith("num_batches_tracked") and name != "temperature"  # Own's
     )

@@ -1,15 +1,25 @@
 """The networks, as rows of layers that PyTorch, Keras and a reader of this file all understand.
 
 Plain data: imports no framework. `training.models` builds a row for PyTorch, `exports.keras` for
-Keras, so a network is described once.
+Keras, so a network is described once. A row is also a line of text, which settings and model files
+hold: "Conv(8, kernel=5), MaxPool(), Relu(), Flatten(), Dense(10)".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, fields
+from math import prod
+from typing import Any, Literal, get_args
 
-from inkdigits.spec import N_CLASSES
+from inkdigits.errors import ConfigError
+from inkdigits.model_check import MAX_MODEL_BYTES, MAX_PRODUCTS, MAX_VALUES
+from inkdigits.spec import N_CLASSES, SIDE
+
+Initial = Literal["glorot_uniform", "kaiming_uniform"]
+Padding = Literal["same", "valid"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +28,7 @@ class Conv:
 
     filters: int
     kernel: int = 3  # pixels, square
-    padding: Literal["same", "valid"] = "valid"
+    padding: Padding = "valid"
     bias: bool = True
 
 
@@ -40,7 +50,7 @@ class Relu:
 
 @dataclass(frozen=True)
 class MaxPool:
-    """Maximum of each 2x2 square; an odd last row or column is dropped."""
+    """Maximum of each square of size x size; an odd last row or column is dropped."""
 
     size: int = 2
 
@@ -65,20 +75,232 @@ class Dense:
 
 
 Layer = Conv | Norm | Relu | MaxPool | Dropout | Flatten | Dense
+Shape = tuple[int, ...]  # (channels, side, side), or (features,) once it is flattened
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Network:
     """Layers from (1, 28, 28) in [0, 1] to ten logits; exports add the softmax.
 
-    parameters: all values saved, batch normalisation's statistics included, as Keras counts;
-    building checks it. initial: "glorot_uniform" (Keras's default) or "kaiming_uniform"
-    (PyTorch's default).
+    layers: any sequence of Conv, Norm, Relu, MaxPool, Dropout, Flatten and Dense. The last is
+    Dense(10). initial: "glorot_uniform" (Keras's default) or "kaiming_uniform" (PyTorch's). Raises
+    ConfigError that names the layer that cannot be where it is, or is larger than models may be.
     """
 
-    layers: tuple[Layer, ...]
-    parameters: int
-    initial: Literal["glorot_uniform", "kaiming_uniform"] = "kaiming_uniform"
+    layers: Sequence[Layer]
+    initial: Initial = "kaiming_uniform"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if self.initial not in get_args(Initial):
+            raise ConfigError(
+                f"initial is {self.initial!r}, expected one of {', '.join(get_args(Initial))}"
+            )
+        _check_size(self.layers, self.shapes)
+        if not self.layers or self.layers[-1] != Dense(N_CLASSES):
+            last = _text(self.layers[-1]) if self.layers else "missing"
+            raise ConfigError(
+                f"the network's last layer is {last}, expected Dense({N_CLASSES}): a logit for "
+                "each of the digits 0 to 9, and no activation after it"
+            )
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """What each layer is given, and behind them what the last one gives."""
+        shapes: list[Shape] = [(1, SIDE, SIDE)]
+        for place, layer in enumerate(self.layers, 1):
+            try:
+                _check_values(layer)
+                shapes.append(_given(layer, shapes[-1]))
+            except ValueError as error:
+                said = _text(layer) if isinstance(layer, Layer) else repr(layer)
+                raise ConfigError(f"layer {place} of the network, {said:.80}: {error}") from None
+        return tuple(shapes)
+
+    @property
+    def parameters(self) -> int:
+        """All values saved, batch normalisation's statistics included, as Keras counts."""
+        return sum(map(_parameters, self.layers, self.shapes))
+
+    def __str__(self) -> str:
+        """The row as `network_named` takes it; what is a layer's default is left out."""
+        parts = [_text(layer) for layer in self.layers]
+        if self.initial != "kaiming_uniform":
+            parts.append(f"initial={self.initial!r}")
+        return ", ".join(parts)
+
+
+# Of layers' values: type, least and most, in words.
+_VALUES: dict[str, tuple[type, float, float, str]] = {
+    "filters": (int, 1, 10_000, "a whole number from 1 to 10,000"),
+    "kernel": (int, 1, SIDE, f"a whole number from 1 to {SIDE}"),
+    "size": (int, 2, SIDE, f"a whole number from 2 to {SIDE}"),
+    "units": (int, 1, 100_000, "a whole number from 1 to 100,000"),
+    "rate": (float, 0, 0.99, "a share from 0 to 0.99"),
+    "epsilon": (float, 1e-12, 1, "a number over 0, at most 1"),
+    "momentum": (float, 0, 0.9999, "a share from 0 to 0.9999"),
+}
+
+
+def _check_values(layer: Layer) -> None:
+    """Raise ValueError that says which value of the layer cannot be."""
+    if not isinstance(layer, Layer):
+        raise ValueError(f"is no layer; expected {', '.join(_LAYERS)}")
+    for field in fields(layer):
+        value: Any = getattr(layer, field.name)
+        if field.name == "padding":
+            right, words = value in get_args(Padding), "'same' or 'valid'"
+        elif field.name == "bias":
+            right, words = isinstance(value, bool), "True or False"
+        else:
+            kind, least, most, words = _VALUES[field.name]
+            number = isinstance(value, int | kind) and not isinstance(value, bool)
+            right = number and least <= value <= most
+        if not right:
+            raise ValueError(f"{field.name} is {value!r:.80}, expected {words}")
+
+
+def _given(layer: Layer, taken: Shape) -> Shape:
+    """What the layer gives of a shape. Raises ValueError if it takes no such shape."""
+    is_flat = len(taken) == 1
+    match layer:
+        case Conv(filters, kernel, padding):
+            if is_flat:
+                raise ValueError("is behind Flatten, expected before it")
+            side = taken[1] if padding == "same" else taken[1] - kernel + 1
+            if side < 1:
+                raise ValueError(
+                    f"is given {taken[1]}x{taken[1]} pixels, expected {kernel}x{kernel} or more; "
+                    "leave a MaxPool out before it, or set padding='same'"
+                )
+            return filters, side, side
+        case MaxPool(size):
+            if is_flat:
+                raise ValueError("is behind Flatten, expected before it")
+            if taken[1] < size:
+                raise ValueError(
+                    f"is given {taken[1]}x{taken[1]} pixels, expected {size}x{size} or more; "
+                    "leave it out"
+                )
+            return taken[0], taken[1] // size, taken[2] // size
+        case Flatten():
+            if is_flat:
+                raise ValueError("is flat already; leave it out")
+            return (prod(taken),)
+        case Dense(units):
+            if not is_flat:
+                raise ValueError(
+                    f"is given {taken[0]} channels of {taken[1]}x{taken[2]} pixels, expected "
+                    "features; put Flatten() before it"
+                )
+            return (units,)
+    return taken
+
+
+def _parameters(layer: Layer, taken: Shape) -> int:
+    match layer:
+        case Conv(filters, kernel, _, bias):
+            return filters * (taken[0] * kernel * kernel + bias)
+        case Norm():
+            return 4 * taken[0]
+        case Dense(units):
+            return units * (taken[0] + 1)
+    return 0
+
+
+def _check_size(layers: Sequence[Layer], shapes: Sequence[Shape]) -> None:
+    """Raise ConfigError for a network whose model would not be read: `model_check` has the limits.
+
+    A text that states a network may come from a file of anybody's: nothing is built before this.
+    """
+    parameters = sum(map(_parameters, layers, shapes))
+    values = sum(map(prod, shapes[1:]))
+    products = sum(
+        prod(given) * _parameters(layer, taken) // given[0]
+        for layer, taken, given in zip(layers, shapes, shapes[1:], strict=False)
+        if isinstance(layer, Conv | Dense)
+    )
+    for what, found, most in (
+        ("parameters", parameters, MAX_MODEL_BYTES // 4),
+        ("values between its layers", values, MAX_VALUES),
+        ("products for one digit", products, MAX_PRODUCTS),
+    ):
+        if found > most:
+            raise ConfigError(
+                f"the network has {found:,} {what}, expected at most {most:,}, so that its model "
+                "can be read; make its layers smaller"
+            )
+
+
+_LAYERS: dict[str, type] = {kind.__name__: kind for kind in get_args(Layer)}
+_LONGEST = 10_000  # characters of a network's text: some hundred layers
+_MODULE = re.compile(r"(?P<file>.+\.py|python):(?P<name>[^\W\d]\w*)", re.DOTALL)
+
+
+def is_module(name: str) -> bool:
+    """Whether a recipe's network is no row but a PyTorch module: FILE.py:NAME, or python:CLASS."""
+    return name not in NETWORKS and _MODULE.fullmatch(name) is not None
+
+
+def network_name(network: Network) -> str:
+    """What a recipe calls a network: its name in the table, else its text."""
+    known = (name for name, row in NETWORKS.items() if row == network)
+    return next(known, str(network))
+
+
+def network_named(name: str) -> Network:
+    """The network that a recipe names: a row of the table, or one written as text.
+
+    The text is Python's, but nothing is run. Raises ConfigError where it is neither, and what
+    Network does.
+    """
+    if name in NETWORKS:
+        return NETWORKS[name]
+    if is_module(name):
+        raise ConfigError(
+            f"the network {name} is a PyTorch module, whose code no file of ours holds; expected "
+            "one of layers"
+        )
+    try:
+        if len(name) > _LONGEST:
+            raise ValueError(f"{len(name):,} characters")
+        call = ast.parse(f"Network({name})", mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or not call.args:
+            raise ValueError("not layers")
+        named = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
+        if named.keys() - {"initial"}:
+            raise ValueError("not a setting of a network")
+        layers = [_layer(one) for one in call.args]
+    # RecursionError and MemoryError: brackets within brackets.
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        raise ConfigError(
+            f"network is {name!r:.80}, wanted one of {', '.join(NETWORKS)}, layers like "
+            "'Conv(8, kernel=5), MaxPool(), Relu(), Flatten(), Dense(10)', or FILE.py:NAME "
+            f"({error})"
+        ) from error
+    return Network(layers, **named)
+
+
+def _layer(call: ast.expr) -> Layer:
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        raise ValueError("not a layer")
+    if call.func.id not in _LAYERS:
+        raise ValueError(f"no layer {call.func.id}")
+    values = [ast.literal_eval(one) for one in call.args]
+    named = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
+    layer: Layer = _LAYERS[call.func.id](*values, **named)
+    return layer
+
+
+def _text(layer: Layer) -> str:
+    parts = []
+    for field in fields(layer):
+        value = getattr(layer, field.name)
+        if field.default is MISSING:
+            parts.append(repr(value))
+        elif value != field.default:
+            parts.append(f"{field.name}={value!r}")
+    return f"{type(layer).__name__}({', '.join(parts)})"
 
 
 def _original() -> tuple[Layer, ...]:
@@ -120,11 +342,11 @@ def _deep(c1: int, c2: int, c3: int, dropout: float) -> tuple[Layer, ...]:
 
 NETWORKS: dict[str, Network] = {
     # The student project's network, layer by layer.
-    "original": Network(layers=_original(), parameters=471_018, initial="glorot_uniform"),
-    "nano": Network(layers=_compact(8, 16, 24, 32), parameters=13_330),
-    "tiny": Network(layers=_compact(16, 32, 32, 48), parameters=30_490),
-    "compact": Network(layers=_compact(24, 48, 48, 64), parameters=62_658),
-    "wide": Network(layers=_compact(48, 96, 96, 128, dropout=0.3), parameters=242_810),
-    "wider": Network(layers=_compact(64, 128, 128, 192, dropout=0.3), parameters=453_706),
-    "deep": Network(layers=_deep(32, 128, 160, dropout=0.3), parameters=839_722),
+    "original": Network(_original(), initial="glorot_uniform"),
+    "nano": Network(_compact(8, 16, 24, 32)),
+    "tiny": Network(_compact(16, 32, 32, 48)),
+    "compact": Network(_compact(24, 48, 48, 64)),
+    "wide": Network(_compact(48, 96, 96, 128, dropout=0.3)),
+    "wider": Network(_compact(64, 128, 128, 192, dropout=0.3)),
+    "deep": Network(_deep(32, 128, 160, dropout=0.3)),
 }

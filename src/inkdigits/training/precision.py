@@ -6,6 +6,7 @@ found to be faster is kept with the machine, so that a seed goes on giving one r
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from contextlib import suppress
@@ -13,13 +14,14 @@ from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from inkdigits.data.download import cache_folder
 from inkdigits.files import write_text
 from inkdigits.machine import cpu_name
 from inkdigits.spec import N_CLASSES, SIDE
 from inkdigits.training.models import build
-from inkdigits.training.networks import NETWORKS
+from inkdigits.training.networks import network_named
 from inkdigits.training.recipes import Recipe
 
 Used = Literal["float32", "bfloat16"]
@@ -30,21 +32,24 @@ _ROUNDS = 4  # each a step in either precision; the first is not counted
 _CLEAR = 1.05  # bfloat16 has to be this much faster, or a near tie would be decided by noise
 
 
-def used_precision(recipe: Recipe, device: torch.device) -> Used:
-    """The precision a recipe computes in on `device`.
+def used_precision(recipe: Recipe, device: torch.device, own: nn.Module | None = None) -> Used:
+    """The precision a recipe computes in on `device`; own: a user's module in its network's place.
 
     `fastest` times some steps of the recipe's network in both, once: the answer is kept in the
     cache folder for this processor or GPU, PyTorch and network. Flags do not tell: of processors
-    with bfloat16 instructions, some are slower with them than without.
+    with bfloat16 instructions, some are slower with them than without. A user's module is timed
+    each time: its name does not say what is in it.
     """
     if recipe.precision != "fastest":
         return recipe.precision
     if not _computes_bfloat16(device):
         return "float32"
+    if own is not None:
+        return _faster_of_own(recipe, device, own)
     key = f"{_name(device)}, torch {torch.__version__}, network {recipe.network}"
     kept = _read()
     if kept.get(key) not in USED:
-        kept[key] = _faster(recipe, device)
+        kept[key] = _faster(recipe, device, build(network_named(recipe.network)))
         _keep(kept)
     return cast("Used", kept[key])
 
@@ -60,12 +65,19 @@ def _computes_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
 
 
-def _faster(recipe: Recipe, device: torch.device) -> Used:
+def _faster_of_own(recipe: Recipe, device: torch.device, own: nn.Module) -> Used:
+    try:
+        return _faster(recipe, device, copy.deepcopy(own))
+    except RuntimeError:  # it mixes bfloat16 with float32, which operators refuse
+        return "float32"
+
+
+def _faster(recipe: Recipe, device: torch.device, network: nn.Module) -> Used:
     """The precision in which a step takes less time; they take turns, and the quickest counts.
 
     A processor is asked for one thread's own seconds: other programs would decide who wins.
     """
-    network = build(NETWORKS[recipe.network]).to(device)
+    network = network.to(device)
     optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, fused=True)
     images = torch.rand(recipe.batch_size, 1, SIDE, SIDE, device=device)
     images = images.to(memory_format=torch.channels_last)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 from inkdigits.errors import ConfigError
-from inkdigits.training.networks import NETWORKS
+from inkdigits.training.networks import is_module, network_named
 
 Schedule = Literal["constant", "one_cycle"]
 Precision = Literal["float32", "bfloat16", "fastest"]
@@ -28,7 +28,7 @@ class Recipe:
     """
 
     name: str
-    network: str  # a row of training.networks
+    network: str  # a row of training.networks, the text of one, or FILE.py:NAME, a PyTorch module
     epochs: int
     batch_size: int
     learning_rate: float  # the peak of the schedule
@@ -63,7 +63,8 @@ class Recipe:
     calibrate: bool = False  # fit one temperature on the validation set, folded into the weights
 
     def __post_init__(self) -> None:
-        _check_choice(self, "network", tuple(NETWORKS))
+        if not is_module(self.network):
+            network_named(self.network)
         for field, literal in {
             "schedule": Schedule, "precision": Precision, "keep": Keep, "teacher_heeded": Heeded
         }.items():  # fmt: skip

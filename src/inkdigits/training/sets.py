@@ -12,6 +12,7 @@ from pathlib import Path
 from inkdigits import data
 from inkdigits.data import Digits, DigitSets
 from inkdigits.data.folders import read_all_pictures
+from inkdigits.data.listed import read_all_listed
 from inkdigits.data.pictures import Looked
 from inkdigits.data.sources import no_progress
 from inkdigits.training.checked import checked
@@ -33,8 +34,11 @@ def load(source: str = "auto", advance: Advance = no_progress) -> DigitSets:
 def load_added(folder: Path, advance: Advance = no_progress) -> tuple[Digits, Looked | None]:
     """A few digits of one's own, and what became of pictures in which they had to be found.
 
-    folder: of pictures, named by their labels or in class folders. Raises DataError.
+    folder: of pictures, named by their labels, in class folders or with a table; or the table.
+    Raises DataError.
     """
-    return read_all_pictures(
-        folder, frame, lambda done, total: advance("reading pictures", done, total)
-    )
+
+    def read(done: int, total: int) -> None:
+        advance("reading pictures", done, total)
+
+    return read_all_listed(folder, frame, read) or read_all_pictures(folder, frame, read)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 _BATCH = 1_000  # images
 
 
-def settle_norms(model: nn.Sequential, images: Tensor) -> None:
+def settle_norms(model: nn.Module, images: Tensor) -> None:
     """Replace the running statistics of batch normalisation by those of `images`.
 
     images: (N, 1, 28, 28) float32 in [0, 1], unaugmented. Resampling blurs what a network trains
@@ -19,7 +19,10 @@ def settle_norms(model: nn.Sequential, images: Tensor) -> None:
     Source: Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm" (precise statistics);
     Touvron et al. 2019, "Fixing the train-test resolution discrepancy".
     """
+    # A user's module may have none.
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+    if not norms:
+        return
     momenta = [norm.momentum for norm in norms]
     model.eval()  # dropout stays off
     for norm in norms:

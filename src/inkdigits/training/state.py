@@ -22,7 +22,7 @@ from inkdigits.errors import TrainingError
 from inkdigits.files import written_whole
 from inkdigits.training.device import CPU
 from inkdigits.training.models import build
-from inkdigits.training.networks import NETWORKS
+from inkdigits.training.networks import network_named
 from inkdigits.training.precision import USED, Used, used_precision
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.watch import EarlyStopping, Plateau
@@ -56,8 +56,8 @@ class State:
 
     recipe: Recipe
     seed: int
-    model: nn.Sequential
-    averaged: nn.Sequential | None
+    model: nn.Module
+    averaged: nn.Module | None
     optimizer: torch.optim.AdamW
     stopping: EarlyStopping
     plateau: Plateau
@@ -76,7 +76,7 @@ class State:
         return next(self.model.parameters()).device
 
     @property
-    def evaluated(self) -> nn.Sequential:
+    def evaluated(self) -> nn.Module:
         """The network that is judged: the moving average where there is one."""
         return self.averaged if self.averaged is not None else self.model
 
@@ -88,15 +88,21 @@ class State:
 
 
 def fresh_state(
-    recipe: Recipe, seed: int, device: torch.device = CPU, precision: Used | None = None
+    recipe: Recipe,
+    seed: int,
+    device: torch.device = CPU,
+    precision: Used | None = None,
+    own: nn.Module | None = None,
 ) -> State:
     """The state before the first epoch; weights are drawn from `seed`, the same for any device.
 
-    precision: None is what the recipe computes in on that device.
+    precision: None is what the recipe computes in on that device. own: a user's module, as
+    `own.prepared` gives it, in place of the recipe's network; it starts with the weights it has.
     """
-    precision = precision or used_precision(recipe, device)
+    precision = precision or used_precision(recipe, device, own)
     torch.manual_seed(seed)
-    model = build(NETWORKS[recipe.network]).to(device)
+    fresh = build(network_named(recipe.network)) if own is None else copy.deepcopy(own)
+    model = fresh.to(device)
     optimizer = torch.optim.AdamW(
         model.parameters(),
         lr=recipe.learning_rate,
@@ -159,8 +165,11 @@ def save_state(state: State, path: Path) -> None:
         save_file(tensors, part, metadata={"inkdigits.state": VERSION, "about": json.dumps(about)})
 
 
-def load_state(path: Path, device: torch.device = CPU) -> State:
-    """The state in `path`, whatever device wrote it. Raises TrainingError if it is none of ours."""
+def load_state(path: Path, device: torch.device = CPU, own: nn.Module | None = None) -> State:
+    """The state in `path`, whatever device wrote it. Raises TrainingError if it is none of ours.
+
+    own: the user's module whose state it is, as fresh_state takes it.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = file.metadata() or {}
@@ -170,7 +179,7 @@ def load_state(path: Path, device: torch.device = CPU) -> State:
                 f"{path}: holds state version {metadata.get('inkdigits.state')!r}, this program "
                 f"reads {VERSION!r}; start a new run"
             )
-        return _restored(json.loads(metadata["about"]), tensors, device)
+        return _restored(json.loads(metadata["about"]), tensors, device, own)
     except TrainingError:
         raise
     # SafetensorError, and whatever comes of numbers and names that are not as save_state has them.
@@ -178,7 +187,9 @@ def load_state(path: Path, device: torch.device = CPU) -> State:
         raise TrainingError(f"{path}: not a readable checkpoint: {error}") from error
 
 
-def _restored(about: dict[str, Any], tensors: Weights, device: torch.device) -> State:
+def _restored(
+    about: dict[str, Any], tensors: Weights, device: torch.device, own: nn.Module | None
+) -> State:
     groups: dict[str, Weights] = {}
     for key, tensor in tensors.items():
         group, name = key.split("/", 1)
@@ -187,8 +198,13 @@ def _restored(about: dict[str, Any], tensors: Weights, device: torch.device) -> 
     precision = about.get("precision")  # a checkpoint of version 0.1.0 does not say
     if precision not in (None, *USED):
         raise ValueError(f"precision is {precision!r:.80}")
-    state = fresh_state(recipe, about["seed"], device, precision)
+    state = fresh_state(recipe, about["seed"], device, precision, own)
     state.learnt_from = dict(about.get("learnt_from", {}))
+    if own is not None and _shapes(weights_of(state.model)) != _shapes(groups["model"]):
+        raise TrainingError(
+            f"the checkpoint holds other weights than the network {recipe.network} has; give the "
+            "network that the run began with"
+        )
     load_weights(state.model, groups["model"])
     if state.averaged is not None:
         load_weights(state.averaged, groups["averaged"])
@@ -208,6 +224,10 @@ def _tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
         for name, tensor in model.state_dict().items()
         if not name.endswith("num_batches_tracked")
     ]
+
+
+def _shapes(weights: Weights) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in weights.items()}
 
 
 def _optimizer_tensors(optimizer: torch.optim.AdamW) -> Weights:
