@@ -1,4 +1,5 @@
 import os
+import subprocess
 
 import numpy as np
 import pytest
@@ -127,3 +128,17 @@ def test_a_picture_that_ends_its_process_is_one_error(files, reader):
             assert str(one) == f"{files[i]}: reading it ended the process that did; pass it over"
         else:
             assert same(one, other)
+
+
+def test_folders_may_lie_deeper_than_python_calls_itself(tmp_path):
+    depth, here = 1500, os.open(tmp_path, os.O_RDONLY)
+    for _ in range(depth):  # step by step: the whole path may be longer than a call takes
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("7.png", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    found = [os.path.relpath(path, tmp_path) for path in pictures_below(str(tmp_path))]
+    subprocess.run(["rm", "-r", tmp_path / "d"], check=True)  # Python's own way calls itself
+    assert found == ["d/" * depth + "7.png"]
