@@ -72,7 +72,7 @@ class Worker:
         cv2.setNumThreads(1)  # there is a worker for each core
         self._out, self._source, self._listings = out, source, listings
         for place in (out, source.root()):
-            if not place.files.exists(place.path):
+            if not place.kind():
                 raise BatchError(
                     f"{place.named(place.path)} is not there for a worker on {platform.node()}; "
                     "SOURCE and DEST must be at addresses that all processes and machines see"
