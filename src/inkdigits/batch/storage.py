@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from inkdigits.errors import ConfigError
+from inkdigits.errors import BatchError, ConfigError
 
 _PAUSES = (0.5, 2.0)  # seconds before a storage that failed is asked again
 _TEMPORARY = ".half"  # ends a file's name while it is written
@@ -108,6 +108,40 @@ class Place:
                 time.sleep(pause)
                 self.files.invalidate_cache()
         raise AssertionError("not reached")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other jobs from writing to this folder, which is made if it is not there.
+
+        The system ends a lock with the process that holds it, also when that is killed. Only on
+        this machine's disks. Raises BatchError where another process holds it.
+        """
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            yield
+            return
+        if not self.local or self.kind() not in ("", "directory"):
+            yield
+            return
+        new = not self.kind()
+        os.makedirs(self.path, exist_ok=True)
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BatchError(
+                    f"{self.path}: another job writes to this folder; wait for its end, or stop it"
+                ) from error
+            except OSError:
+                pass  # a network disk that knows no locks
+            yield
+        finally:
+            os.close(folder)
+            if new:
+                with suppress(OSError):  # it has files now
+                    os.rmdir(self.path)
 
     def open(self, name: str) -> Any:
         """A file of this folder, to be read as bytes."""
