@@ -18,6 +18,7 @@ from typing import Any, Literal
 import cv2
 
 from inkdigits.errors import PictureError
+from inkdigits.files import is_temporary
 from inkdigits.picture.documents import DocumentPage, page_name
 from inkdigits.picture.open import SUFFIXES
 from inkdigits.processes import in_order, prepare
@@ -66,7 +67,7 @@ def _inside(folder: str) -> list[tuple[str, bool]] | None:
             return sorted(
                 (e.name, e.is_dir(follow_symlinks=False))
                 for e in entries
-                if e.is_dir(follow_symlinks=False) or _is_picture(e)
+                if not is_temporary(e.name) and (e.is_dir(follow_symlinks=False) or _is_picture(e))
             )
     except OSError:
         return None

@@ -22,6 +22,7 @@ from inkdigits.batch.items import Entry, Item, opened, table_entry
 from inkdigits.batch.kept import NOTHING
 from inkdigits.batch.storage import Place, real
 from inkdigits.errors import ConfigError
+from inkdigits.files import is_temporary
 from inkdigits.picture.documents import INSTALL, unread_endings
 from inkdigits.picture.open import SUFFIXES
 
@@ -166,7 +167,11 @@ def _inside(place: Place, folder: str) -> list[tuple[str, str]]:
     else:
         found = [(n, _FOLDER if k == "directory" else "file") for n, k in place.listed(folder)]
     before = folder.rstrip("/")
-    return [(f"{before}/{name}", kind) for name, kind in sorted(found, reverse=True)]
+    return [
+        (f"{before}/{name}", kind)
+        for name, kind in sorted(found, reverse=True)
+        if not is_temporary(name)
+    ]
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

@@ -21,6 +21,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from inkdigits.errors import BatchError, ConfigError
+from inkdigits.files import locked
 
 _PAUSES = (0.5, 2.0)  # seconds before a storage that failed is asked again
 _TEMPORARY = ".half"  # ends a file's name while it is written
@@ -116,30 +117,20 @@ class Place:
         The system ends a lock with the process that holds it, also when that is killed. Only on
         this machine's disks. Raises BatchError where another process holds it.
         """
-        try:
-            import fcntl
-        except ImportError:  # Windows
+        kind = self.kind() if self.local else "elsewhere"
+        if kind not in ("", "directory"):
             yield
             return
-        if not self.local or self.kind() not in ("", "directory"):
-            yield
-            return
-        new = not self.kind()
         os.makedirs(self.path, exist_ok=True)
-        folder = os.open(self.path, os.O_RDONLY)
         try:
-            try:
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise BatchError(
-                    f"{self.path}: another job writes to this folder; wait for its end, or stop it"
-                ) from error
-            except OSError:
-                pass  # a network disk that knows no locks
-            yield
+            with locked(Path(self.path)):
+                yield
+        except BlockingIOError as error:
+            raise BatchError(
+                f"{self.path}: another job writes to this folder; wait for its end, or stop it"
+            ) from error
         finally:
-            os.close(folder)
-            if new:
+            if not kind:
                 with suppress(OSError):  # it has files now
                     os.rmdir(self.path)
 
