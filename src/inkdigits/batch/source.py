@@ -131,7 +131,8 @@ def _paths(place: Place, address: str) -> Iterator[tuple[str, str | None]]:
     if kind == "directory":
         yield from _below(place, place.path)
     elif kind:
-        yield place.path, None
+        # A pipe is there once, and several processes read.
+        yield place.path, "no file" if kind == "other" and place.local else None
     elif glob.has_magic(place.path):
         found = dict(_fitting(place, *_split(place.path)))
         yield from ((path, found[path]) for path in sorted(found, key=in_order))

@@ -61,6 +61,20 @@ def main() -> NoReturn:
     except InkdigitsError as error:
         say(f"error: {error}")
         sys.exit(1)
+    except ImportError as error:
+        if (error.name or "").startswith("inkdigits"):
+            raise
+        say(
+            f"error: a library cannot be loaded: {error}; free memory, or raise its limit (ulimit "
+            "-v), or install it anew"
+        )
+        sys.exit(1)
+    except MemoryError as error:
+        say(
+            f"error: memory is short{f' ({error})' if str(error) else ''}; free some, or raise its "
+            "limit (ulimit -v)"
+        )
+        sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has gone (| head); that is no error of ours.
         sys.stderr.close()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from inkdigits.cli.console import stoppable
+
 _FORMATS = "onnx, onnx-int8, keras, h5, pt2"  # without tflite, which needs a gigabyte, and web, npm
 
 
@@ -33,8 +35,9 @@ def export(model: str | None, folder: Path, formats: str) -> None:
     from inkdigits.export import CHECKED_ON
     from inkdigits.export import export as run
 
-    for found in run(model, folder, [name.strip() for name in formats.split(",")]):
-        click.echo(
-            f"{found.path}  {found.format}, {found.size:,} bytes; {CHECKED_ON:,} digits read the "
-            f"same, probabilities within {found.difference:.2g}"
-        )
+    with stoppable("stopped"):
+        for found in run(model, folder, [name.strip() for name in formats.split(",")]):
+            click.echo(
+                f"{found.path}  {found.format}, {found.size:,} bytes; {CHECKED_ON:,} digits read "
+                f"the same, probabilities within {found.difference:.2g}"
+            )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, say, stopped_at_once
+from inkdigits.cli.console import give, say, shown, stopped_at_once
 from inkdigits.cli.predict import give_error, picture_files
 from inkdigits.errors import InkdigitsError, PictureError
 
@@ -117,7 +117,7 @@ def read(
                     give(_row(tuple(row) if alone else (name, *row)))
             else:
                 for line in page.lines or [""]:
-                    give(line if alone else f"{name}: {line}")
+                    give(line if alone else f"{shown(name)}: {line}")
             if not as_json:
                 _warn(name, page)
             if draw:

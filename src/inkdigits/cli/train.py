@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from inkdigits.cli.console import advance, say, stoppable
+from inkdigits.cli.console import advance, answer_signals, say, stoppable
 from inkdigits.settings import FIELDS, RunSettings, read_config, settings_from
 from inkdigits.training.recipes import DEFAULT, RECIPES, Recipe
 from inkdigits.training.waiting import spin_briefly
@@ -194,6 +194,7 @@ def _run_to_end(folder: Path, settings: RunSettings, workers: Workers, *, begins
     from inkdigits.training.progress import shown_here
 
     if not workers.is_first:
+        answer_signals()
         with suppress(KeyboardInterrupt):  # the first worker says what there is to say
             workers.from_first(None)  # the folder is there
             run.finish_run(
@@ -240,7 +241,8 @@ def ensemble(runs: tuple[Path, ...], out: Path) -> None:
     """
     from inkdigits.ensemble import FILES, average
 
-    result = average(runs, out, say, advance)
+    with stoppable("stopped"):
+        result = average(runs, out, say, advance)
     scores = result["scores"]
     click.echo(
         f"{out}: {scores['accuracy']:.2%} of {scores['n']:,} test images right, "
