@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -113,8 +112,8 @@ def make(
     file = out
     if file.suffix != ".npz":
         raise click.UsageError(f"{file}: expected a name that ends in .npz, or --scenes N")
-    read = (one for one in (source, *add) if file.exists() and os.path.exists(one))
-    if any(map(file.samefile, read)):
+    given = [Path(source), *add]
+    if file.exists() and any(file.samefile(one) for one in given if one.exists()):
         raise click.UsageError(f"{file}: is what is read; name another file to write")
 
     from inkdigits.data.npz import write_npz
