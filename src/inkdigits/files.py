@@ -49,6 +49,10 @@ def written_whole(path: Path) -> Iterator[Path]:
         yield part
         _sync(part)
         os.replace(part, path)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(part), part):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk names none
     finally:
         part.unlink(missing_ok=True)
 

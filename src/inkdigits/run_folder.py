@@ -17,8 +17,8 @@ from typing import Any
 from inkdigits.errors import ConfigError, DataError, TrainingError
 from inkdigits.files import is_empty, write_text
 from inkdigits.model_file import RUN_MODEL
-from inkdigits.settings import RunSettings, typed
-from inkdigits.training.recipes import Recipe
+from inkdigits.settings import RunSettings
+from inkdigits.training.recipes import Recipe, typed
 
 SETTINGS, CHECKPOINT, RESULT = "settings.json", "checkpoint.safetensors", "result.json"
 CONFIG = "settings.toml"

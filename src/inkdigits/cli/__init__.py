@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from errno import EDQUOT, EFBIG, ENOSPC
 from importlib import import_module
 from typing import NoReturn
 
@@ -80,7 +81,8 @@ def main() -> NoReturn:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        say(f"error: {error}")
+        full = error.errno in (ENOSPC, EFBIG, EDQUOT)
+        say(f"error: {error}{'; make room: what was written before is whole' if full else ''}")
         sys.exit(1)
     code = code if isinstance(code, int) else 0
     if sys.argv[1:2] in (["predict"], ["read"]):

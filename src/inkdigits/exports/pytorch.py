@@ -6,6 +6,7 @@ made it: (N, 1, 28, 28) float32 in [0, 1] to (N, 10) probabilities, N of 1 and m
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from collections.abc import Mapping
@@ -40,9 +41,12 @@ def save_pt2(
     program = torch.export.export(
         with_softmax(network, weights), (example,), dynamic_shapes=({0: batch},)
     )
-    with written_whole(path) as part, warnings.catch_warnings():
+    written = io.BytesIO()  # a full disk is no OSError to PyTorch
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.export.save(program, part, extra_files={ABOUT: json.dumps(dict(about))})
+        torch.export.save(program, written, extra_files={ABOUT: json.dumps(dict(about))})
+    with written_whole(path) as part:
+        part.write_bytes(written.getvalue())
 
 
 def with_softmax(network: Network, weights: Mapping[str, NDArray[np.float32]]) -> torch.nn.Module:
