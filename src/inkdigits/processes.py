@@ -27,6 +27,7 @@ _SECONDS = 0.25  # that a worker works before it gives back the rest of its shar
 _AHEAD = 3  # shares a worker that are taken before the first is answered
 _GATHERING = 0.1  # seconds that gathering a share takes, if the things come slowly
 _DEATHS = 2  # of workers at one thing, the second time alone: then it is the thing
+_LONGEST_FOLDER = 72  # bytes of the temporary one; with the name of a socket there 104 at most
 _STARTS = 3  # of workers in a row that end before they are ready
 
 T = TypeVar("T")
@@ -78,9 +79,12 @@ def prepare(module: str) -> None:
 def context(module: str) -> Any:
     """How processes are started here: by fork of one that has only imported that module."""
     from multiprocessing import get_all_start_methods, get_context
+    from tempfile import gettempdir
 
-    # A fork of a process that holds ONNX Runtime's or PyTorch's threads may hang.
-    if "forkserver" not in get_all_start_methods():
+    # A fork of a process that holds ONNX Runtime's or PyTorch's threads may hang. One that forks
+    # for this one listens at a path, and those of sockets are short.
+    short = len(os.fsencode(gettempdir())) < _LONGEST_FOLDER
+    if not short or "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     found: Any = get_context("forkserver")
     found.set_forkserver_preload([module])

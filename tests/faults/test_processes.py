@@ -65,6 +65,15 @@ def run(program, *args):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
+def test_a_temporary_folder_may_have_a_long_name(program, tmp_path, monkeypatch):
+    """Of a socket's path the system takes 107 bytes."""
+    file, seen = program
+    (tmp_path / ("t" * 110)).mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / ("t" * 110)))
+    done = run(file, seen, 2, 1, "workers 2", "sleep 0")
+    assert (done.returncode, len(done.stdout.split())) == (0, 2), done.stderr
+
+
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_workers_end_with_their_parent_whatever_they_are_at(program, started, sent):
     file, seen = program
