@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports Keras
+# What a developer has set for commands shall not be tested; commands that tests start inherit it.
+for name in ("INKDIGITS_TOKEN", "PYTHONWARNINGS"):
+    os.environ.pop(name, None)
 with suppress(ImportError):  # TensorFlow's environment has no inkdigits
     from inkdigits.training.waiting import spin_briefly
 

@@ -1,5 +1,7 @@
 import os
 import subprocess
+from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -89,13 +91,14 @@ def test_two_processes_give_the_same_in_the_same_order(files, reader):
 
 def test_this_process_reads_on_while_the_others_are_prepared(files, reader, monkeypatch):
     monkeypatch.setattr(many, "_PATIENCE", 0.0)
-    monkeypatch.setattr(many, "_PREPARING", 0.2)
+    monkeypatch.setattr(many, "_PREPARING", 2.5)
+    monkeypatch.setattr(many, "time", SimpleNamespace(monotonic=count().__next__))  # 0 at the start
     alone, given = [], reader.predict_many
     monkeypatch.setattr(reader, "predict_many", lambda names: alone.extend(names) or given(names))
     found = results(files * 30, reader, 2)
     assert len(found) == 1200
     assert all(map(same, found[-40:], given(files)))
-    assert 0 < len(alone) < 1200
+    assert alone == (files * 30)[:32]  # 16 each at 1 and at 2
 
 
 @pytest.mark.usefixtures("in_processes")

@@ -14,11 +14,11 @@ pytest.importorskip("ray", reason="needs ray: pip install 'inkdigits[batch]'")
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import ray
 from PIL import Image
 
 from batch import QUIET, command, killed_half_way, paths_in, png, wait_for_parts
 from inkdigits.batch import Job, Some, Source, Summary, read_all
+from inkdigits.batch.cluster import ray_for
 from inkdigits.batch.listing import listing_name
 from inkdigits.batch.parts import Counts, Worker, name_of
 from inkdigits.batch.plan import MANIFEST, MODEL, SCHEMA, changes, plan_of
@@ -31,12 +31,8 @@ from inkdigits.reader import Reader
 @pytest.fixture(scope="module")
 def shared_ray():
     """Ray is started once; a job takes the one that is there."""
-    ray.init(
-        address="local", num_cpus=2, include_dashboard=False, object_store_memory=200_000_000,
-        log_to_driver=False,
-    )  # fmt: skip
-    yield
-    ray.shutdown()
+    with ray_for(None, 2):
+        yield
 
 
 @pytest.fixture(scope="module")
