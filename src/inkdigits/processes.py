@@ -28,6 +28,7 @@ _AHEAD = 3  # shares a worker that are taken before the first is answered
 _GATHERING = 0.1  # seconds that gathering a share takes, if the things come slowly
 _DEATHS = 2  # of workers at one thing, the second time alone: then it is the thing
 _LONGEST_FOLDER = 72  # bytes of the temporary one; with the name of a socket there 104 at most
+_WATCHING = 0.5  # seconds from one look for a launcher to the next
 _STARTS = 3  # of workers in a row that end before they are ready
 
 T = TypeVar("T")
@@ -107,6 +108,20 @@ def end_with_parent() -> None:
 
 def _end_with(parent: Any) -> None:
     parent.join()
+    os._exit(1)
+
+
+def end_with_launcher() -> None:
+    """Let this process end within a second of the program that started it, torchrun say.
+
+    That ends its workers, but not where it is killed.
+    """
+    threading.Thread(target=_end_without, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_without(launcher: int) -> None:
+    while os.getppid() == launcher:
+        time.sleep(_WATCHING)
     os._exit(1)
 
 

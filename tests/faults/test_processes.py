@@ -97,6 +97,20 @@ def test_no_process_of_read_outlives_it(started, tmp_path):
     reading.until(lambda: not reading.alive(), "the end of all processes")
 
 
+def test_a_trainings_worker_ends_with_a_launcher_that_is_killed(started, tmp_path):
+    worker = (
+        "import sys, time; from inkdigits.processes import end_with_launcher\n"
+        "end_with_launcher(); open(sys.argv[1], 'w').close(); time.sleep(600)"
+    )
+    launcher = "import subprocess, sys; subprocess.run([sys.executable, '-c', *sys.argv[1:]])"
+    torchrun = started("-c", launcher, worker, tmp_path / "begun")
+    torchrun.until((tmp_path / "begun").exists, "the worker")
+    assert len(torchrun.alive()) == 2
+    torchrun.send(signal.SIGKILL)
+    torchrun.process.wait(60)
+    torchrun.until(lambda: not torchrun.alive(), "the end of the worker")
+
+
 def test_slow_work_is_shared_though_it_was_handed_out_together(program):
     file, seen = program
     done = run(file, seen, 2, 9, "workers 1", "sleep 0.5", "workers 2", *["sleep 0.3"] * 4)

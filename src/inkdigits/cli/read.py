@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -91,7 +92,7 @@ def read(
         files = chain(_explain(files, reader, explain), files)
     first = list(islice(files, 2))
     files = chain(first, files)
-    alone = len(first) == 1 and (pictures[0] == "-" or Path(pictures[0]).is_file())
+    alone = len(first) == 1 and (pictures[0] == "-" or os.path.isfile(pictures[0]))
     failed = 0
     drawn: set[str] = set()
     with stopped_at_once():
