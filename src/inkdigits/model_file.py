@@ -60,8 +60,7 @@ class ModelFile:
     def run(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 10) float32 probabilities of (N, 28, 28) float32 digit arrays in [0, 1].
 
-        Raises ModelError if the model cannot be run on them: memory is short, say; and if an
-        answer is no number.
+        Raises ModelError if the model cannot be run on them: memory is short, say.
         """
         found = np.empty((len(arrays), N_CLASSES), np.float32)
 
@@ -83,8 +82,8 @@ class ModelFile:
             raise ModelError(f"{self.path}: ONNX Runtime cannot run it: {error}") from error
         if not np.isfinite(found).all():
             raise ModelError(
-                f"{self.path} answers a digit with values that are no numbers, expected ten "
-                "probabilities; its weights are damaged: train or export it again"
+                f"{self.path} gives values that are no numbers (NaN or infinite), expected "
+                "probabilities; its training went wrong: train it anew"
             )
         return found
 
@@ -100,7 +99,7 @@ class ModelFile:
                 f"wants {wanted[1]}; export it again: inkdigits train"
             )
         answer = self.run(np.zeros((1, SIDE, SIDE), np.float32))[0]
-        if answer.min() < 0 or abs(float(answer.sum()) - 1) >= _ROUNDING:
+        if not (answer.min() >= 0 and abs(float(answer.sum()) - 1) < _ROUNDING):
             raise ModelError(
                 f"{self.path} answers {answer.tolist()}, wanted ten probabilities that sum to 1; "
                 "export it again: inkdigits train"
