@@ -246,24 +246,27 @@ class _Team:
 
     def _served(self, pipe: Connection) -> bool:
         """Hand shares to a worker until there are no more, or it ends; whether it was ready."""
-        ready = False
-        share: _Share | None = None
-        try:
-            self._answered(pipe.recv())
-            ready = True
-            while share := self._next():
-                pipe.send(share.things)
-                self._put(share, self._answered(pipe.recv()))
-        except (EOFError, OSError):
-            if share is not None:
+        if self._said(pipe) is None:
+            return False
+        while share := self._next():
+            answers = self._said(pipe, share.things)
+            if answers is None:
                 self._again(share)
-        return ready
+                break
+            self._put(share, answers)
+        return True
 
-    def _answered(self, message: tuple[list[Any], BaseException | None]) -> list[Any]:
-        answers, error = message
+    def _said(self, pipe: Connection, things: list[Any] | None = None) -> list[Any] | None:
+        """What a worker answers, handed things or not; None if it ends. Raises what it raised."""
+        try:
+            if things is not None:
+                pipe.send(things)
+            answers, error = pipe.recv()
+        except (EOFError, OSError):
+            return None
         if error is not None:
             raise error
-        return answers
+        return cast("list[Any]", answers)
 
     def _next(self) -> _Share | None:
         """The share that is next, waited for; None at the end."""

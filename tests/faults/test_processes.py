@@ -40,7 +40,7 @@ def begun(folder):
             elif what == "end":
                 os.kill(os.getpid(), 9)
             elif what == "raise":
-                raise DataError(given)
+                raise {"DataError": DataError, "OSError": OSError}[given]("no such digit")
             yield os.getpid()
     return work
 
@@ -138,10 +138,11 @@ def test_work_that_ends_its_worker_is_an_error_where_no_answer_stands_for_it(pro
     assert "ProcessError: a worker process ended, twice, at the same work" in done.stderr
 
 
-def test_what_the_work_raises_is_raised_and_says_where(program):
+@pytest.mark.parametrize("error", ["DataError", "OSError"])  # as a broken pipe is one
+def test_what_the_work_raises_is_raised_and_says_where(program, error):
     file, seen = program
-    done = run(file, seen, 2, 9, "sleep 0", "raise no such digit")
-    assert "DataError: no such digit" in done.stderr
+    done = run(file, seen, 2, 9, "sleep 0", f"raise {error}")
+    assert f"{error}: no such digit" in done.stderr
     assert "in a worker process:" in done.stderr
 
 
