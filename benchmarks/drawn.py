@@ -4,6 +4,7 @@ For the tests of the page, served and exported, its times (page.py) and its pict
 (readme_page.py).
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,7 +75,9 @@ def written(text: str, left: float, top: float, size: float) -> list[list[tuple[
 @contextmanager
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        # It puts a socket into the temporary folder, whose own path may be too long for one.
+        env = {**os.environ, "TMPDIR": "/tmp"}
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, env=env)
         yield browser
         browser.close()
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from inkdigits.cli import main
+from inkdigits.__main__ import main
 
 sys.argv[1:1] = ["train", "--recipe", "original"]
 main()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,12 +14,16 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports Keras
+# What a developer has set for commands shall not be tested; commands that tests start inherit it.
+for name in ("INKDIGITS_TOKEN", "PYTHONWARNINGS"):
+    os.environ.pop(name, None)
 with suppress(ImportError):  # TensorFlow's environment has no inkdigits
     from inkdigits.training.waiting import spin_briefly
 
     spin_briefly()  # before anything imports PyTorch: several processes test on the same cores
 
 ROOT = Path(__file__).parent.parent
+PATIENCE = 60  # seconds for what takes a moment: other tests run on the same cores
 
 # Only the environments that run these groups have what they need; make has a target for each.
 collect_ignore = ["in_tensorflow", "wheel"]
@@ -115,3 +123,60 @@ def _raw_pdf(contents: list[bytes], forms: list[bytes] | None = None, more: byte
     table = b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, places)
     trailer = b"trailer\n<</Size %d/Root 1 0 R%s>>\n" % (size, more)
     return file + table + trailer + b"startxref\n%d\n%%%%EOF\n" % len(file)
+
+
+class Started:
+    """A program in a session of its own, so that all its processes are known."""
+
+    def __init__(self, args, **options):
+        self.process = subprocess.Popen(
+            [sys.executable, *map(str, args)],
+            start_new_session=True,
+            # A job in the background of a shell would leave Ctrl-C ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+            **options,
+        )
+
+    def alive(self):
+        """The processes of its session; but those that have ended and wait for their parent."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                stat = (folder / "stat").read_text().rpartition(")")[2].split()
+            except OSError:  # it has ended meanwhile
+                continue
+            if int(stat[3]) == self.process.pid and stat[0] not in "ZX":
+                found.append(int(folder.name))
+        return found
+
+    def until(self, so, what):
+        """Wait for a condition."""
+        end = time.monotonic() + PATIENCE
+        while not so():
+            assert time.monotonic() < end, f"not seen in {PATIENCE} s: {what}"
+            time.sleep(0.02)
+
+    def send(self, number):
+        """The signal, to the program alone."""
+        self.process.send_signal(number)
+
+
+@pytest.fixture
+def started():
+    """Starts programs, and ends whatever they leave."""
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("needs /proc")
+    programs = []
+
+    def start(*args, **options):
+        programs.append(Started(args, **options))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        for pid in program.alive():
+            os.kill(pid, signal.SIGKILL)
+        program.process.wait()
+        for pipe in (program.process.stdin, program.process.stdout, program.process.stderr):
+            if pipe is not None:
+                pipe.close()

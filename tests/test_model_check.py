@@ -1,6 +1,7 @@
 """A model is a program: what ours do not do is refused before a runtime gets it."""
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import onnx
@@ -217,3 +218,29 @@ def test_a_model_that_reads_other_files_is_refused(tmp_path, place):
     for read in (Reader, load_onnx):
         with pytest.raises(ModelError, match="keeps its weights in other files"):
             read(path)
+
+
+def test_more_operators_or_inputs_than_a_runtime_plans_soon_are_refused(tmp_path):
+    """The mean of one value 200,000 times, and 30,000 operators in a row that do nothing."""
+    names = ["logits", *map(str, range(30_000))]
+    chain = [helper.make_node("Relu", [a], [b]) for a, b in pairwise(names)]
+    for nodes in ([helper.make_node("Mean", ["logits"] * 200_000, ["mean"])], chain):
+        with pytest.raises(ModelError, match="has over 20,000 inputs of operators"):
+            read_model_file(written(tmp_path, model_of([FLAT, LOGITS, *nodes, END])))
+
+
+def test_a_mean_of_as_many_members_as_a_study_has_is_read(tmp_path):
+    mean = helper.make_node("Mean", ["logits"] * 100, ["mean"])
+    end = helper.make_node("Softmax", ["mean"], [OUTPUT_NAME], axis=1)
+    read_model_file(written(tmp_path, model_of([FLAT, LOGITS, mean, end])))
+
+
+def test_a_model_whose_answers_are_no_numbers_with_ink_is_an_error(tmp_path, seven):
+    """Of a blank array they are: infinite times nothing is none, and adds up to none with ink."""
+    weights = np.zeros((784, 10), np.float32)
+    weights[:, 0] = 3e38
+    large = numpy_helper.from_array(weights, "large")
+    nodes = [FLAT, helper.make_node("Gemm", ["flat", "large"], ["logits"]), END]
+    reader = Reader(written(tmp_path, model_of(nodes, [large])))
+    with pytest.raises(ModelError, match="gives values that are no numbers"):
+        reader.read_arrays((seven / 255).astype(np.float32)[None])

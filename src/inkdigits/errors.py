@@ -43,5 +43,9 @@ class BatchError(InkdigitsError):
     """A job of many pictures cannot go on: no cluster, no room, a worker that cannot write."""
 
 
+class ProcessError(InkdigitsError):
+    """Worker processes cannot be started, or end at what they were given."""
+
+
 class MissingExtraError(InkdigitsError):
     """A library from an optional extra is not installed; the message names the command."""

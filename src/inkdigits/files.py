@@ -9,13 +9,31 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from inkdigits.errors import ConfigError
 
 _LONGEST = 100  # bytes of a name that its temporary name keeps: a name has at most 255
+# Not by process number, as version 0.1.0 did: in containers these are always the same.
+_TEMPORARY = re.compile(r"\..*\.([0-9a-f]{32}|[0-9]+)\.part(\.[^.]*)?", re.DOTALL)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file has its name only until it is whole: a process that was killed left it."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def whole_files(folder: Path) -> list[Path]:
+    """The files of a folder but temporary ones, in any order."""
+    return [p for p in folder.iterdir() if not is_temporary(p.name) and p.is_file()]
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether nothing but temporary files is in a folder."""
+    return all(is_temporary(path.name) for path in folder.iterdir())
 
 
 @contextmanager
@@ -23,16 +41,59 @@ def written_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to; on success it becomes `path`, on error it is removed.
 
     The temporary name keeps `path`'s ending because some writers (Keras, matplotlib) choose
-    their format by it.
+    their format by it. What was written is on the disk before it becomes `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    stem = path.stem.encode(errors="surrogateescape")[:_LONGEST].decode(errors="ignore")
-    part = path.with_name(f".{stem}.{os.getpid()}.part{path.suffix}")
+    part = path.with_name(f".{_short(path.stem)}.{uuid.uuid4().hex}.part{path.suffix}")
     try:
         yield part
+        _sync(part)
         os.replace(part, path)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(part), part):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk names none
     finally:
         part.unlink(missing_ok=True)
+
+
+def _short(name: str) -> str:
+    return name.encode(errors="surrogateescape")[:_LONGEST].decode(errors="ignore")
+
+
+def _sync(path: Path) -> None:
+    """Or a machine's crash may leave the new name, and nothing in the file."""
+    file = os.open(path, os.O_RDWR)  # Windows syncs no file that is opened to be read
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Hold a folder's lock, which ends with this process, also when that is killed.
+
+    Yields whether it is held: not where the system or the disk knows no locks. Raises
+    BlockingIOError where another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield False
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        held = True
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            held = False
+        yield held
+    finally:
+        os.close(opened)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -52,13 +113,13 @@ def check_replaceable(folder: Path, marker: str, own: str) -> None:
         return
     if folder.is_symlink() or not folder.is_dir():
         raise ConfigError(f"{folder}: exists and is no folder; remove it or name another")
-    if not (folder / marker).is_file() and any(folder.iterdir()):
+    if not (folder / marker).is_file() and not is_empty(folder):
         raise ConfigError(
             f"{folder}: exists and holds no {marker}, so this program did not write it; remove it "
             "or name another"
         )
     for path in sorted(folder.iterdir()):
-        if not re.fullmatch(own, path.name):
+        if not (re.fullmatch(own, path.name) or is_temporary(path.name)):
             raise ConfigError(
                 f"{folder}: holds {path.name}, which this program did not write and would remove; "
                 "move it or name another folder"
@@ -73,12 +134,27 @@ def folder_written_whole(folder: Path, marker: str, own: str) -> Iterator[Path]:
     """
     folder = folder.absolute()
     check_replaceable(folder, marker, own)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
-        part.mkdir()
+    with new_folder(folder) as part:
         yield part
         put_in_place(part, folder)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `folder`, to be renamed; it goes if it still is there then.
+
+    Those that killed processes have left go first. folder: an absolute path.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in _beside(folder, "part"):
+        with suppress(OSError), locked(left) as held:
+            if held:  # nobody is writing there
+                shutil.rmtree(left)
+    part = _temporary(folder, "part")
+    part.mkdir()
+    try:
+        with locked(part):
+            yield part
     finally:
         if part.exists():
             shutil.rmtree(part)
@@ -90,7 +166,7 @@ def put_in_place(part: Path, path: Path) -> None:
         os.replace(part, path)
         return
     # A folder cannot be renamed over one that is not empty.
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    old = _temporary(path, "old")
     if path.exists():
         path.rename(old)
     try:
@@ -99,5 +175,15 @@ def put_in_place(part: Path, path: Path) -> None:
         if old.exists():
             old.rename(path)
         raise
-    if old.exists():
-        shutil.rmtree(old)
+    for left in _beside(path, "old"):  # another one where a process was killed here
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _temporary(folder: Path, ending: str) -> Path:
+    return folder.with_name(f".{_short(folder.name)}.{uuid.uuid4().hex}.{ending}")
+
+
+def _beside(folder: Path, ending: str) -> list[Path]:
+    """The temporary folders of `folder`'s name."""
+    name = re.compile(rf"\.{re.escape(_short(folder.name))}\.[0-9a-f]{{32}}\.{ending}")
+    return [path for path in folder.parent.iterdir() if name.fullmatch(path.name)]

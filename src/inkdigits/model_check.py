@@ -21,6 +21,7 @@ from inkdigits.spec import INPUT_NAME, SIDE
 
 MAX_MODEL_BYTES = 100_000_000
 _MAX_FIELDS = 500_000  # of all messages: a second's reading; ours have some hundred
+_MAX_INPUTS = 20_000  # of all operators: a runtime plans 200,000 of them for minutes
 MAX_VALUES = 5_000_000  # that all operators give for one digit: 20 MB
 MAX_PRODUCTS = 2_000_000_000  # that they take for one digit: a second at the most
 
@@ -94,6 +95,8 @@ def _check(data: bytes) -> None:
     sizes = contents.sizes
     constant = set(sizes) - {INPUT_NAME}
     values = products = 0
+    if sum(len(node.inputs) for node in contents.nodes) > _MAX_INPUTS:
+        raise _RefusedError(f"has over {_MAX_INPUTS:,} inputs of operators")
     for node in contents.nodes:
         try:
             if node.operator == "Reshape":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from os import PathLike, fspath
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -169,13 +168,12 @@ class Reader:
 
         Streams: holds at most `batch` pictures at a time.
         """
-        for chunk in _chunks(pictures, batch):
-            for placed in self._placed(chunk, blank_too=True):
-                if isinstance(placed, PictureError):
-                    yield placed
-                    continue
-                turned, (opened, places) = self._upright(placed)
-                yield page_of(places, opened.width, opened.height, turned)
+        for placed in self._placed(pictures, batch, blank_too=True):
+            if isinstance(placed, PictureError):
+                yield placed
+                continue
+            turned, (opened, places) = self._upright(placed)
+            yield page_of(places, opened.width, opened.height, turned)
 
     def predict(self, picture: Picture) -> Reading:
         """The digit in a picture of one digit. Takes and raises what `read` does."""
@@ -197,9 +195,8 @@ class Reader:
         self, pictures: Iterable[Picture], batch: int = BATCH
     ) -> Iterator[tuple[Seen, Reading] | PictureError]:
         """As predict_many, and the digit's array in each picture."""
-        for chunk in _chunks(pictures, batch):
-            for placed in self._placed(chunk):
-                yield placed if isinstance(placed, PictureError) else _only(placed)
+        for placed in self._placed(pictures, batch):
+            yield placed if isinstance(placed, PictureError) else _only(placed)
 
     def read_arrays(self, arrays: NDArray[np.float32]) -> list[Reading]:
         """A Reading for each digit array. arrays: (N, 28, 28) float32 in [0, 1], ink 1, paper 0."""
@@ -240,12 +237,14 @@ class Reader:
         return found
 
     def _placed(
-        self, pictures: Sequence[Picture], *, blank_too: bool = False
+        self, pictures: Iterable[Picture], batch: int, *, blank_too: bool = False
     ) -> Iterator[_Placed | PictureError]:
-        """Each picture opened, and what stands in it.
+        """Each picture opened, and what stands in it; at most `batch` are gathered, fewer if large.
 
-        blank_too: a picture of one colour is no error, it holds nothing.
+        blank_too: a picture of one colour is no error, it holds nothing. Raises ConfigError.
         """
+        if batch < 1:
+            raise ConfigError(f"batch is {batch}, expected 1 or more")
         opened: list[Opened | PictureError] = []
         held = 0
         for picture in pictures:
@@ -257,7 +256,7 @@ class Reader:
                 held += one.grey.size
             except PictureError as error:
                 opened.append(error.with_traceback(None))  # it would keep the decoded pixels
-            if held > _PIXELS_AT_ONCE:
+            if held > _PIXELS_AT_ONCE or len(opened) == batch:
                 yield from self._known(opened)
                 opened, held = [], 0
         yield from self._known(opened)
@@ -346,15 +345,6 @@ def stands(turned: Places, lying: Places) -> bool:
         and _share(turned) >= _UPRIGHT
         and _evidence(turned) >= _GAIN * _evidence(lying)
     )
-
-
-def _chunks(pictures: Iterable[Picture], batch: int) -> Iterator[list[Picture]]:
-    """At most `batch` of them at a time. Raises ConfigError if that is none."""
-    if batch < 1:
-        raise ConfigError(f"batch is {batch}, expected 1 or more")
-    remaining = iter(pictures)
-    while chunk := list(islice(remaining, batch)):
-        yield chunk
 
 
 class _Placed(NamedTuple):

@@ -15,10 +15,10 @@ from types import UnionType
 from typing import Any
 
 from inkdigits.errors import ConfigError, DataError, TrainingError
-from inkdigits.files import write_text
+from inkdigits.files import is_empty, write_text
 from inkdigits.model_file import RUN_MODEL
-from inkdigits.settings import RunSettings, typed
-from inkdigits.training.recipes import Recipe
+from inkdigits.settings import RunSettings
+from inkdigits.training.recipes import Recipe, typed
 
 SETTINGS, CHECKPOINT, RESULT = "settings.json", "checkpoint.safetensors", "result.json"
 CONFIG = "settings.toml"
@@ -102,7 +102,7 @@ def write_settings(folder: Path, settings: RunSettings) -> None:
 
 def refuse_filled(folder: Path, instead: str = "") -> None:
     """Raise ConfigError if the folder is there and not empty. instead: what else to do."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or not is_empty(folder)):
         raise ConfigError(f"{folder}: is there already and not empty; name another --out{instead}")
 
 

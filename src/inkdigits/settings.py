@@ -13,13 +13,12 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 from inkdigits.errors import ConfigError
 from inkdigits.machine import cores
 from inkdigits.training.networks import Network, is_module, network_name, network_named
-from inkdigits.training.recipes import ADD_OWN, DEFAULT, FINE_TUNE, RECIPES, Recipe
+from inkdigits.training.recipes import ADD_OWN, DEFAULT, FINE_TUNE, RECIPES, Recipe, is_of
 from inkdigits.training.recipes import recipe as recipe_named
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -237,7 +236,7 @@ def read_config(path: Path) -> dict[str, Any]:
     refuse_unknown(values, known, str(path))
     for name, value in values.items():
         # TOML has 64 bits for a whole number; Python reads as many as there are.
-        if not _is(value, known[name]) or (isinstance(value, int) and abs(value) >= 1 << 63):
+        if not is_of(value, known[name]) or (isinstance(value, int) and abs(value) >= 1 << 63):
             raise ConfigError(f"{path}: {name} is {value!r:.80}, expected {_words(known[name])}")
     return values
 
@@ -250,22 +249,6 @@ def refuse_unknown(names: Iterable[str], known: Iterable[str], where: str) -> No
         raise ConfigError(
             f"{where}: no setting {', '.join(map(repr, unknown))}; there are {', '.join(known)}"
         )
-
-
-def typed(of: type[Recipe | RunSettings], values: dict[str, Any]) -> dict[str, Any]:
-    """The values of a dataclass's fields. Raises TypeError for one that is of another type."""
-    for name, kind in get_type_hints(of).items():
-        if name in values and not _is(values[name], kind):
-            raise TypeError(f"{name} is {values[name]!r:.80}")
-    return values
-
-
-def _is(value: object, kind: Any) -> bool:
-    """Whether the value is of a field's type; a whole number is a number, too, but no switch."""
-    if isinstance(value, bool):
-        return kind is bool
-    wanted: type | UnionType = str if get_origin(kind) is Literal else kind
-    return isinstance(value, float | int if wanted is float else wanted)
 
 
 def _words(kind: Any) -> str:

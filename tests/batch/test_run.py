@@ -14,11 +14,11 @@ pytest.importorskip("ray", reason="needs ray: pip install 'inkdigits[batch]'")
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import ray
 from PIL import Image
 
 from batch import QUIET, command, killed_half_way, paths_in, png, wait_for_parts
 from inkdigits.batch import Job, Some, Source, Summary, read_all
+from inkdigits.batch.cluster import ray_for
 from inkdigits.batch.listing import listing_name
 from inkdigits.batch.parts import Counts, Worker, name_of
 from inkdigits.batch.plan import MANIFEST, MODEL, SCHEMA, changes, plan_of
@@ -31,12 +31,8 @@ from inkdigits.reader import Reader
 @pytest.fixture(scope="module")
 def shared_ray():
     """Ray is started once; a job takes the one that is there."""
-    ray.init(
-        address="local", num_cpus=2, include_dashboard=False, object_store_memory=200_000_000,
-        log_to_driver=False,
-    )  # fmt: skip
-    yield
-    ray.shutdown()
+    with ray_for(None, 2):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -190,16 +186,15 @@ def test_a_name_that_is_no_utf8_is_a_row(three):
 
 def failing(monkeypatch, out, source, error):
     """A worker to which b"bad" does what raises that error."""
-    one = worker(source, out)
-    read_many = one._reader.read_many
+    read_many = Reader.read_many
 
-    def breaks(many):
+    def breaks(self, many):
         if b"bad" in many:
             raise error
-        return read_many(many)
+        return read_many(self, many)
 
-    monkeypatch.setattr(one._reader, "read_many", breaks)
-    return one
+    monkeypatch.setattr(Reader, "read_many", breaks)
+    return worker(source, out)
 
 
 def test_each_page_of_a_document_is_a_row_also_in_a_shard(tmp_path, sample):
@@ -359,28 +354,32 @@ def test_a_picture_that_ends_its_process_is_passed_over_the_fifth_time(three, mo
 def test_a_worker_and_then_the_driver_are_killed_and_every_picture_is_read_once(
     shared_ray, tmp_path, sample
 ):
+    def put(numbers):
+        for i in numbers:
+            # So large that the finder looks at it: a part takes longer than the kill.
+            large = np.repeat(np.repeat(sample.train.images[i], 12, 0), 12, 1)
+            (source / f"{i:04d}.png").write_bytes(png(large))
+
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
-    for i in range(1000):
-        (source / f"{i:04d}.png").write_bytes(png(sample.train.images[i]))
-    there = killed_half_way(source, out, 40, "--part-size", 25, "--workers", 1)
-    assert 20 <= there < 40
+    put(range(200))
+    there = killed_half_way(source, out, 20, "--part-size", 10, "--workers", 1)
+    assert 10 <= there < 20
     found = read_all(Job(source=Source(str(source)), out=str(out)))
-    assert (found.pictures, found.parts, found.there) == (1000, 40, there * 25)
+    assert (found.pictures, found.parts, found.there) == (200, 20, there * 10)
     paths = paths_in(out)
-    assert len(paths) == 1000
+    assert len(paths) == 200
     assert set(paths) == {str(path) for path in source.glob("*.png")}
 
-    for i in range(1000, 1500):
-        (source / f"{i:04d}.png").write_bytes(png(sample.train.images[i]))
+    put(range(200, 300))
     adding = subprocess.Popen(command(source, out, "--add-new", "--workers", 1), **QUIET)
-    wait_for_parts(adding, out, 45)
+    wait_for_parts(adding, out, 23)
     adding.kill()
     adding.wait()
     found = read_all(Job(source=Source(str(source)), out=str(out)))  # which were listed already
-    assert (found.pictures, found.parts, found.came_later.n) == (1500, 60, 0)
+    assert (found.pictures, found.parts, found.came_later.n) == (300, 30, 0)
     paths = paths_in(out)
-    assert len(paths) == 1500
+    assert len(paths) == 300
     assert set(paths) == {str(path) for path in source.glob("*.png")}
 
 
@@ -424,6 +423,20 @@ def test_a_damaged_manifest_is_told(three, text):
         worker(source, out)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [{"part_size": 0}, {"part_size": "50"}, {"model": 5}, {"listings": [{"file": 1, "parts": 1}]},
+     {"listings": [{"file": "x", "parts": -1}]}, {"passed_over": {"n": 1, "first": 2, "why": {}}}],
+)  # fmt: skip
+def test_a_damaged_field_of_a_manifest_is_told(three, damage):
+    source, out = three
+    worker(source, out)
+    manifest = json.loads((out / MANIFEST).read_text())
+    (out / MANIFEST).write_text(json.dumps({**manifest, **damage}))
+    with pytest.raises(ConfigError, match=r"out/_manifest.json is damaged \("):
+        worker(source, out)
+
+
 def test_a_job_keeps_its_model(three):
     source, out = three
     worker(source, out, model=str(Reader().path))
@@ -439,7 +452,7 @@ def test_a_machine_with_other_networks_reads_nothing(three, monkeypatch):
     listings = [(listing_name(0), 1)]
     monkeypatch.setattr(Reader, "identity", "of another version")
     with pytest.raises(BatchError, match="has other networks than the machine that began the job"):
-        Worker(Place(str(out)), Source(str(source)), listings)
+        Worker(Place(str(out)), Source(str(source)), listings).read(0)
 
 
 @pytest.mark.parametrize(

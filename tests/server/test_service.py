@@ -232,9 +232,10 @@ def test_a_killed_worker_costs_no_answer(service):
             yield int(child)
             yield from descendants(child)
 
+    page_bytes = os.sysconf("SC_PAGE_SIZE")
     workers = [
         pid for pid in descendants(service.process.pid)
-        if int(Path(f"/proc/{pid}/statm").read_text().split()[2]) > 5_000
+        if int(Path(f"/proc/{pid}/statm").read_text().split()[2]) > 20e6 / page_bytes
     ]  # fmt: skip
     with ThreadPoolExecutor(8) as threads:
         jobs = [

@@ -1,8 +1,10 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from inkdigits import Reader
@@ -12,7 +14,7 @@ from inkdigits.training.judge import as_tensors, calibrate, evaluate, probabilit
 from inkdigits.training.loop import batch_size, train
 from inkdigits.training.progress import Lines
 from inkdigits.training.recipes import recipe
-from inkdigits.training.state import VERSION, fresh_state, load_state, weights_of
+from inkdigits.training.state import VERSION, fresh_state, load_state, save_state, weights_of
 from inkdigits.training.views import answered_views
 
 
@@ -160,7 +162,7 @@ def test_a_broken_checkpoint_is_refused(tmp_path, data, message):
 
 @pytest.mark.parametrize(
     ("about", "message"),
-    [("[" * 100_000, "recursion"), ('{"recipe": {"name": 1e999}}', "missing"), ("[]", "indices")],
+    [("[" * 100_000, "recursion"), ('{"recipe": {"name": "x"}}', "missing"), ("[]", "indices")],
     ids=["deep", "lacks", "list"],
 )
 def test_a_checkpoint_that_says_what_none_of_ours_does_is_refused(tmp_path, about, message):
@@ -168,6 +170,51 @@ def test_a_checkpoint_that_says_what_none_of_ours_does_is_refused(tmp_path, abou
     tensors = {"model/0.weight": torch.zeros(1)}
     save_file(tensors, path, metadata={"inkdigits.state": VERSION, "about": about})
     with pytest.raises(TrainingError, match=f"not a readable checkpoint: .*{message}"):
+        load_state(path)
+
+
+def begun():
+    """A state whose optimiser has begun."""
+    state = fresh_state(SHORT, 0)
+    for parameter in state.model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    state.optimizer.step()
+    return state
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"epoch": "1"}, {"epoch": 7}, {"stopped": 1}, {"step": None}, {"seed": 0.5},
+     {"history": [{"epoch": "x"}]}, {"stopping": {"patience": "3"}}, {"learnt_from": 5},
+     {"plateau": {"patience": 1, "factor": "half"}},
+     {"recipe": {**dataclasses.asdict(SHORT), "epochs": "3"}}],
+    ids=lambda damage: next(iter(damage)),
+)  # fmt: skip
+def test_a_damaged_field_of_a_checkpoint_is_told(tmp_path, damage):
+    path = tmp_path / "checkpoint.safetensors"
+    save_state(begun(), path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    assert load_state(path).epoch == 0
+    metadata["about"] = json.dumps({**json.loads(metadata["about"]), **damage})
+    save_file(tensors, path, metadata)
+    with pytest.raises(TrainingError, match="not a readable checkpoint"):
+        load_state(path)
+
+
+@pytest.mark.parametrize("group", ["model", "averaged", "best_loss"])
+def test_a_damaged_weight_of_a_checkpoint_is_told(tmp_path, group):
+    path = tmp_path / "checkpoint.safetensors"
+    state = begun()
+    state.best_loss = weights_of(state.model)
+    save_state(state, path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    name = next(key for key in tensors if key.startswith(group) and key.endswith("bias"))
+    save_file({**tensors, name: torch.zeros(1)}, path, metadata)
+    with pytest.raises(TrainingError, match=r"not a readable checkpoint: .* is \(1,\), of \("):
         load_state(path)
 
 

@@ -5,14 +5,14 @@ import sys
 import pytest
 
 CODE = """
-import gc, sys
+import gc, os, sys
 from pathlib import Path
 import torch
 from inkdigits.training.memory import keep_freed_memory
 
 def held_mb():
     pages = int(Path('/proc/self/statm').read_text().split()[1])
-    return pages * 4096 / 1e6
+    return pages * os.sysconf('SC_PAGE_SIZE') / 1e6
 
 if sys.argv[1] == 'kept':
     keep_freed_memory()

@@ -9,30 +9,54 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import suppress
+from typing import Any, cast
 
 from inkdigits.batch.storage import Place
+from inkdigits.errors import BatchError
 
 BEGUN = "_begun-"  # begins the names of the files that say so
 _HASTY = 2  # starts in which pictures are read many at once
+_MOST_IDLE = 3  # workers in a row that end before they read one
 _ENOUGH = 2  # workers that end at a picture; one may have been killed there by chance
 
 
 class Attempt:
-    """One start at a part. out: the folder of the parts. OSError where it cannot be written."""
+    """One start at a part. out: the folder of the parts.
+
+    Raises BatchError where too many ended before they read anything, and OSError where it cannot be
+    written.
+    """
 
     def __init__(self, out: Place, part: int) -> None:
         self._out, self._name = out, f"{BEGUN}{part:07d}.json"
-        self._starts, self._ended = 0, Counter[int]()
-        with suppress(FileNotFoundError):
-            with out.open(self._name) as file:
-                kept = json.load(file)
-            self._starts = kept["starts"]
-            self._ended.update(
-                kept["ended"] if kept["at"] is None else [*kept["ended"], kept["at"]]
+        self._starts, self._idle, self._ended = 0, 0, Counter[int]()
+        kept = self._kept()
+        if kept is not None:
+            self._starts, self._idle = kept["starts"], kept["idle"]
+            self._ended.update(kept["ended"])
+            if kept["at"] is not None:
+                self._ended[kept["at"]] += 1
+                self._idle = 0
+            elif self.careful:
+                self._idle += 1
+        if self._idle >= _MOST_IDLE:
+            self.done()
+            raise BatchError(
+                f"part {part}: {self._starts} worker processes ended at it, the last {_MOST_IDLE} "
+                "before they read a picture: too little memory, or an installation that crashes"
             )
         self._starts += 1
         self._keep(None)
+
+    def _kept(self) -> dict[str, Any] | None:
+        """What the start before has written; None if there was none, or it is damaged."""
+        try:
+            with self._out.open(self._name) as file:
+                kept = json.load(file)
+            numbers = [kept["starts"], kept["idle"], *kept["ended"], kept["at"] or 0]
+        except (FileNotFoundError, LookupError, TypeError, ValueError):
+            return None
+        return cast("dict[str, Any]", kept) if all(isinstance(n, int) for n in numbers) else None
 
     @property
     def careful(self) -> bool:
@@ -51,6 +75,11 @@ class Attempt:
         self._out.remove(self._name)
 
     def _keep(self, picture: int | None) -> None:
-        kept = {"starts": self._starts, "ended": list(self._ended.elements()), "at": picture}
+        kept = {
+            "starts": self._starts,
+            "idle": self._idle,
+            "ended": list(self._ended.elements()),
+            "at": picture,
+        }
         with self._out.writing(self._name) as path:
             path.write_text(json.dumps(kept), encoding="utf-8")

@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import gettempdir
 
 import ray
 import ray.data
@@ -26,6 +27,8 @@ _HINTS = {  # by what Ray says
     "No module named": "the cluster's machines all need pip install 'inkdigits[batch]'",
     "Failed to connect": "a cluster that wants a token is joined with RAY_AUTH_MODE=token",
 }
+# Ray's sockets lie 68 bytes below the temporary folder, and a socket's path has 107 at most.
+_LONGEST_FOLDER, _SHORT_FOLDER = 39, "/tmp"
 _PATIENCE = 10  # seconds that a cluster's head has to answer
 
 
@@ -38,6 +41,8 @@ def ray_for(address: str | None, workers: int | None) -> Iterator[int]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # A worker that ends is begun anew; that is no news for a user.
     os.environ.setdefault("RAY_enable_output_error_log_if_still_retry", "0")
+    if len(os.fsencode(gettempdir())) > _LONGEST_FOLDER and os.path.isdir(_SHORT_FOLDER):
+        os.environ.setdefault("RAY_TMPDIR", _SHORT_FOLDER)
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # or it tells of each step
     mine = not ray.is_initialized()
     on_sigterm = signal.getsignal(signal.SIGTERM)

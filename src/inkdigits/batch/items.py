@@ -9,7 +9,8 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from typing import Any, NamedTuple
+from tarfile import EOFHeaderError, HeaderError  # type: ignore[attr-defined]
+from typing import Any, NamedTuple, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +21,7 @@ from inkdigits.batch.storage import Place
 from inkdigits.errors import ConfigError, NotAPictureError, PictureError
 from inkdigits.picture.open import MAX_BYTES, SUFFIXES
 
+_BLOCK = 1 << 16  # bytes
 _ROWS = 64  # of a Parquet file that are in memory at a time; as many as the Reader gathers
 
 
@@ -27,7 +29,7 @@ class Entry(NamedTuple):
     """A run of pictures in one file: the row of a listing."""
 
     address: str
-    kind: str  # picture, table, shard, or broken: a table that could not be opened
+    kind: str  # picture, table, shard; broken: a table that could not be opened; folder: the same
     first: int = 0  # row of a table
     n: int = 1  # pictures, or files of several pages; 0 where only reading tells: a shard
 
@@ -55,6 +57,8 @@ def opened(entries: Iterable[Entry], column: str, kept: pa.Schema) -> Iterator[I
                 yield from _once_broken(entry, column, kept)
             case "shard":
                 yield from _shard(entry)
+            case "folder":
+                yield _folder(entry)
             case _:
                 yield from _picture(entry)
 
@@ -178,23 +182,74 @@ def _once_broken(entry: Entry, column: str, kept: pa.Schema) -> Iterator[Item]:
         yield from _table(now, column, kept)
 
 
+def _folder(entry: Entry) -> Item:
+    """A folder that could not be listed, and why."""
+    place = Place(entry.address)
+    try:
+        place.listed(place.path)
+        why = "could not be listed when this job listed its source, and can be now"
+    except OSError as error:
+        why = f"cannot be listed ({_cause(error)})"
+    add = "no picture in it was read; mend that and start the same command with --add-new"
+    return Item(entry.address, PictureError(f"is a folder that {why}: {add}"))
+
+
 def _shard(entry: Entry) -> Iterator[Item]:
     """A shard's pictures, read from its beginning to its end; other members are passed over."""
     place = Place(entry.address)
     try:
         with (
             place.files.open(place.path, "rb") as file,
-            tarfile.open(fileobj=file, mode="r|*") as shard,
+            tarfile.open(fileobj=file, mode="r|*", tarinfo=_Member) as shard,
         ):
             for member in shard:
-                if not (member.isfile() and member.name.lower().endswith(tuple(SUFFIXES))):
-                    continue
-                opened = shard.extractfile(member)
-                data = opened.read(MAX_BYTES + 1) if opened else b""
-                yield Item(f"{entry.address}#{member.name}", data)
+                name = f"{entry.address}#{member.name}"
                 shard.members = []  # type: ignore[attr-defined]  # or a shard's headers are all kept
+                if member.isdir() or not member.name.lower().endswith(tuple(SUFFIXES)):
+                    continue
+                opened = shard.extractfile(member) if member.isfile() else None
+                if opened is None:
+                    yield Item(name, NotAPictureError(_no_file(member)))
+                else:
+                    yield Item(name, opened.read(MAX_BYTES + 1))
+            _check_nothing_behind(shard)
     except Exception as error:  # noqa: BLE001 - fsspec's libraries raise their own; a file ends no job
         yield Item(entry.address, _unreadable(error))
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose header may be damaged: tarfile takes any such one for a shard's end."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
+        """The next member. Raises EOFHeaderError at the mark that ends a shard."""
+        at = tarfile.fileobj.tell() if tarfile.fileobj else 0
+        try:
+            return super().fromtarfile(tarfile)
+        except EOFHeaderError:
+            raise
+        except HeaderError as error:
+            raise NotAPictureError(
+                f"damaged or cut off at byte {at:,} of the tar ({error}): what is behind it is not "
+                "read; fetch or make it anew"
+            ) from error
+
+
+def _check_nothing_behind(shard: tarfile.TarFile) -> None:
+    """Raise NotAPictureError if the shard goes on after the mark that ends it."""
+    stream = shard.fileobj
+    while stream and (block := stream.read(_BLOCK)):
+        if block.strip(b"\0"):
+            raise NotAPictureError(
+                "goes on after the mark that ends a tar, as tars that were joined do: what is "
+                "behind it is not read; split or make it anew"
+            )
+
+
+def _no_file(member: tarfile.TarInfo) -> str:
+    if member.islnk() or member.issym():
+        return f"is a link to {shortened(member.linkname)}, expected a file; links are not followed"
+    return "is no file: a device or a pipe; expected a picture's file"
 
 
 def _unreadable(error: Exception) -> PictureError:

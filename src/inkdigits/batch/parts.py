@@ -26,7 +26,7 @@ from inkdigits.batch.plan import MODEL, SCHEMA
 from inkdigits.batch.rows import IDENTITY, Row, kept_in, table_of
 from inkdigits.batch.source import Source
 from inkdigits.batch.storage import Place
-from inkdigits.errors import BatchError, PictureError
+from inkdigits.errors import BatchError, InkdigitsError, PictureError
 from inkdigits.page import Page
 from inkdigits.picture.documents import DocumentPage, count_pages, page_names
 from inkdigits.reader import BATCH, Reader
@@ -65,14 +65,14 @@ class Worker:
 
     out: the folder with the listings and the model, where the parts go: so machines that share no
     disk read the same with the same. listings: their files, and how many parts each has. Raises
-    BatchError if the source or out is not to be seen here, or this machine has other networks.
+    BatchError if the source or out is not to be seen here.
     """
 
     def __init__(self, out: Place, source: Source, listings: Sequence[tuple[str, int]]) -> None:
         cv2.setNumThreads(1)  # there is a worker for each core
         self._out, self._source, self._listings = out, source, listings
         for place in (out, source.root()):
-            if not place.files.exists(place.path):
+            if not place.kind():
                 raise BatchError(
                     f"{place.named(place.path)} is not there for a worker on {platform.node()}; "
                     "SOURCE and DEST must be at addresses that all processes and machines see"
@@ -80,25 +80,33 @@ class Worker:
         with out.open(SCHEMA) as file:
             self._schema = pq.read_schema(file)
         self._kept = kept_in(self._schema)
-        self._reader = _reader(out, self._schema.metadata[IDENTITY].decode())
+        self._reader: Reader | None = None
         self._open: dict[str, pq.ParquetFile] = {}
 
     def read(self, part: int) -> Counts:
         """Read a part and write its file, or count what is in it if it is there.
 
-        Raises OSError if it cannot be written.
+        Raises OSError if it cannot be written, and BatchError if this machine has other networks,
+        or workers end before they read anything of it.
         """
         name = name_of(part)
         if self._out.has(name):
             with suppress(pa.ArrowInvalid):  # a disk's damage: the part is read anew
                 return self._count(name)
         attempt = Attempt(self._out, part)
+        if self._reader is None:  # only now: a process that cannot load them ends in an attempt
+            try:
+                self._reader = _reader(self._out, self._schema.metadata[IDENTITY].decode())
+            except InkdigitsError:
+                attempt.done()
+                raise
         items = self._source.items(self._entries(part), self._kept)
         if attempt.careful:
             items = _but_deadly(items, attempt)
+        at_once = 1 if attempt.careful else BATCH
         pictures = failed = doubtful = 0
         with self._out.writing(name) as path, pq.ParquetWriter(path, self._schema) as file:
-            for table in _grouped(self._tables(items, 1 if attempt.careful else BATCH)):
+            for table in _grouped(self._tables(self._reader, items, at_once)):
                 file.write_table(table)
                 pictures += len(table)
                 failed += len(table) - table["error"].null_count
@@ -116,12 +124,11 @@ class Worker:
             before += parts
         raise BatchError(f"no listing has the part {part}: the folder's files are of two jobs")
 
-    def _tables(self, items: Iterator[Item], at_once: int) -> Iterator[pa.Table]:
+    def _tables(self, reader: Reader, items: Iterator[Item], at_once: int) -> Iterator[pa.Table]:
         """The rows of all items, of some pictures at a time."""
         for batch in _gathered(items, at_once):
-            found = iter(
-                self._read([a.picture for a in batch if not isinstance(a.picture, PictureError)])
-            )
+            pictures = [a.picture for a in batch if not isinstance(a.picture, PictureError)]
+            found = iter(_read(reader, pictures))
             rows = [
                 Row(
                     asked.name,
@@ -131,15 +138,6 @@ class Worker:
                 for asked in batch
             ]
             yield table_of(rows, self._schema)
-
-    def _read(self, pictures: list[bytes | DocumentPage]) -> list[Page | PictureError]:
-        """A Page or an error of each; what breaks in an unforeseen way is an error as well."""
-        try:
-            return list(self._reader.read_many(pictures))
-        except Exception as error:  # noqa: BLE001 - one picture of millions ends no job
-            if len(pictures) == 1:
-                return [PictureError(f"picture: {type(error).__name__}: {error}")]
-            return [result for picture in pictures for result in self._read([picture])]
 
     def _count(self, name: str) -> Counts:
         with self._out.open(name) as file:
@@ -163,6 +161,16 @@ def _reader(out: Place, identity: str) -> Reader:
                 "install the same version of inkdigits on both"
             )
         return reader
+
+
+def _read(reader: Reader, pictures: list[bytes | DocumentPage]) -> list[Page | PictureError]:
+    """A Page or an error of each; what breaks in an unforeseen way is an error as well."""
+    try:
+        return list(reader.read_many(pictures))
+    except Exception as error:  # noqa: BLE001 - one picture of millions ends no job
+        if len(pictures) == 1:
+            return [PictureError(f"picture: {type(error).__name__}: {error}")]
+        return [result for picture in pictures for result in _read(reader, [picture])]
 
 
 def _pages(item: Item) -> Iterator[_Asked]:

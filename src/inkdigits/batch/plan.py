@@ -213,7 +213,8 @@ def _manifest_in(job: Job, out: Place) -> dict[str, Any]:
         ours = manifest["format"] == _FORMAT
         if ours:
             _plan_in(manifest)
-            "".join(manifest[name] for name in ("source", "column", "model", "inkdigits"))
+            for name in ("source", "column", "model", "inkdigits"):
+                _text(manifest[name])
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{job.out}/{MANIFEST} is damaged ({type(error).__name__}: {shortened(str(error))}); "
@@ -230,13 +231,30 @@ def _manifest_in(job: Job, out: Place) -> dict[str, Any]:
 
 
 def _plan_in(manifest: dict[str, Any]) -> Plan:
+    """Raises LookupError, TypeError or ValueError where the manifest is damaged."""
     passed = manifest["passed_over"]
     return Plan(
-        manifest["part_size"],
-        tuple((listing["file"], listing["parts"]) for listing in manifest["listings"]),
-        Some(passed["n"], passed["first"], Counter(passed["why"])),
+        _whole(manifest["part_size"], least=1),
+        tuple((_text(one["file"]), _whole(one["parts"])) for one in manifest["listings"]),
+        Some(
+            _whole(passed["n"]),
+            list(map(_text, passed["first"])),
+            Counter({_text(why): _whole(n) for why, n in passed["why"].items()}),
+        ),
         fresh=False,
     )
+
+
+def _whole(value: object, least: int = 0) -> int:
+    if not isinstance(value, int) or value < least:
+        raise ValueError(f"{value!r} where a whole number from {least} is expected")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} where a text is expected")
+    return value
 
 
 def _check_same(job: Job, given: dict[str, str], manifest: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ reads what is missing, and every picture stands in the output once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from inkdigits.batch.attempts import BEGUN
 from inkdigits.batch.cluster import GO_ON, ray_for
 from inkdigits.batch.listing import Some
 from inkdigits.batch.parts import Counts, Worker
-from inkdigits.batch.plan import Job, changes, plan_of
+from inkdigits.batch.plan import Job, Plan, changes, plan_of
 from inkdigits.batch.rows import shortened
 from inkdigits.batch.source import Source
 from inkdigits.batch.storage import Place
@@ -54,15 +55,29 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
     """
     out, place = Place(job.out), Place(job.source.address)
     source = replace(job.source, address=place.named(place.path))
-    try:
-        plan = plan_of(job, source, out, Reader(job.model, threads=1))
-    except InkdigitsError:
-        raise
-    except Exception as error:  # fsspec's libraries raise their own
-        why = f"{type(error).__name__}: {shortened(str(error))}"
-        raise BatchError(
-            f"{job.source.address} cannot be listed into {job.out} ({why}); mend that"
-        ) from error
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(out.locked())
+            plan = plan_of(job, source, out, Reader(job.model, threads=1))
+        except InkdigitsError:
+            raise
+        except Exception as error:  # fsspec's libraries raise their own
+            why = f"{type(error).__name__}: {shortened(str(error))}"
+            raise BatchError(
+                f"{job.source.address} cannot be listed into {job.out} ({why}); mend that"
+            ) from error
+        counts = _read(job, source, out, plan, progress)
+        out.sweep(BEGUN)
+    came_later, gone = Some(), plan.gone
+    if not plan.fresh and counts.there == counts.pictures:
+        came_later, gone = changes(source, out, plan)
+    return Summary(*counts, plan.parts, plan.passed_over, plan.added, came_later, gone)
+
+
+def _read(
+    job: Job, source: Source, out: Place, plan: Plan, progress: Callable[[int, int], None]
+) -> Counts:
+    """Have all parts read that are not there. Raises BatchError."""
     total = np.zeros(len(Counts._fields), np.int64)
     done = 0
     with ray_for(job.address, job.workers) as workers:
@@ -84,15 +99,7 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
             total += [batch[name].sum() for name in Counts._fields]
             done += len(batch["there"])
             progress(done, plan.parts)
-    out.sweep(BEGUN)
-    pictures, failed, doubtful, there = total.tolist()
-    came_later, gone = Some(), plan.gone
-    if not plan.fresh and there == pictures:
-        came_later, gone = changes(source, out, plan)
-    return Summary(
-        pictures, failed, doubtful, there, plan.parts,
-        plan.passed_over, plan.added, came_later, gone,
-    )  # fmt: skip
+    return Counts(*total.tolist())
 
 
 class _Actor:

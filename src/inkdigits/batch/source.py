@@ -12,6 +12,8 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from errno import ELOOP
+from fnmatch import translate
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -20,12 +22,13 @@ from inkdigits.batch.items import Entry, Item, opened, table_entry
 from inkdigits.batch.kept import NOTHING
 from inkdigits.batch.storage import Place, real
 from inkdigits.errors import ConfigError
+from inkdigits.files import is_temporary
 from inkdigits.picture.documents import INSTALL, unread_endings
 from inkdigits.picture.open import SUFFIXES
 
 TABLES = (".parquet", ".pq")
 SHARDS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-_FOLDER = "folder"
+_FOLDER, _LINK = "folder", "link to a folder"
 
 
 class File(NamedTuple):
@@ -49,16 +52,17 @@ class Source:
     def root(self) -> Place:
         """The file, or the folder that everything is below."""
         place = Place(self.address)
-        if not place.files.exists(place.path) and glob.has_magic(place.path):
-            place.path = os.path.dirname(re.split(r"[*?[]", place.path, maxsplit=1)[0])
+        if not place.kind() and glob.has_magic(place.path):
+            place.path, _ = _split(place.path)
         return place
 
     def files(self, apart: str = "") -> Iterator[File]:
         """Every file, in the order of `in_order`; those that are passed over, too.
 
         A folder's hidden files are found if they are pictures. What a glob fits is taken for a
-        picture, whatever its ending. apart: the address of a folder that is left out, also where
-        links lead into it. Raises ConfigError if there is no such file or folder.
+        picture, whatever its ending. A folder that cannot be listed is found itself, with a / at
+        its end. apart: the address of a folder that is left out, also where links lead into it.
+        Raises ConfigError if there is no such file or folder, and OSError if it cannot be listed.
         """
         place, unread = Place(self.address), unread_endings()
         inside = f"{real(Place(apart))}/" if apart else None
@@ -83,6 +87,8 @@ class Source:
         Raises ConfigError if it is a table that has no column with pictures, or two of one name.
         """
         name = address.lower()
+        if name.endswith("/"):
+            return Entry(address, "folder"), NOTHING
         if name.endswith(SHARDS):
             return Entry(address, "shard", 0, 0), NOTHING
         if name.endswith(TABLES):
@@ -121,25 +127,26 @@ def parts_of(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
 
 def _paths(place: Place, address: str) -> Iterator[tuple[str, str | None]]:
     """Each path, in order, and why it is passed over, if it is."""
-    files, path = place.files, place.path
-    if files.isdir(path):
-        yield from _below(place, path)
-    elif files.exists(path):
-        yield path, None
-    elif glob.has_magic(path):
-        if place.local:
-            found = [p for p in glob.iglob(path, recursive=True) if os.path.isfile(p)]
-        else:
-            those = files.glob(path, detail=True)
-            found = [p for p, about in those.items() if about["type"] == "file"]
-        yield from ((p, None) for p in sorted(found, key=in_order))
+    kind = place.kind()
+    if kind == "directory":
+        yield from _below(place, place.path)
+    elif kind:
+        # A pipe is there once, and several processes read.
+        yield place.path, "no file" if kind == "other" and place.local else None
+    elif glob.has_magic(place.path):
+        found = dict(_fitting(place, *_split(place.path)))
+        yield from ((path, found[path]) for path in sorted(found, key=in_order))
     else:
         raise ConfigError(f"{address}: no such file or folder; quote a glob: 'scans/*.png'")
 
 
 def _below(place: Place, folder: str) -> Iterator[tuple[str, str | None]]:
-    """The paths in a folder and in those in it, as `inkdigits read` finds them."""
-    waiting = [(folder, _FOLDER)]  # the next is last; a stack, for folders of any depth
+    """The paths in a folder and in those in it, as `inkdigits read` finds them.
+
+    Raises OSError if the folder cannot be listed. One in it that cannot is given itself, with a /
+    at its end.
+    """
+    waiting = _inside(place, folder)  # the next is last; a stack, for folders of any depth
     while waiting:
         path, kind = waiting.pop()
         if kind != _FOLDER:
@@ -148,18 +155,24 @@ def _below(place: Place, folder: str) -> Iterator[tuple[str, str | None]]:
                 yield path, fault
             continue
         try:
-            found = _local(path) if place.local else _remote(place, path)
-        except PermissionError:
-            yield path, "folder that may not be listed"
-            continue
-        before = path.rstrip("/")
-        waiting.extend((f"{before}/{name}", kind) for name, kind in sorted(found, reverse=True))
+            waiting += _inside(place, path)
+        except OSError:
+            yield f"{path}/", None
 
 
-def _local(folder: str) -> list[tuple[str, str]]:
-    """The names in a folder, each with its kind: file, folder, or what else it is."""
-    with os.scandir(folder) as entries:
-        return [(entry.name, _kind(entry)) for entry in entries]
+def _inside(place: Place, folder: str) -> list[tuple[str, str]]:
+    """The paths in a folder, each with its kind: file, folder, or what else it is; backwards."""
+    if place.local:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, _kind(entry)) for entry in entries]
+    else:
+        found = [(n, _FOLDER if k == "directory" else "file") for n, k in place.listed(folder)]
+    before = folder.rstrip("/")
+    return [
+        (f"{before}/{name}", kind)
+        for name, kind in sorted(found, reverse=True)
+        if not is_temporary(name)
+    ]
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
@@ -168,20 +181,51 @@ def _kind(entry: os.DirEntry[str]) -> str:
     try:
         if entry.is_file():
             return "file"
-        return "link to a folder" if entry.is_dir() else "no file"
+        return _LINK if entry.is_dir() else "no file"
+    except OSError as error:
+        return "link in a circle" if error.errno == ELOOP else "file"  # reading says what it is
+
+
+def _split(pattern: str) -> tuple[str, list[str]]:
+    """The folder in which a glob begins, and its parts from there on."""
+    folder = posixpath.dirname(re.split(r"[*?[]", pattern, maxsplit=1)[0])
+    return folder, pattern[len(folder) :].lstrip("/").split("/")
+
+
+def _fitting(place: Place, folder: str, parts: list[str]) -> Iterator[tuple[str, str | None]]:
+    """The paths in a folder that fit a glob's parts, and why one is passed over, if it is.
+
+    Fits what Python's glob does, but that no link is followed by **. Not by a library's glob, which
+    passes over a folder that cannot be listed. Such a one is given itself, as by `_below`.
+    """
+    part, rest = parts[0], parts[1:]
+    if not glob.has_magic(part):
+        path = posixpath.join(folder, part)
+        if rest:
+            yield from _fitting(place, path, rest)
+        elif place.kind(path) == "file":
+            yield path, None
+        return
+    if part == "**" and rest:
+        yield from _fitting(place, folder, rest)
+    try:
+        inside = _inside(place, folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
     except OSError:
-        return "link in a circle"
-
-
-def _remote(place: Place, folder: str) -> list[tuple[str, str]]:
-    found = place.files.ls(folder, detail=True)
-    return [
-        (posixpath.basename(one["name"].rstrip("/")), _FOLDER if is_folder else "file")
-        for one in found
-        # Object stores hold empty files that stand for the folder itself.
-        if one["name"].rstrip("/") != folder.rstrip("/")
-        for is_folder in [one["type"] == "directory"]
-    ]
+        yield f"{folder}/", None
+        return
+    fits = re.compile(translate("*" if part == "**" else part)).match
+    for path, kind in inside:
+        name = posixpath.basename(path)
+        if not fits(name) or (name.startswith(".") and not part.startswith(".")):
+            continue
+        if kind == _FOLDER and part == "**":
+            yield from _fitting(place, path, parts)
+        elif rest and part != "**" and kind in (_FOLDER, _LINK):
+            yield from _fitting(place, path, rest)
+        elif kind != _FOLDER and not rest:
+            yield path, None if kind == "file" else kind
 
 
 def _fault(name: str, kind: str) -> str | None:

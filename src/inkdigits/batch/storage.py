@@ -9,18 +9,24 @@ from __future__ import annotations
 import os
 import posixpath
 import tempfile
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from stat import S_ISDIR, S_ISREG
+from typing import Any, TypeVar
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from inkdigits.errors import ConfigError
+from inkdigits.errors import BatchError, ConfigError
+from inkdigits.files import locked
 
+_PAUSES = (0.5, 2.0)  # seconds before a storage that failed is asked again
 _TEMPORARY = ".half"  # ends a file's name while it is written
+
+T = TypeVar("T")
 
 
 class Place:
@@ -55,10 +61,78 @@ class Place:
         return posixpath.join(self.path, name)
 
     def has(self, name: str) -> bool:
-        """Whether this folder holds a file of that name."""
+        """Whether this folder holds a file of that name. Raises OSError."""
         # What was written a moment ago by another process must not be missed.
         self.files.invalidate_cache()
-        return bool(self.files.exists(self.within(name)))
+        return self.kind(self.within(name)) != ""
+
+    def kind(self, path: str | None = None) -> str:
+        """What is there, or at a path in the same file system. Raises OSError.
+
+        A file, a directory, something else, or nothing ("").
+        """
+        path = self.path if path is None else path
+        # Not fsspec's isdir and exists: they take whatever fails for "no".
+        try:
+            if self.local:
+                mode = os.stat(path).st_mode
+                return "directory" if S_ISDIR(mode) else "file" if S_ISREG(mode) else "other"
+            kind = str(self.asked(lambda: self.files.info(path))["type"])
+            # A web server's folders are files as well.
+            return "directory" if kind == "file" and self.files.isdir(path) else kind
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+
+    def listed(self, folder: str) -> list[tuple[str, str]]:
+        """The names in a folder, each with its kind, as fsspec calls it. Raises OSError."""
+        found = self.asked(lambda: self.files.ls(folder, detail=True))
+        return [
+            (posixpath.basename(one["name"].rstrip("/")), one["type"])
+            for one in found
+            # Object stores hold empty files that stand for the folder itself.
+            if one["name"].rstrip("/") != folder.rstrip("/")
+        ]
+
+    def asked(self, what: Callable[[], T]) -> T:
+        """What a storage answers; it is asked again a little later where that fails.
+
+        Raises OSError, whatever its library raises.
+        """
+        for pause in (*_PAUSES, None):
+            try:
+                return what()
+            except (FileNotFoundError, NotADirectoryError, PermissionError):
+                raise
+            except Exception as error:  # fsspec's libraries raise their own
+                if pause is None:
+                    raise OSError(f"{type(error).__name__}: {error}") from error
+                time.sleep(pause)
+                self.files.invalidate_cache()
+        raise AssertionError("not reached")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other jobs from writing to this folder, which is made if it is not there.
+
+        The system ends a lock with the process that holds it, also when that is killed. Only on
+        this machine's disks. Raises BatchError where another process holds it.
+        """
+        kind = self.kind() if self.local else "elsewhere"
+        if kind not in ("", "directory"):
+            yield
+            return
+        os.makedirs(self.path, exist_ok=True)
+        try:
+            with locked(Path(self.path)):
+                yield
+        except BlockingIOError as error:
+            raise BatchError(
+                f"{self.path}: another job writes to this folder; wait for its end, or stop it"
+            ) from error
+        finally:
+            if not kind:
+                with suppress(OSError):  # it has files now
+                    os.rmdir(self.path)
 
     def open(self, name: str) -> Any:
         """A file of this folder, to be read as bytes."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from errno import EDQUOT, EFBIG, ENOSPC
 from importlib import import_module
 from typing import NoReturn
 
@@ -61,12 +62,27 @@ def main() -> NoReturn:
     except InkdigitsError as error:
         say(f"error: {error}")
         sys.exit(1)
+    except ImportError as error:
+        if (error.name or "").startswith("inkdigits"):
+            raise
+        say(
+            f"error: a library cannot be loaded: {error}; free memory, or raise its limit (ulimit "
+            "-v), or install it anew"
+        )
+        sys.exit(1)
+    except MemoryError as error:
+        say(
+            f"error: memory is short{f' ({error})' if str(error) else ''}; free some, or raise its "
+            "limit (ulimit -v)"
+        )
+        sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has gone (| head); that is no error of ours.
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        say(f"error: {error}")
+        full = error.errno in (ENOSPC, EFBIG, EDQUOT)
+        say(f"error: {error}{'; make room: what was written before is whole' if full else ''}")
         sys.exit(1)
     code = code if isinstance(code, int) else 0
     if sys.argv[1:2] in (["predict"], ["read"]):

@@ -6,6 +6,7 @@ In: lines and signals. Out: standard error and exit codes.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
@@ -19,9 +20,18 @@ import click
 _LINE_EVERY = 10  # seconds from one line of progress to the next, in a log
 
 
+# What would move a terminal's cursor, colour it, begin a line or turn the direction of writing.
+_COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def shown(text: str) -> str:
+    """A text of others, such as a file's name, as one line that does nothing to a terminal."""
+    return _COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def say(line: str) -> None:
     """Write a line to standard error."""
-    click.echo(line, err=True)
+    click.echo(shown(line), err=True)
 
 
 def say_error(name: str, error: Exception) -> None:
@@ -73,13 +83,23 @@ class _Counter:
 advance = _Counter()
 
 
+def answer_signals() -> None:
+    """From here on Ctrl-C is a KeyboardInterrupt, as Python has it, and so is SIGTERM.
+
+    `main` lets them end the process at once.
+    """
+    signal.signal(signal.SIGTERM, stop)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @contextmanager
 def stoppable(hint: str | Callable[[], str]) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the command with a hint at how to go on.
 
     hint: its words, or what gives them when all inside has ended.
     """
-    signal.signal(signal.SIGTERM, stop)
+    answer_signals()
     try:
         yield
     except KeyboardInterrupt as stopped:
@@ -90,7 +110,7 @@ def stoppable(hint: str | Callable[[], str]) -> Iterator[None]:
 @contextmanager
 def stopped_at_once() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the command and its processes, whatever they are at."""
-    signal.signal(signal.SIGTERM, stop)
+    answer_signals()
     try:
         yield
     except KeyboardInterrupt as stopped:

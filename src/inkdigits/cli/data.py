@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from inkdigits.cli.console import advance, say
+from inkdigits.cli.console import advance, say, stoppable
 
 
 @click.group()
@@ -35,7 +35,8 @@ def export_png(folder: Path, source: str) -> None:
     sets = load(source, advance)
     if sets.notice:
         say(f"note: {sets.notice}")
-    n = write_png_folder(sets, folder, lambda done, total: advance("writing PNGs", done, total))
+    with stoppable("stopped"):
+        n = write_png_folder(sets, folder, lambda done, total: advance("writing PNGs", done, total))
     click.echo(f"{n:,} pictures in {folder}")
 
 
@@ -111,22 +112,26 @@ def make(
     file = out
     if file.suffix != ".npz":
         raise click.UsageError(f"{file}: expected a name that ends in .npz, or --scenes N")
+    given = [Path(source), *add]
+    if file.exists() and any(file.samefile(one) for one in given if one.exists()):
+        raise click.UsageError(f"{file}: is what is read; name another file to write")
 
     from inkdigits.data.npz import write_npz
     from inkdigits.training.made import made_from
     from inkdigits.training.sets import load
 
     sets = load(source, advance)
-    made = made_from(
-        sets,
-        digits,
-        nondigits,
-        seed,
-        lambda done, total: advance("making digits", done, total),
-        add,
-        fonts,
-    )
-    write_npz(made, file)
+    with stoppable("stopped"):
+        made = made_from(
+            sets,
+            digits,
+            nondigits,
+            seed,
+            lambda done, total: advance("making digits", done, total),
+            add,
+            fonts,
+        )
+        write_npz(made, file)
     click.echo(
         f"{file}: {len(made.train):,} training digits, {len(made.train) - len(sets.train):,} of "
         f"them made, {len(made.nondigits):,} non-digits, {len(made.test):,} test digits"
@@ -146,9 +151,10 @@ def _make_scenes(folder: Path, source: str, count: int, seed: int, fonts: Path |
         digits.images, digits.labels, font_files(fonts) if fonts else (), seed,
         lambda done, total: advance("collecting hands", done, total),
     )  # fmt: skip
-    write_scenes(
-        hands, seed, count, folder, lambda done, total: advance("making scenes", done, total)
-    )
+    with stoppable("stopped"):
+        write_scenes(
+            hands, seed, count, folder, lambda done, total: advance("making scenes", done, total)
+        )
     click.echo(f"{count:,} scenes in {folder}; look at {folder / 'contact.png'}")
 
 
@@ -198,7 +204,8 @@ def corrections(
         save_drawing(drawn_corrections(file), show)
         click.echo(f"thumbnails in {show}")
     if folder:
-        n = write_corrections(file, folder)
+        with stoppable("stopped"):
+            n = write_corrections(file, folder)
         click.echo(f"{n:,} corrected digits in {folder}")
     if delete or show or folder:
         return

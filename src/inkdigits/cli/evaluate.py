@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inkdigits.cli.console import advance, say
+from inkdigits.cli.console import advance, say, stoppable
 
 if TYPE_CHECKING:
     from inkdigits.evaluate import Part
@@ -54,7 +54,8 @@ def evaluate(model: str | None, source: str, part: Part | None, out: Path | None
         say(f"note: {result['data']['notice']}")
     click.echo("\n".join(_table(result)))
     if out:
-        found.save(out)
+        with stoppable("stopped"):
+            found.save(out)
         click.echo(f"in {out}:")
         for name, what in FILES.items():
             click.echo(f"  {name:<27}  {what}")

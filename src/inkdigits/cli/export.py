@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from inkdigits.cli.console import stoppable
+
 
 @click.command()
 @click.argument("model", required=False)
@@ -33,9 +35,10 @@ def export(model: str | None, folder: Path, formats: str | None) -> None:
     from inkdigits.export import export as run
 
     asked = [name.strip() for name in formats.split(",")] if formats else None
-    for found in run(model, folder, asked):
-        click.echo(
-            f"{found.path}  {found.format}, {found.size:,} bytes; {CHECKED_ON - found.differ:,} "
-            f"{f'of {CHECKED_ON:,} ' if found.differ else ''}digits read the same, probabilities "
-            f"within {found.difference:.2g}"
-        )
+    with stoppable("stopped"):
+        for found in run(model, folder, asked):
+            click.echo(
+                f"{found.path}  {found.format}, {found.size:,} bytes; "
+                f"{CHECKED_ON - found.differ:,} {f'of {CHECKED_ON:,} ' if found.differ else ''}"
+                f"digits read the same, probabilities within {found.difference:.2g}"
+            )

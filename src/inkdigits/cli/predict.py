@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from glob import glob, has_magic
 from itertools import chain, islice
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, say, say_error, stopped_at_once
+from inkdigits.cli.console import give, say, say_error, shown, stopped_at_once
 from inkdigits.errors import PictureError
 
 if TYPE_CHECKING:
@@ -91,10 +92,10 @@ def predict(
                 give(json.dumps({"file": name, **found.to_dict()}, ensure_ascii=False))
             elif found.accepted:
                 likely = "   ".join(f"{digit} {share:7.2%}" for digit, share in found.top(top))
-                give(f"{likely}   {name}")
+                give(f"{likely}   {shown(name)}")
             else:
                 guess = "   ".join(f"{digit} {share:.2%}" for digit, share in found.top(top))
-                give(f"?  {found.reason}, best guess {guess}   {name}")
+                give(f"?  {found.reason}, best guess {guess}   {shown(name)}")
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -156,27 +157,37 @@ def picture_files(given: tuple[str, ...], *drawn: Path | None) -> Iterator[File]
     from inkdigits.picture.documents import DocumentPage, count_pages, pages_in
     from inkdigits.picture.open import MAX_BYTES
 
-    own = {path.resolve() for path in drawn if path}
+    own = {Path(os.path.realpath(path)) for path in drawn if path}
     for name in (name for pattern in given for name in _fitting(pattern)):
         if name == "-":
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+            data = _standard_input(MAX_BYTES + 1)
             count = count_pages(data)
             yield from (
                 (DocumentPage(data, page) for page in range(1, count + 1)) if count > 1 else [data]
             )
             continue
-        if not Path(name).is_dir():
+        if not os.path.isdir(name):  # Path's raises where the name is too long
             yield from pages_in(name)
             continue
-        if Path(name).resolve() in own:
+        if Path(os.path.realpath(name)) in own:
             raise click.UsageError(f"{name}: is read and cannot be drawn into; name another folder")
         found = False
         for file in pictures_below(name):
-            if not own or own.isdisjoint((path := Path(file).resolve(), *path.parents)):
+            if not own or own.isdisjoint((path := Path(os.path.realpath(file)), *path.parents)):
                 found = True
                 yield from pages_in(file)
         if not found:
             yield name  # reading it says what is wrong with it
+
+
+def _standard_input(most: int) -> bytes:
+    """Its bytes up to that many; none where whoever starts the command has closed it."""
+    if sys.stdin is None:
+        return b""
+    with suppress(OSError):
+        # As some programs hand it over: what is not there yet would be taken for the end.
+        os.set_blocking(sys.stdin.fileno(), True)
+    return sys.stdin.buffer.read(most)
 
 
 def _fitting(pattern: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, say, stopped_at_once
+from inkdigits.cli.console import give, say, shown, stopped_at_once
 from inkdigits.cli.predict import give_error, picture_files
 from inkdigits.errors import InkdigitsError, PictureError
 
@@ -91,7 +92,7 @@ def read(
         files = chain(_explain(files, reader, explain), files)
     first = list(islice(files, 2))
     files = chain(first, files)
-    alone = len(first) == 1 and (pictures[0] == "-" or Path(pictures[0]).is_file())
+    alone = len(first) == 1 and (pictures[0] == "-" or os.path.isfile(pictures[0]))
     failed = 0
     drawn: set[str] = set()
     with stopped_at_once():
@@ -117,7 +118,7 @@ def read(
                     give(_row(tuple(row) if alone else (name, *row)))
             else:
                 for line in page.lines or [""]:
-                    give(line if alone else f"{name}: {line}")
+                    give(line if alone else f"{shown(name)}: {line}")
             if not as_json:
                 _warn(name, page)
             if draw:

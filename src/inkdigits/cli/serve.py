@@ -82,7 +82,7 @@ def serve(
             for one in links:
                 say(f"others open {one}")
             if links and sys.stderr.isatty():
-                say(qr_code(links[0]))
+                click.echo(qr_code(links[0]), err=True)
             if in_browser:
                 own = {4: "127.0.0.1", 6: "::1"}[here.version] if here.is_unspecified else address
                 webbrowser.open(link(own, found, token))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from inkdigits.cli.console import advance, say, stoppable
+from inkdigits.cli.console import advance, answer_signals, say, stoppable
 from inkdigits.errors import ConfigError
 from inkdigits.settings import (
     FIELDS,
@@ -210,6 +210,7 @@ def _run_to_end(
     from inkdigits.training.progress import shown_here
 
     if not workers.is_first:
+        answer_signals()
         with suppress(KeyboardInterrupt):  # the first worker says what there is to say
             workers.from_first(None)  # the folder is there
             run.finish_run(
@@ -259,7 +260,8 @@ def ensemble(runs: tuple[Path, ...], out: Path) -> None:
     """
     from inkdigits.ensemble import FILES, average
 
-    result = average(runs, out, say, advance)
+    with stoppable("stopped"):
+        result = average(runs, out, say, advance)
     scores = result["scores"]
     click.echo(
         f"{out}: {scores['accuracy']:.2%} of {scores['n']:,} test images right, "

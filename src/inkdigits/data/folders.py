@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -23,6 +22,7 @@ from inkdigits.data.digits import Digits, DigitSets
 from inkdigits.data.pictures import Frame, Labelled, LeftOut, Looked, read_pictures, together
 from inkdigits.data.split import split_test
 from inkdigits.errors import DataError
+from inkdigits.files import new_folder
 from inkdigits.picture.open import SUFFIXES
 from inkdigits.spec import CLASS_NAMES
 
@@ -172,19 +172,17 @@ def write_png_files(folder: Path, files: Iterable[tuple[str, NDArray[np.uint8]]]
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder}: is there already and not empty; name a new folder")
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
-        for name, image in files:
-            (part / name).parent.mkdir(parents=True, exist_ok=True)
-            # Level 1: twice as fast as Pillow's 6 here, files 4 % larger.
-            Image.fromarray(image).save(part / name, compress_level=1)
-        if folder.exists():
-            folder.rmdir()
-        part.rename(folder)
+        with new_folder(folder.absolute()) as part:
+            for name, image in files:
+                (part / name).parent.mkdir(parents=True, exist_ok=True)
+                # Level 1: twice as fast as Pillow's 6 here, files 4 % larger.
+                Image.fromarray(image).save(part / name, compress_level=1)
+            if folder.exists():
+                folder.rmdir()
+            part.rename(folder)
     except OSError as error:
         raise DataError(f"{folder}: cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def inner(folder: Path, *, is_part: bool = False) -> Path:

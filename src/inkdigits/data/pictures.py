@@ -10,9 +10,7 @@ from __future__ import annotations
 import io
 import os
 import struct
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +21,7 @@ from inkdigits import machine
 from inkdigits.data.digits import Digits
 from inkdigits.errors import DataError
 from inkdigits.picture.grey_png import grey_png
+from inkdigits.processes import in_order
 from inkdigits.spec import SIDE
 
 _CHUNK = 2_000  # files a worker reads at a time: 1.6 MB of pixels, about 0.1 s
@@ -157,14 +156,12 @@ def _map_chunks(files: Sequence[str | bytes]) -> Iterator[_Chunk]:
     if len(files) < _POOL_FROM or machine.cores() < 2:
         yield from map(_read_chunk, chunks)
         return
-    # forkserver: a fork of a process that holds PyTorch's threads may hang.
-    pool = ProcessPoolExecutor(machine.cores(), mp_context=get_context("forkserver"))
-    try:
-        waiting = [pool.submit(_read_chunk, chunk) for chunk in chunks]
-        for job in waiting:
-            yield job.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    yield from in_order(chunks, _begun, (), machine.cores(), share=1)
+
+
+def _begun() -> Callable[[Iterable[Sequence[str | bytes]]], Iterator[_Chunk]]:
+    """What a worker process does with chunks."""
+    return lambda chunks: map(_read_chunk, chunks)
 
 
 def _read_chunk(files: Sequence[str | bytes]) -> _Chunk:

@@ -14,6 +14,7 @@ from inkdigits.data.digits import DigitSets
 from inkdigits.data.pictures import Frame, only_arrays
 from inkdigits.data.sample import load_sample
 from inkdigits.errors import DataError
+from inkdigits.files import whole_files
 
 Advance = Callable[[str, int, int], None]  # (what is being done, done, total)
 NAMED = ("auto", "mnist", "emnist", "qmnist", "usps", "sample")  # sources that are no path
@@ -79,7 +80,7 @@ def _load_path(path: Path, frame: Frame, advance: Advance) -> DigitSets:
     if sets := idx.read_folder(path):
         return sets
     folder = folders.inner(path)
-    files = sorted(folder.glob("*.npz"))
+    files = sorted(p for p in whole_files(folder) if p.suffix == ".npz")
     if len(files) > 1:
         names = ", ".join(file.name for file in files)
         raise DataError(f"{folder}: holds several NPZ files ({names}); name one of them")

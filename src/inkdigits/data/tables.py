@@ -20,6 +20,7 @@ from inkdigits.data.digits import Digits, DigitSets
 from inkdigits.data.idx import most_unpacked, opened
 from inkdigits.data.split import split_test
 from inkdigits.errors import DataError, MissingExtraError
+from inkdigits.files import whole_files
 from inkdigits.spec import N_CLASSES, N_PIXELS, SIDE
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def read_csv_folder(folder: Path) -> DigitSets | None:
     Kaggle's test.csv has no labels: one without is passed over. None if there is no CSV.
     Raises DataError naming file, line and column.
     """
-    files = sorted(p for p in folder.iterdir() if is_csv(p) and p.is_file())
+    files = sorted(p for p in whole_files(folder) if is_csv(p))
     if not files:
         return None
     digits = [path for path in files if _n_values(path) in (N_PIXELS, N_PIXELS + 1)]

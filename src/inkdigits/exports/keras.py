@@ -147,13 +147,26 @@ def save_keras(model: Any, path: Path, about: Mapping[str, str]) -> None:
     the entry ABOUT of the archive that it is. Keras leaves both alone.
     """
     with written_whole(path) as part, quiet():
-        model.save(part)
         if path.suffix == ".h5":
-            with h5py.File(part, "a") as file:
+            with _InMemory() as file:
+                model.save(file)
                 file.attrs.update(about)
+                file.flush()
+                part.write_bytes(file.id.get_file_image())
         else:
+            model.save(part)
             with zipfile.ZipFile(part, "a") as archive:
                 archive.writestr(ABOUT, json.dumps(dict(about)))
+
+
+class _InMemory(h5py.File):  # type: ignore[misc]
+    """An HDF5 file that is on no disk: on a full one HDF5's library crashes the process."""
+
+    def __init__(self) -> None:
+        super().__init__("model.h5", "w", driver="core", backing_store=False)
+
+    def __str__(self) -> str:
+        return "model.h5"  # by whose ending Keras knows the format
 
 
 def keras_probabilities(path: Path, images: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ more.
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from collections.abc import Callable, Mapping
@@ -37,9 +38,12 @@ def save_pt2(source: Path, path: Path, about: Mapping[str, str]) -> None:
     example = torch.zeros(2, 1, SIDE, SIDE)
     batch = torch.export.Dim("N", min=1)
     program = torch.export.export(as_module(source), (example,), dynamic_shapes=({0: batch},))
-    with written_whole(path) as part, warnings.catch_warnings():
+    written = io.BytesIO()  # a full disk is no OSError to PyTorch
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.export.save(program, part, extra_files={ABOUT: json.dumps(dict(about))})
+        torch.export.save(program, written, extra_files={ABOUT: json.dumps(dict(about))})
+    with written_whole(path) as part:
+        part.write_bytes(written.getvalue())
 
 
 def as_module(source: Path) -> torch.nn.Module:

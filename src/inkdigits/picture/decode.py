@@ -6,6 +6,7 @@ In: a file's bytes, a PIL image or 8-bit pixels. Out: what `open_picture` gives.
 from __future__ import annotations
 
 import io
+import threading
 import warnings
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -48,16 +49,43 @@ _ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)  # EXIF's tag, and its values for a 
 _DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
+class _Silence:
+    """No warnings: Pillow's are of odd metadata and large sizes, and the limits here decide.
+
+    catch_warnings alone is of one thread: of two that overlap the first to end restores the
+    filters, and the second then the first one's silence, for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._caught = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._caught.__exit__(None, None, None)
+
+
+_silence = _Silence()
+
+
 def from_file(data: bytes, name: str, max_pixels: int, page: int = 1) -> Opened:
     """A file's picture, of several the one of that number. Raises PictureError."""
     known = False
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of odd metadata and large sizes; the limits here decide.
-            warnings.simplefilter("ignore")
-            with _image(data, name, page, max_pixels) as image:
-                known = True
-                return _opened(image, name, max_pixels)
+        with _silence, _image(data, name, page, max_pixels) as image:
+            known = True
+            return _opened(image, name, max_pixels)
     except PictureError:
         raise
     except Image.DecompressionBombError as error:

@@ -151,11 +151,14 @@ def _read(path: str | Path) -> bytes:
     try:
         with open(path, "rb", buffering=0) as file:
             data = file.read(_SHORT)
-            if len(data) < _SHORT:
+            # A pipe gives what is there, and nothing only at its end.
+            more = file.read(_SHORT) if data else b""
+            if not more:
                 return data
+            data += more
             # To be ready for MAX_BYTES takes longer than to read a small file.
             with io.BufferedReader(file) as rest:
-                return data + rest.read(MAX_BYTES + 1 - _SHORT)
+                return data + rest.read(MAX_BYTES + 1 - len(data))
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise PictureError(f"{path}: {_why_unread(path, error)}") from error
 

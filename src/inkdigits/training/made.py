@@ -8,9 +8,7 @@ from what it leaves behind. A picture in which it finds nothing is left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +21,7 @@ from inkdigits.data.npz import read_npz_pictures
 from inkdigits.errors import ConfigError, PictureError
 from inkdigits.finder import digit_array, shipped_finder
 from inkdigits.picture.place import place
+from inkdigits.processes import in_order
 from inkdigits.spec import N_CLASSES, OTHER, SIDE
 from inkdigits.synthesis.fonts import font_files, glyph
 from inkdigits.synthesis.hands import Hands, collected
@@ -66,30 +65,27 @@ def made_from(
             f"asked for {n_digits} digits, {n_nondigits} non-digits, seed {seed}; "
             "wanted 0 or more of each"
         )
-    jobs = [
+    jobs: list[_Job] = [
         (what, seed, range(start, min(start + _CHUNK, n)))
         for what, n in ((_digits, n_digits), (_nondigits, n_nondigits))
         for start in range(0, n, _CHUNK)
     ]
     more = [_added(path) for path in added]
-    made: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = more * REPEATS
+    made: list[_Made] = more * REPEATS
     others: list[NDArray[np.uint8]] = [sets.nondigits]
     train = sets.train
     pool_images = np.concatenate([train.images, *(arrays for arrays, _ in made)])
     pool_labels = np.concatenate([train.labels, *(labels for _, labels in made)])
     hands = font_files(fonts) if fonts is not None else ()
-    # forkserver: a fork of a process that holds PyTorch's threads may hang.
-    with ProcessPoolExecutor(
-        machine.cores(), get_context("forkserver"), _begin, (pool_images, pool_labels, hands)
-    ) as pool:
-        results = [pool.submit(what, seed, numbers) for what, seed, numbers in jobs]
-        for done, ((what, _, _), result) in enumerate(zip(jobs, results, strict=True), 1):
-            arrays, labels = result.result()
-            if what is _digits:
-                made.append((arrays, labels))
-            else:
-                others.append(arrays)
-            advance(done, len(jobs))
+    results: Iterator[_Made] = in_order(
+        jobs, _begun, (pool_images, pool_labels, hands), machine.cores(), share=1
+    )
+    for done, ((what, _, _), (arrays, labels)) in enumerate(zip(jobs, results, strict=True), 1):
+        if what is _digits:
+            made.append((arrays, labels))
+        else:
+            others.append(arrays)
+        advance(done, len(jobs))
     images = np.concatenate([train.images, *(arrays for arrays, _ in made)])
     labels = np.concatenate([train.labels, *(labels for _, labels in made)])
     name = f"{train.name} and {len(images) - len(train):,} made from it"
@@ -102,7 +98,7 @@ def made_from(
     )
 
 
-def _added(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _added(path: Path) -> _Made:
     pictures, labels = read_npz_pictures(path)
     arrays, known = [], []
     for picture, label in zip(pictures, labels, strict=True):
@@ -114,13 +110,17 @@ def _added(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return _pixels(arrays), np.array(known, np.uint8)
 
 
+_Made = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+_Job = tuple[Callable[[int, range], _Made], int, range]
 _Source = tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[Path, ...]]
 _source: _Source  # of this worker: digits, their labels, fonts
 
 
-def _begin(*source: Any) -> None:
+def _begun(*source: Any) -> Callable[[Iterable[_Job]], Iterator[_Made]]:
+    """What a worker process does with jobs."""
     global _source  # noqa: PLW0603  a worker's copy of what all its jobs need
     _source = cast(_Source, source)
+    return lambda jobs: (what(seed, numbers) for what, seed, numbers in jobs)
 
 
 def _strokes(random: np.random.Generator, thinnest: float = 1.0) -> tuple[Strokes, int]:
@@ -174,7 +174,7 @@ class _Scenes:
         return self._left.pop() if self._left else None
 
 
-def _digits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _digits(seed: int, numbers: range) -> _Made:
     scenes = _Scenes(seed, numbers, digits=True)
     arrays, made = [], []
     for number in numbers:
@@ -199,7 +199,7 @@ def _digits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.ui
     return _pixels(arrays), np.array(made, np.uint8)
 
 
-def _nondigits(seed: int, numbers: range) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _nondigits(seed: int, numbers: range) -> _Made:
     images, labels, fonts = _source
     scenes = _Scenes(seed, numbers, digits=False)
     arrays = []

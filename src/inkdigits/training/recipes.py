@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Literal, get_args
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from inkdigits.errors import ConfigError
 from inkdigits.training.networks import is_module, network_named
@@ -305,3 +306,19 @@ def recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise ConfigError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+def typed(of: type, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a dataclass's fields. Raises TypeError for one that is of another type."""
+    for name, kind in get_type_hints(of).items():
+        if name in values and not is_of(values[name], kind):
+            raise TypeError(f"{name} is {values[name]!r:.80}")
+    return values
+
+
+def is_of(value: object, kind: Any) -> bool:
+    """Whether the value is of a field's type; a whole number is a number, too, but no switch."""
+    if isinstance(value, bool):
+        return kind is bool
+    wanted: type | UnionType = str if get_origin(kind) is Literal else kind
+    return isinstance(value, float | int if wanted is float else wanted)

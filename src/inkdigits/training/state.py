@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from inkdigits.errors import TrainingError
@@ -24,10 +24,11 @@ from inkdigits.training.device import CPU
 from inkdigits.training.models import build
 from inkdigits.training.networks import network_named
 from inkdigits.training.precision import USED, Used, used_precision
-from inkdigits.training.recipes import Recipe
+from inkdigits.training.recipes import Recipe, is_of, typed
 from inkdigits.training.watch import EarlyStopping, Plateau
 
 VERSION = "1"
+_KEPT = {"seed": int, "epoch": int, "step": int, "stopped": bool}  # numbers of a checkpoint
 
 Weights = dict[str, Tensor]
 
@@ -161,8 +162,9 @@ def save_state(state: State, path: Path) -> None:
         for group, weights in groups.items()
         for name, tensor in (weights or {}).items()
     }
+    metadata = {"inkdigits.state": VERSION, "about": json.dumps(about)}
     with written_whole(path) as part:
-        save_file(tensors, part, metadata={"inkdigits.state": VERSION, "about": json.dumps(about)})
+        part.write_bytes(save(tensors, metadata))
 
 
 def load_state(path: Path, device: torch.device = CPU, own: nn.Module | None = None) -> State:
@@ -194,27 +196,44 @@ def _restored(
     for key, tensor in tensors.items():
         group, name = key.split("/", 1)
         groups.setdefault(group, {})[name] = tensor
-    recipe = Recipe(**about["recipe"])
+    recipe = Recipe(**typed(Recipe, about["recipe"]))
     precision = about.get("precision")  # a checkpoint of version 0.1.0 does not say
     if precision not in (None, *USED):
         raise ValueError(f"precision is {precision!r:.80}")
+    for name, kind in _KEPT.items():
+        if not is_of(about[name], kind):
+            raise TypeError(f"{name} is {about[name]!r:.80}")
     state = fresh_state(recipe, about["seed"], device, precision, own)
-    state.learnt_from = dict(about.get("learnt_from", {}))
+    state.learnt_from = {str(what): str(of) for what, of in about.get("learnt_from", {}).items()}
     if own is not None and _shapes(weights_of(state.model)) != _shapes(groups["model"]):
         raise TrainingError(
             f"the checkpoint holds other weights than the network {recipe.network} has; give the "
             "network that the run began with"
         )
+    _check_weights(state.model, groups["model"])
     load_weights(state.model, groups["model"])
     if state.averaged is not None:
+        _check_weights(state.averaged, groups["averaged"])
         load_weights(state.averaged, groups["averaged"])
     _load_optimizer(state.optimizer, groups["optimizer"])
     state.epoch, state.step, state.stopped = about["epoch"], about["step"], about["stopped"]
-    state.history = [Epoch(**row) for row in about["history"]]
-    state.stopping = EarlyStopping(**about["stopping"])
-    state.plateau = Plateau(**about["plateau"])
+    state.history = [Epoch(**typed(Epoch, row)) for row in about["history"]]
+    if len(state.history) != state.epoch:
+        raise ValueError(f"epoch is {state.epoch}, of {len(state.history)} in its history")
+    state.stopping = EarlyStopping(**typed(EarlyStopping, about["stopping"]))
+    state.plateau = Plateau(**typed(Plateau, about["plateau"]))
     state.best_loss, state.best_accuracy = groups.get("best_loss"), groups.get("best_accuracy")
+    for best in (state.best_loss, state.best_accuracy):
+        if best is not None:
+            _check_weights(state.model, best)
     return state
+
+
+def _check_weights(model: nn.Module, weights: Weights) -> None:
+    """Raise ValueError or KeyError where they are not the model's: copying would spread them."""
+    for name, tensor in _tensors(model):
+        if weights[name].shape != tensor.shape:
+            raise ValueError(f"{name} is {tuple(weights[name].shape)}, of {tuple(tensor.shape)}")
 
 
 def _tensors(model: nn.Module) -> list[tuple[str, Tensor]]:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from inkdigits.errors import TrainingError
+from inkdigits.processes import end_with_launcher
 
 _PATIENCE = timedelta(minutes=10)  # the others wait this long while the first evaluates
 
@@ -63,6 +64,7 @@ def joined() -> Iterator[Workers]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Workers()
         return
+    end_with_launcher()
     dist.init_process_group("gloo", timeout=_PATIENCE)
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     workers = Workers(dist.get_rank(), dist.get_world_size(), local_rank)

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -112,7 +112,7 @@ def _save(
     for number, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in values.items()}
     with written_whole(path) as part:
-        save_file(_contiguous(tensors), part, {"scenes": str(done)})
+        part.write_bytes(save(_contiguous(tensors), {"scenes": str(done)}))
 
 
 def _restored(

@@ -1,0 +1,79 @@
+"""A full disk is an error with the file's name, and leaves no half file.
+
+The system's limit on the size of a file stands for it: a program sees no difference.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("torch")
+resource = pytest.importorskip("resource")
+
+LIMIT = 20_000  # bytes: each of the files is larger
+WRITERS = """
+import os, resource, sys
+from pathlib import Path
+from inkdigits.data import load
+from inkdigits.data.npz import write_npz
+from inkdigits.exports.keras import build_keras, save_keras
+from inkdigits.exports.onnx import save_onnx
+from inkdigits.exports.pytorch import save_pt2
+from inkdigits.training.networks import NETWORKS
+from inkdigits.training.recipes import RECIPES
+from inkdigits.training.state import fresh_state, save_state, weights_of
+
+state, network = fresh_state(RECIPES["flash"], 0), NETWORKS[RECIPES["flash"].network]
+weights = {name: tensor.numpy() for name, tensor in weights_of(state.model).items()}
+keras, sets = build_keras(network, weights, "flash"), load("sample")
+writers = {
+    "checkpoint.safetensors": lambda path: save_state(state, path),
+    "model.h5": lambda path: save_keras(keras, path, {}),
+    "model.keras": lambda path: save_keras(keras, path, {}),
+    "model.onnx": lambda path: save_onnx(network, weights, path, {}),
+    "model.pt2": lambda path: save_pt2(network, weights, path, {}),
+    "digits.npz": lambda path: write_npz(sets, path),
+}
+os.chdir(sys.argv[1])
+limit = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+for name, write in writers.items():
+    try:
+        write(Path(name))
+    except OSError as error:
+        print(error)
+"""
+
+
+def test_each_file_that_a_full_disk_ends_is_named_and_none_is_left(tmp_path):
+    command = [sys.executable, "-c", WRITERS, tmp_path, str(LIMIT)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    names = "checkpoint.safetensors", "model.h5", "model.keras", "model.onnx", "model.pt2"
+    assert done.stdout.splitlines() == [
+        f"[Errno 27] File too large: '{name}'" for name in (*names, "digits.npz")
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_that_a_full_disk_ends_says_so(tmp_path):
+    folder = tmp_path / "run"
+    command = [
+        sys.executable, "-m", "inkdigits", "train", "--data", "sample", "--recipe", "flash",
+        "--epochs", "1", "--batch-size", "64", "--out", folder,
+    ]  # fmt: skip
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT)),
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"error: [Errno 27] File too large: '{folder}/checkpoint.safetensors'; make room: what was "
+        "written before is whole"
+    )
+    assert not folder.exists()
