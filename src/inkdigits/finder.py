@@ -17,7 +17,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from inkdigits import clock
 from inkdigits.errors import ModelError, PictureError
+from inkdigits.machine import give_back_memory
 from inkdigits.picture import Picture, check_contrast, open_picture
 from inkdigits.picture.place import place_all
 from inkdigits.picture.small import SMALL, cuts_of
@@ -108,8 +110,11 @@ class Finder:
                 break
             if size > min(_ALWAYS, longer) and not places.want_finer(last / longer):
                 break
+            clock.check()
             places = places.with_(self._places(grey, size / longer))
             last = size
+        if last == _SIZES[-1]:
+            give_back_memory()  # 200 MB, which the next picture may need to be decoded
         found = self._looked_at(grey, places.apart())
         # Two places beside one digit may have turned out to frame the same ink. A point may lie
         # within the box of a digit that leans over it.
@@ -170,6 +175,7 @@ class Finder:
             views[i, 0], views[i, 1] = close_up(grey, box, side), frame_of(box, side)
         close, inks = np.empty((n, OTHER + 1), np.float32), np.empty((n, CLOSE, CLOSE), np.float32)
         for start in range(0, n, _AT_ONCE):
+            clock.check()
             some = slice(start, start + _AT_ONCE)
             close[some], inks[some] = self._close_up.run(None, {"views": views[some]})
         return _around_ink(boxes, sides, inks), close, inks
@@ -224,6 +230,7 @@ def _apart(
     areas = np.prod(framed[:, 2:] - framed[:, :2], 1)
     kept: list[int] = []
     for i in range(len(order)):
+        clock.check()
         if kept:
             low = np.maximum(framed[kept, :2], framed[i, :2])
             high = np.minimum(framed[kept, 2:], framed[i, 2:])
@@ -268,6 +275,8 @@ def _session(
     """The file, loaded. Raises ModelError if it is missing, broken or another network."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
+    # Its arena keeps for ever the most that any picture took, 200 MB; without it it is as fast.
+    options.enable_cpu_mem_arena = False
     options.log_severity_level = 4  # its errors come as exceptions, once
     try:
         session = ort.InferenceSession(
