@@ -80,6 +80,11 @@ class ModelFile:
                     answer(start)
         except Exception as error:
             raise ModelError(f"{self.path}: ONNX Runtime cannot run it: {error}") from error
+        if not np.isfinite(found).all():
+            raise ModelError(
+                f"{self.path} gives values that are no numbers (NaN or infinite), expected "
+                "probabilities; its training went wrong: train it anew"
+            )
         return found
 
     def _check(self) -> None:
@@ -94,7 +99,6 @@ class ModelFile:
                 f"wants {wanted[1]}; export it again: inkdigits train"
             )
         answer = self.run(np.zeros((1, SIDE, SIDE), np.float32))[0]
-        # NaN fails both comparisons.
         if not (answer.min() >= 0 and abs(float(answer.sum()) - 1) < _ROUNDING):
             raise ModelError(
                 f"{self.path} answers {answer.tolist()}, wanted ten probabilities that sum to 1; "

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from .serving import running, running_with
+
 
 def png_chunk(kind: bytes, content: bytes) -> bytes:
     checked = kind + content
@@ -107,3 +109,17 @@ def measured():
         return said, int(peak) // 1000
 
     return run
+
+
+@pytest.fixture(scope="package")
+def service():
+    """A service that most tests of this folder attack: afterwards it is as it was."""
+    with running("--allow-host", "digits.example") as one:
+        yield one
+
+
+@pytest.fixture(scope="package")
+def hasty():
+    """One whose clients have a second for everything, and of which eight may be connected."""
+    with running_with(connections=8, headers_time=1.0, write_time=1.0, body_time=1.0) as one:
+        yield one
