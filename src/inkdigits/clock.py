@@ -36,9 +36,12 @@ def at_most(seconds: float) -> Iterator[None]:
         _limit.end, _limit.seconds = before
 
 
-def check() -> None:
-    """Raise TooLongError if the time is up. To be called between pieces of work."""
-    if time.thread_time() > _limit.end:
+def check(ahead: float = 0.0) -> None:
+    """Raise TooLongError if the time is up. To be called between pieces of work.
+
+    ahead: seconds that what comes next takes at the least. Where they are not left it is not begun.
+    """
+    if time.thread_time() + ahead > _limit.end:
         raise TooLongError(
             f"picture: takes over {_limit.seconds:g} s of computing to read; save it as a plain "
             "PNG or JPEG, or cut it into smaller pictures"

@@ -51,6 +51,7 @@ _FAINTEST = 0.15  # ink that is none: the close-up's doubt along edges
 _EDGE_OF_INK = 0.5
 _INKED = 0.3  # ink that a place has somewhere, or it is shown to no classifier
 _AT_ONCE = 32  # close-ups; their activations stay in a core's cache
+_PIXEL_SECONDS, _CLOSE_UP_SECONDS = 60e-9, 0.0005  # of each at the least
 _SURE = 0.9  # close-up's probability under which a place is looked at again
 _AGAIN = 1.08  # times a digit's height: the second view is not the first one's copy
 _BROAD = 0.2  # of a digit's height: no place counts as smaller
@@ -110,7 +111,8 @@ class Finder:
                 break
             if size > min(_ALWAYS, longer) and not places.want_finer(last / longer):
                 break
-            clock.check()
+            area = grey.size * (size / longer) ** 2
+            clock.check(area * _PIXEL_SECONDS)
             places = places.with_(self._places(grey, size / longer))
             last = size
         if last == _SIZES[-1]:
@@ -168,6 +170,7 @@ class Finder:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Of each box the ink's own box, the sorts (n, 21), and the ink (n, 48, 48)."""
         n = len(boxes)
+        clock.check(n * _CLOSE_UP_SECONDS)
         views = np.empty((n, 2, CLOSE, CLOSE), np.float32)
         sides = np.empty(n, np.float32)
         for i, (box, unit) in enumerate(zip(boxes, units.tolist(), strict=True)):

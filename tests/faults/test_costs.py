@@ -5,14 +5,7 @@ import time
 
 import numpy as np
 import pytest
-
-from inkdigits import clock
-from inkdigits.errors import PictureError, TooLongError
-from inkdigits.picture.headers import ClockedFile
-from inkdigits.picture.open import open_picture
-from inkdigits.reader import Reader
-
-from .conftest import (
+from bombs import (
     jpeg_of_scans,
     page_of_digits,
     png_chunk,
@@ -21,6 +14,12 @@ from .conftest import (
     tiff,
     white_png,
 )
+
+from inkdigits import clock
+from inkdigits.errors import PictureError, TooLongError
+from inkdigits.picture.headers import ClockedFile
+from inkdigits.picture.open import open_picture
+from inkdigits.reader import Reader
 
 COMMENT = struct.pack(">HH", 0xFFFE, 2)  # of a JPEG, with nothing in it
 

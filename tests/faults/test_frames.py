@@ -3,11 +3,10 @@
 import gc
 
 import pytest
+from bombs import white_png
 
 from inkdigits.errors import NotAPictureError
 from inkdigits.reader import Reader
-
-from .conftest import white_png
 
 
 @pytest.mark.parametrize("how", ["read_many", "look_many", "predict_many"])

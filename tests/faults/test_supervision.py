@@ -11,6 +11,7 @@ from multiprocessing import active_children
 
 import numpy as np
 import pytest
+from bombs import page_of_digits, white_png
 
 from inkdigits.errors import ModelError
 from inkdigits.model_file import SHIPPED_MODEL, ModelFile
@@ -19,7 +20,6 @@ from inkdigits.server.limits import Limits
 from inkdigits.server.pool import Pool
 from inkdigits.server.work import Task
 
-from .conftest import page_of_digits, white_png
 from .serving import EXAMPLES, PNG, all_gone, descendants, memory_mb, running, workers_of
 
 SEVEN = EXAMPLES[7].read_bytes()

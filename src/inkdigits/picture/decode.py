@@ -35,6 +35,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
 _MAX_PIXELS_OF = {"WEBP": 20_000_000, "AVIF": 24_000_000, "HEIF": 24_000_000}
 _MAX_PROGRESSIVE_CMYK = 48_000_000  # of which libjpeg holds four channels in 16 bits
 _MUCH = 2_000_000  # pixels: 8 MB in colour
+_SECONDS, _JPEG_SECONDS = 20e-9, 5e-9  # of a pixel, to be decoded and scaled, about
 _GAP = 2  # times MAX_SIDE: shrunk by whole numbers down to that, which is fast, then exactly
 _STRIP = 2_000_000  # pixels that are brought into another mode at a time
 _LUMA = np.array((0.299, 0.587, 0.114))  # of red, green and blue in lightness, ITU-R BT.601
@@ -176,6 +177,8 @@ def _upright(image: Image.Image, name: str, max_pixels: int) -> tuple[Image.Imag
         )
     if width * height == 0:
         raise PictureError(f"{name}: is {width}x{height}: it has no pixel")
+    draft = image.format == "JPEG"  # which is decoded at a fraction of its size
+    clock.check(width * height * (_JPEG_SECONDS if draft else _SECONDS))
     if width * height > _MUCH:
         give_back_memory()  # what networks took for the picture before adds to what this one takes
     # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the time; does nothing for other formats.

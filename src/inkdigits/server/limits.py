@@ -16,7 +16,7 @@ class Limits:
     pixels: int = 40_000_000  # of one picture, before it is decoded: 422
     pictures: int = 64  # of one request: 413
     waiting: int = 256  # pictures of all requests that no worker has yet: 503
-    quick_time: float = 0.25  # of computing, of one picture's first try; then others go first
+    quick_time: float = 0.25  # of computing, of a first try of small pictures; then others go first
     picture_time: float = 10.0  # of computing, of one picture: 422
     held: int = 256_000_000  # of bodies of all requests that are being received or read: 503
     connections: int = 512  # the one that has waited longest with half a request is closed, or 503

@@ -24,6 +24,7 @@ from inkdigits.server.work import Answer, Model, Task, error_json
 from inkdigits.server.worker import EndedError, Worker
 
 _BATCH = 16  # pictures: more gain nothing and keep the first of them waiting
+_QUICK_ONES = 16  # batches of quick ones that go before one that is slow
 _LARGE = 50_000  # bytes: such a picture takes as long as a batch and goes alone
 _DEATHS = 2  # of workers that had a picture, the second time alone: then it is the picture
 _PATIENCE = 1.0  # seconds until a worker that could not be started is tried again
@@ -44,7 +45,6 @@ class _Waiting:
     task: Task
     answer: asyncio.Future[Answer]
     slow: bool
-    alone: bool = False  # a batch that it was in did not end well
     deaths: int = 0  # of workers that had it
 
 
@@ -60,7 +60,9 @@ class Pool:
         self._limits = limits
         self._model = model
         self._quick: Requests = deque()
+        self._second: Requests = deque()  # each alone: the batch that it was in did not end well
         self._slow: Requests = deque()
+        self._queues = (self._quick, self._second, self._slow)
         self._some = asyncio.Condition()
         self._free = 0
         self._away = 0  # workers that cannot be started now
@@ -86,7 +88,7 @@ class Pool:
 
     @property
     def _n_waiting(self) -> int:
-        return sum(map(len, chain(self._quick, self._slow)))
+        return sum(map(len, chain(*self._queues)))
 
     async def read(self, tasks: list[Task]) -> list[Answer]:
         """An Answer for each picture, in order. Raises BusyError if the queue has no room."""
@@ -123,7 +125,7 @@ class Pool:
 
     def _forget_given_up(self) -> None:
         """Take those out whose clients have gone."""
-        for queue in (self._quick, self._slow):
+        for queue in self._queues:
             left = [deque(one for one in some if not one.answer.done()) for some in queue]
             queue.clear()
             queue.extend(some for some in left if some)
@@ -139,36 +141,34 @@ class Pool:
 
     async def _work(self, place: int) -> None:
         takes_slow = place > 0 or len(self._workers) == 1
-        slow_next = True
+        quick = 0  # batches of quick ones since the last slow one
         while True:
             if self._workers[place].has_ended:  # while it was idle, which is no picture's fault
                 await self._replace(place)
             self._free += 1
             try:
                 async with self._some:
-                    batch = self._next_batch(takes_slow, slow_next)
+                    batch = self._next_batch(takes_slow, quick >= _QUICK_ONES)
                     if not batch:
                         await self._some.wait()
                         continue
             finally:
                 self._free -= 1
-            slow_next = not batch[0].slow
+            quick = 0 if batch[0].slow else quick + 1
             await self._read(place, batch)
 
     async def _read(self, place: int, batch: list[_Waiting]) -> None:
         slow = batch[0].slow
-        # A batch of small pictures takes longer than one, and no 16 times as long.
-        quick_time = self._limits.quick_time * len(batch) ** 0.5
-        seconds = self._limits.picture_time if slow else quick_time
-        wall = _WALL * self._limits.picture_time if slow else max(_QUICK_WALL, _WALL * quick_time)
+        seconds = self._limits.picture_time if slow else self._limits.quick_time
+        wall = _WALL * seconds if slow else _QUICK_WALL
         worker = self._workers[place]
         try:
             async with asyncio.timeout(wall):
                 answers = await worker.read([one.task for one in batch], seconds, last=slow)
         except TimeoutError:
             if slow:
-                most = f"{_WALL * self._limits.picture_time:g} s"
-                _refuse(batch[0], 422, f"picture: took over {most} to read; save it as a plain PNG")
+                words = f"picture: took over {wall:g} s to read; save it as a plain PNG"
+                _refuse(batch[0], 422, words)
             else:
                 await self._again(batch, late=True)
             await self._replace(place)
@@ -189,16 +189,25 @@ class Pool:
                     one.answer.set_result(answer)
             await self._again(unfinished, late=len(batch) == 1)
 
-    def _next_batch(self, takes_slow: bool, slow_next: bool) -> list[_Waiting]:
-        """The pictures that are next; as many quick ones as leave work for other free workers."""
-        if takes_slow and _first(self._slow) and (slow_next or not _first(self._quick)):
-            return [_taken(self._slow)]
+    def _next_batch(self, takes_slow: bool, others_turn: bool) -> list[_Waiting]:
+        """The pictures that are next, or none.
+
+        others_turn: second tries and slow ones go first, which wait for all new ones otherwise.
+        """
+        order = self._queues[: 3 if takes_slow else 2]
+        for queue in reversed(order) if others_turn else order:
+            if _first(queue):
+                return self._first_tries() if queue is self._quick else [_taken(queue)]
+        return []
+
+    def _first_tries(self) -> list[_Waiting]:
+        """The quick ones that are next, as many as leave work for other free workers."""
         most = min(_BATCH, -(-sum(map(len, self._quick)) // self._free))
         batch: list[_Waiting] = []
         size = 0
         while len(batch) < most and (one := _first(self._quick)):
             size += len(one.task.picture)
-            if batch and (size > _LARGE or one.alone or batch[0].alone):
+            if batch and size > _LARGE:
                 break
             batch.append(_taken(self._quick))
         return batch
@@ -210,17 +219,14 @@ class Pool:
 
         late: it was alone, and took too long; now it has the time of the slow ones.
         """
-        for one in reversed(batch):
+        for one in batch:
             one.deaths += died
             one.slow |= late and len(batch) == 1
-            one.alone = True
             if one.deaths == _DEATHS:
                 message = "picture: its decoder crashed on it; save it anew with another program"
                 _refuse(one, 415, message)
-            elif one.slow:
-                self._slow.append(deque([one]))
             else:
-                self._quick.appendleft(deque([one]))
+                (self._slow if one.slow else self._second).append(deque([one]))
         await self._tell()
 
     async def _replace(self, place: int) -> None:
@@ -237,7 +243,7 @@ class Pool:
                     # The model file is gone, or memory or descriptors are.
                     self._workers[place].close()
                     if self.is_away:  # nobody else reads: those who wait shall know
-                        _fail(chain.from_iterable((*self._quick, *self._slow)), error)
+                        _fail(chain.from_iterable(chain(*self._queues)), error)
                         self._forget_given_up()
                     await asyncio.sleep(_PATIENCE)
         finally:

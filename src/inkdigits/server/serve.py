@@ -156,11 +156,12 @@ class _Limited(HttpToolsProtocol):
         self.unfinished[self] = None
 
     def on_url(self, url: bytes) -> None:
-        self._count(url)
+        self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(name + value)
+        # A header costs more than its bytes, as HTTP/2 counts it. Source: RFC 9113, 6.5.2
+        self._count(len(name) + len(value) + 32)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -207,8 +208,8 @@ class _Limited(HttpToolsProtocol):
         self.resume_writing()
         super().connection_lost(exc)
 
-    def _count(self, part: bytes) -> None:
-        self._head += len(part)
+    def _count(self, size: int) -> None:
+        self._head += size
         if self._head > self.limits.head:
             raise _RefusedError(431, _too_long(self.limits))
 
