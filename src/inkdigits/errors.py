@@ -6,6 +6,8 @@ Every message says what was found, what was wanted and what to do next. Librarie
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 
 class InkdigitsError(Exception):
     """Base of every error this package raises on purpose."""
@@ -35,6 +37,10 @@ class NotAPictureError(PictureError):
     """What was given is empty, broken, or no picture of a format that is read."""
 
 
+class TooLongError(PictureError):
+    """Reading a picture takes more computing than it may."""
+
+
 class CorrectionsError(InkdigitsError):
     """Corrections cannot be kept or read: no such file, not one of ours, a full disk."""
 
@@ -49,3 +55,15 @@ class ProcessError(InkdigitsError):
 
 class MissingExtraError(InkdigitsError):
     """A library from an optional extra is not installed; the message names the command."""
+
+
+_E = TypeVar("_E", bound=BaseException)
+
+
+def without_frames(error: _E) -> _E:
+    """The error, fit to be kept: its frames and its causes' hold a picture's pixels until it goes.
+
+    What the causes said stands in its message.
+    """
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error

@@ -17,7 +17,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from inkdigits import clock
 from inkdigits.errors import ModelError, PictureError
+from inkdigits.machine import give_back_memory
 from inkdigits.picture import Picture, check_contrast, open_picture
 from inkdigits.picture.place import place_all
 from inkdigits.picture.small import SMALL, cuts_of
@@ -49,6 +51,7 @@ _FAINTEST = 0.15  # ink that is none: the close-up's doubt along edges
 _EDGE_OF_INK = 0.5
 _INKED = 0.3  # ink that a place has somewhere, or it is shown to no classifier
 _AT_ONCE = 32  # close-ups; their activations stay in a core's cache
+_PIXEL_SECONDS, _CLOSE_UP_SECONDS = 60e-9, 0.0005  # of each at the least
 _SURE = 0.9  # close-up's probability under which a place is looked at again
 _AGAIN = 1.08  # times a digit's height: the second view is not the first one's copy
 _BROAD = 0.2  # of a digit's height: no place counts as smaller
@@ -108,8 +111,12 @@ class Finder:
                 break
             if size > min(_ALWAYS, longer) and not places.want_finer(last / longer):
                 break
+            area = grey.size * (size / longer) ** 2
+            clock.check(area * _PIXEL_SECONDS)
             places = places.with_(self._places(grey, size / longer))
             last = size
+        if last == _SIZES[-1]:
+            give_back_memory()  # 200 MB, which the next picture may need to be decoded
         found = self._looked_at(grey, places.apart())
         # Two places beside one digit may have turned out to frame the same ink. A point may lie
         # within the box of a digit that leans over it.
@@ -163,6 +170,7 @@ class Finder:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Of each box the ink's own box, the sorts (n, 21), and the ink (n, 48, 48)."""
         n = len(boxes)
+        clock.check(n * _CLOSE_UP_SECONDS)
         views = np.empty((n, 2, CLOSE, CLOSE), np.float32)
         sides = np.empty(n, np.float32)
         for i, (box, unit) in enumerate(zip(boxes, units.tolist(), strict=True)):
@@ -170,6 +178,7 @@ class Finder:
             views[i, 0], views[i, 1] = close_up(grey, box, side), frame_of(box, side)
         close, inks = np.empty((n, OTHER + 1), np.float32), np.empty((n, CLOSE, CLOSE), np.float32)
         for start in range(0, n, _AT_ONCE):
+            clock.check()
             some = slice(start, start + _AT_ONCE)
             close[some], inks[some] = self._close_up.run(None, {"views": views[some]})
         return _around_ink(boxes, sides, inks), close, inks
@@ -224,6 +233,7 @@ def _apart(
     areas = np.prod(framed[:, 2:] - framed[:, :2], 1)
     kept: list[int] = []
     for i in range(len(order)):
+        clock.check()
         if kept:
             low = np.maximum(framed[kept, :2], framed[i, :2])
             high = np.minimum(framed[kept, 2:], framed[i, 2:])
@@ -268,6 +278,8 @@ def _session(
     """The file, loaded. Raises ModelError if it is missing, broken or another network."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
+    # Its arena keeps for ever the most that any picture took, 200 MB; without it it is as fast.
+    options.enable_cpu_mem_arena = False
     options.log_severity_level = 4  # its errors come as exceptions, once
     try:
         session = ort.InferenceSession(

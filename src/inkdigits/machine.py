@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from inkdigits.version import __version__
@@ -29,6 +30,14 @@ def peak_memory_mb() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // 10**6 if sys.platform == "darwin" else peak * 1024 // 10**6
+
+
+def give_back_memory() -> None:
+    """Let the system have what this process freed and its allocator kept; only glibc's is asked."""
+    import ctypes
+
+    with suppress(AttributeError, OSError, TypeError):  # another allocator; another system
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def cpu_name() -> str:

@@ -15,8 +15,9 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits.clock import at_most
 from inkdigits.combine import Combination, held_back
-from inkdigits.errors import ConfigError, PictureError
+from inkdigits.errors import ConfigError, PictureError, without_frames
 from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL, shipped_finder
 from inkdigits.model_file import (
     FIRST_MODEL,
@@ -50,6 +51,8 @@ _FEW = 4  # places under which a page is not turned
 _MANY = 800  # places over which it is not: a dense page of letters would be read four times
 _PIXELS_AT_ONCE = 4_000_000  # of opened pictures, in 32-bit floats
 BATCH = 64  # pictures that are gathered; their crops and activations stay under 60 MB
+
+MAX_SECONDS = 60.0  # of computing that a picture may take to be opened, found in and turned, each
 
 _T = TypeVar("_T")
 
@@ -112,6 +115,7 @@ class Reader:
     threads: how many parts of a large batch of arrays are read at the same time; 0 is one for each
     core.
     max_pixels: a picture that has more is a PictureError, before it is decoded.
+    max_seconds: of computing; a picture that takes more is a PictureError (a TooLongError).
     Raises ModelError if the model is missing, broken, or made for another kind of input.
     """
 
@@ -120,6 +124,7 @@ class Reader:
         model: str | PathLike[str] | None = None,
         threads: int = 0,
         max_pixels: int = MAX_PIXELS,
+        max_seconds: float = MAX_SECONDS,
     ) -> None:
         self.model = None if model is None else fspath(model)
         self.path = model_path(model)
@@ -129,6 +134,7 @@ class Reader:
         self.metadata = self._model.metadata
         self._clear = clear_from(self._first.metadata, str(FIRST_MODEL)) if self._first else 1.0
         self._max_pixels = max_pixels
+        self._max_seconds = max_seconds
         self._accept = accept_from(self.metadata, str(self._model.path))
         # A model that was shown digits alone may be sure of a letter, too.
         self._knows_nondigits = knows_nondigits(self.metadata, str(self._model.path))
@@ -169,11 +175,7 @@ class Reader:
         Streams: holds at most `batch` pictures at a time.
         """
         for placed in self._placed(pictures, batch, blank_too=True):
-            if isinstance(placed, PictureError):
-                yield placed
-                continue
-            turned, (opened, places) = self._upright(placed)
-            yield page_of(places, opened.width, opened.height, turned)
+            yield placed if isinstance(placed, PictureError) else self._page(placed)
 
     def predict(self, picture: Picture) -> Reading:
         """The digit in a picture of one digit. Takes and raises what `read` does."""
@@ -249,13 +251,14 @@ class Reader:
         held = 0
         for picture in pictures:
             try:
-                one = open_picture(picture, self._max_pixels)
+                with at_most(self._max_seconds):
+                    one = open_picture(picture, self._max_pixels)
                 if not blank_too:
                     check_contrast(one.grey)
                 opened.append(one)
                 held += one.grey.size
             except PictureError as error:
-                opened.append(error.with_traceback(None))  # it would keep the decoded pixels
+                opened.append(without_frames(error))
             if held > _PIXELS_AT_ONCE or len(opened) == batch:
                 yield from self._known(opened)
                 opened, held = [], 0
@@ -267,10 +270,10 @@ class Reader:
         for i, found in enumerate(opened):
             if isinstance(found, PictureError):
                 yield found
+            elif i in plain:
+                yield _Placed(found, plain[i])
             else:
-                yield _Placed(
-                    found, plain.get(i) or self._find(found.grey, found.width, found.height)
-                )
+                yield self._places_in(found)
 
     def _plain(self, opened: Sequence[Opened | PictureError]) -> dict[int, Places]:
         """What stands in the small pictures that show one digit so plainly that all is said."""
@@ -292,6 +295,21 @@ class Reader:
             self._shipped = self._shipped or Reader(threads=self._threads)
             sure &= self._shipped.probabilities(arrays).max(1) >= self._shipped._accept
         return {i: _one_place(known[n][1], rows[n]) for n, (i, _) in enumerate(known) if sure[n]}
+
+    def _places_in(self, opened: Opened) -> _Placed | PictureError:
+        try:
+            with at_most(self._max_seconds):
+                return _Placed(opened, self._find(*opened))
+        except PictureError as error:
+            return without_frames(error)
+
+    def _page(self, placed: _Placed) -> Page | PictureError:
+        try:
+            with at_most(self._max_seconds):
+                turned, (opened, places) = self._upright(placed)
+        except PictureError as error:
+            return without_frames(error)
+        return page_of(places, opened.width, opened.height, turned)
 
     def _find(self, grey: NDArray[np.float32], width: int, height: int) -> Places:
         """What stands in a picture of that size, of which `grey` may be a smaller copy."""

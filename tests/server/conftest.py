@@ -45,9 +45,13 @@ class Service:
 
 
 @contextmanager
-def running(*flags, variables=(), **options):
-    """`inkdigits serve` on a free port, stopped at the end. variables: more of the environment."""
-    command = [sys.executable, "-m", "inkdigits", "serve", "--port", "0", *map(str, flags)]
+def running(*flags, variables=(), command=None, **options):
+    """`inkdigits serve` on a free port, stopped at the end. variables: more of the environment.
+
+    command: another one that does the same.
+    """
+    serve = [sys.executable, "-m", "inkdigits", "serve", "--port", "0", *map(str, flags)]
+    command = command or serve
     environment = {k: v for k, v in os.environ.items() if k != "INKDIGITS_TOKEN"}
     environment |= dict(variables)
     with subprocess.Popen(

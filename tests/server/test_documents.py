@@ -110,7 +110,7 @@ def test_a_page_that_takes_too_long_is_an_error_among_the_others(endless_pdf, mo
     pytest.importorskip("pypdfium2")
     monkeypatch.setattr("inkdigits.picture.pdf._SECONDS", 0.5)  # later it has 1 GB, too
     tasks = [Task(endless_pdf, number=page, wants="page") for page in (1, 2)]
-    slow, other = read(Reader(), tasks, 40_000_000)
+    slow, other = read(Reader(), tasks, 60, True, 40_000_000)
     assert (slow.status, other.status) == (422, 200)
     said = json.loads(slow.json)
     assert (said["page"], said["status"]) == (1, 422)

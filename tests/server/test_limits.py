@@ -14,7 +14,7 @@ from inkdigits.server.work import Answer, Model
 
 class FakePool:
     model = Model("a.onnx", "0" * 64, 1, {})
-    is_full = False
+    is_full = is_away = False
 
     async def read(self, tasks):
         return [Answer(200, b"{}", "accepted") for _ in tasks]
@@ -32,6 +32,14 @@ class BrokenPool(FakePool):
         raise RuntimeError("secret words")
 
 
+def scope_of(path, headers=(), method="POST"):
+    return {
+        "type": "http", "method": method, "path": path, "raw_path": path.encode(),
+        "query_string": b"", "http_version": "1.1", "scheme": "http", "root_path": "",
+        "headers": [(b"content-type", b"image/png"), *headers], "server": ("x", 1),
+    }  # fmt: skip
+
+
 def call(app, path="/v1/predict", chunks=(b"picture",), ends=True, headers=(), method="POST"):
     """One request by hand: the status, headers and body of the answer."""
     sent = []
@@ -46,15 +54,9 @@ def call(app, path="/v1/predict", chunks=(b"picture",), ends=True, headers=(), m
     async def send(message):
         sent.append(message)
 
-    scope = {
-        "type": "http", "method": method, "path": path, "raw_path": path.encode(),
-        "query_string": b"", "http_version": "1.1", "scheme": "http", "root_path": "",
-        "headers": [(b"content-type", b"image/png"), *headers], "server": ("x", 1),
-    }  # fmt: skip
-
     async def run():
         with suppress(RuntimeError):  # what the server logs
-            await app(scope, receive, send)
+            await app(scope_of(path, headers, method), receive, send)
 
     asyncio.run(run())
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
@@ -98,3 +100,27 @@ def test_a_fault_of_ours_shows_no_trace():
     assert b"Traceback" not in body
     assert json.loads(body)["status"] == 500
     assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_sender_that_has_gone_awaits_no_answer():
+    class Slow(FakePool):
+        given_up = False
+
+        async def read(self, tasks):
+            try:
+                await asyncio.sleep(60)
+            finally:
+                self.given_up = True
+
+    pool, sent = Slow(), []
+    messages = [{"type": "http.request", "body": b"picture"}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(create_app(pool, Limits())(scope_of("/v1/predict"), receive, send))
+    assert pool.given_up
+    assert sent[0]["status"] == 400

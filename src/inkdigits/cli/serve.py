@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import sys
 import webbrowser
 from pathlib import Path
@@ -30,6 +31,9 @@ from inkdigits.cli.console import say
 @click.option(
     "--allow-origin", multiple=True, metavar="URL", help="Let pages of this other site call it."
 )
+@click.option(
+    "--allow-host", multiple=True, metavar="NAME", help="Answer to this name, too: a proxy's, say."
+)
 @click.option("--open", "in_browser", is_flag=True, help="Open the page in this machine's browser.")
 def serve(
     host: str,
@@ -38,6 +42,7 @@ def serve(
     keep: Path | None,
     token: str | None,
     allow_origin: tuple[str, ...],
+    allow_host: tuple[str, ...],
     in_browser: bool,
 ) -> None:
     """Serve a page to draw on, and POST /v1/read for programs; /docs describes it.
@@ -45,7 +50,10 @@ def serve(
     With --host 0.0.0.0 it says which addresses others open, and shows a QR code on a terminal. The
     link holds the token.
 
-    Ctrl-C or SIGTERM ends it when what is in flight is answered, 10 seconds at most.
+    It answers to addresses in digits, to localhost, to the name in --host and to those in
+    --allow-host.
+
+    Ctrl-C or SIGTERM ends it when what is in flight is answered, 1 second at most.
 
     \b
     Example:
@@ -53,8 +61,14 @@ def serve(
       inkdigits serve --keep corrections.db
       INKDIGITS_TOKEN=secret inkdigits serve --host 0.0.0.0
     """
-    if token is not None and not (token.strip() and token.isascii()):
-        raise click.UsageError("--token is empty or not ASCII; leave it out or name one")
+    if token is None:
+        token = os.environ.get("INKDIGITS_TOKEN")  # click takes an empty one for none
+    if token is not None:
+        token = token.strip()  # as callers' are
+        if not (token and token.isascii()):
+            raise click.UsageError(
+                "--token (or INKDIGITS_TOKEN) is empty or not ASCII; leave it out or name one"
+            )
 
     from inkdigits.data.corrections import Corrections
     from inkdigits.server.app import create_app
@@ -69,7 +83,7 @@ def serve(
     corrections = Corrections(keep) if keep else None
     pool = Pool(model, limits)
     try:
-        app = create_app(pool, limits, corrections, token, allow_origin)
+        app = create_app(pool, limits, corrections, token, allow_origin, (host, *allow_host))
         address, found = listening.getsockname()[:2]
         here = ipaddress.ip_address(address)
         if not here.is_loopback:

@@ -5,7 +5,6 @@ In: a file's bytes, a PIL image or 8-bit pixels. Out: what `open_picture` gives.
 
 from __future__ import annotations
 
-import io
 import threading
 import warnings
 from pathlib import Path
@@ -15,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from inkdigits import clock
 from inkdigits.errors import NotAPictureError, PictureError
-from inkdigits.picture import documents
+from inkdigits.machine import give_back_memory
+from inkdigits.picture import documents, headers
 from inkdigits.picture.open import (
     MAX_PIXELS,
     MAX_SIDE,
@@ -32,13 +33,10 @@ from inkdigits.picture.open import (
 # The last two make Pillow load all its decoders, so they are tried last.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
 # WebP's decoder holds a picture three times over, those of AVIF and HEIC likewise.
-_MAX_PIXELS_OF = {"WEBP": 24_000_000, "AVIF": 24_000_000, "HEIF": 24_000_000}
+_MAX_PIXELS_OF = {"WEBP": 20_000_000, "AVIF": 24_000_000, "HEIF": 24_000_000}
 _MAX_PROGRESSIVE_CMYK = 48_000_000  # of which libjpeg holds four channels in 16 bits
-# A progressive JPEG has some ten scans. Each goes over the whole picture, and a short one may be
-# repeated thousands of times. Source: libjpeg-turbo, "Two issues with the JPEG standard".
-_MOST_SCANS = 100
-_SOS, _EOI = 0xDA, 0xD9  # JPEG's markers of a scan's start and of the picture's end
-_IN_SCANS = frozenset((0x00, *range(0xD0, 0xD8)))  # what follows 0xFF within a scan's data
+_MUCH = 2_000_000  # pixels: 8 MB in colour
+_SECONDS, _JPEG_SECONDS = 20e-9, 5e-9  # of a pixel, to be decoded and scaled, about
 _GAP = 2  # times MAX_SIDE: shrunk by whole numbers down to that, which is fast, then exactly
 _STRIP = 2_000_000  # pixels that are brought into another mode at a time
 _LUMA = np.array((0.299, 0.587, 0.114))  # of red, green and blue in lightness, ITU-R BT.601
@@ -92,8 +90,10 @@ def from_file(data: bytes, name: str, max_pixels: int, page: int = 1) -> Opened:
         raise PictureError(
             f"{name}: over the limit of {max_pixels:,} pixels ({error}); scale it down"
         ) from error
+    except MemoryError as error:
+        raise _no_memory(name) from error
     # Decoders fail on broken files in many ways: OSError, SyntaxError, ValueError, struct.error,
-    # zlib.error, IndexError, MemoryError. To a user they are one.
+    # zlib.error, IndexError. To a user they are one.
     except Exception as error:
         if known:
             raise NotAPictureError(
@@ -112,19 +112,21 @@ def _image(data: bytes, name: str, page: int, max_pixels: int) -> Image.Image:
 
         return pdf_page(data, page, name, max_pixels)
     formats = documents.phone_format(data, name) or FORMATS
-    image = Image.open(io.BytesIO(data), formats=formats)
+    headers.check_parts(data, name)
+    image = Image.open(headers.ClockedFile(data), formats=formats)
     if page != 1:
         documents.go_to_page(image, page, data, name)
-    if image.info.get("progressive") and _has_many_scans(data):
-        raise PictureError(
-            f"{name}: has over {_MOST_SCANS} scans, where a JPEG has some ten; save it anew"
-        )
+    headers.check_costs(image, data, name)
     return image
+
+
+def _no_memory(name: str) -> PictureError:
+    return PictureError(f"{name}: takes more memory than there is; scale it down or save it anew")
 
 
 def _why(error: Exception) -> str:
     """What a decoder says, without the address of the bytes it had."""
-    return str(error).split("<_io.BytesIO")[0].strip() or type(error).__name__
+    return str(error).split("<inkdigits")[0].strip() or type(error).__name__
 
 
 def from_array(pixels: NDArray[np.uint8], max_pixels: int) -> Opened:
@@ -138,6 +140,8 @@ def from_image(image: Image.Image, name: str, max_pixels: int) -> Opened:
         return _opened(image, name, max_pixels)
     except PictureError:
         raise
+    except MemoryError as error:
+        raise _no_memory(name) from error
     except Exception as error:  # as of a file: it may not be decoded yet
         raise NotAPictureError(
             f"{name}: cannot be decoded ({error}); expected an image that Pillow can load"
@@ -181,24 +185,6 @@ def upright_image(picture: Picture, max_pixels: int = MAX_PIXELS) -> Shown:
     return Shown(plain.convert("RGB"), width, height)
 
 
-def _has_many_scans(jpeg: bytes) -> bool:
-    """Whether a JPEG's first picture has over _MOST_SCANS: what follows it is not decoded."""
-    scans, at = 0, 2
-    while scans <= _MOST_SCANS:
-        at = jpeg.find(b"\xff", at)
-        if at < 0 or at + 4 > len(jpeg) or jpeg[at + 1] == _EOI:
-            return False
-        marker = jpeg[at + 1]
-        if marker == 0xFF:  # a fill byte
-            at += 1
-        elif marker in _IN_SCANS:
-            at += 2
-        else:
-            scans += marker == _SOS
-            at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-    return True
-
-
 def _opened(image: Image.Image, name: str, max_pixels: int) -> Opened:
     plain, width, height = _upright(image, name, max_pixels)
     upright = _small(plain)
@@ -219,6 +205,10 @@ def _upright(image: Image.Image, name: str, max_pixels: int) -> tuple[Image.Imag
         )
     if width * height == 0:
         raise PictureError(f"{name}: is {width}x{height}: it has no pixel")
+    draft = image.format == "JPEG"  # which is decoded at a fraction of its size
+    clock.check(width * height * (_JPEG_SECONDS if draft else _SECONDS))
+    if width * height > _MUCH:
+        give_back_memory()  # what networks took for the picture before adds to what this one takes
     # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the time; does nothing for other formats.
     image.draft(None, (MAX_SIDE, MAX_SIDE))
     if image.format == "TIFF":
@@ -247,12 +237,11 @@ def _plain(image: Image.Image, name: str) -> Image.Image:
         return _converted(image, levels, name)
     width, height = image.size
     rows = factor * max(1, _STRIP // (width * factor))
-    strips = [
-        _converted(image.crop((0, top, width, min(top + rows, height))), levels, name).reduce(
-            factor
-        )
-        for top in range(0, height, rows)
-    ]
+    strips = []
+    for top in range(0, height, rows):
+        clock.check()
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        strips.append(_converted(strip, levels, name).reduce(factor))
     whole = Image.new(strips[0].mode, (strips[0].width, sum(strip.height for strip in strips)))
     top = 0
     for strip in strips:

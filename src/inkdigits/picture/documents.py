@@ -16,6 +16,7 @@ from struct import Struct
 from struct import error as StructError
 from typing import TYPE_CHECKING, BinaryIO
 
+from inkdigits import clock
 from inkdigits.errors import NotAPictureError, PictureError
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def _directories(file: BinaryIO, most: int | None) -> int:
     try:
         (at,) = offset.unpack_from(start, 8 if big else 4)
         while at and at not in seen and len(seen) != most:
+            clock.check()
             file.seek(min(at, size))
             (n,) = entries.unpack(file.read(entries.size))
             seen.add(at)
@@ -165,8 +167,10 @@ def go_to_page(image: Image.Image, page: int, data: bytes, name: str) -> None:
         else:
             from PIL import Image
 
+            from inkdigits.picture.headers import ClockedFile
+
             # Of a new image: Pillow counts one too many after a page that is not there.
-            again = Image.open(io.BytesIO(data), formats=[image.format or ""])
+            again = Image.open(ClockedFile(data), formats=[image.format or ""])
             pages = getattr(again, "n_frames", 1)
         if not 1 <= page <= pages:
             raise PictureError(f"{name}: has {pages} pages, expected one of them") from error
@@ -174,6 +178,8 @@ def go_to_page(image: Image.Image, page: int, data: bytes, name: str) -> None:
             f"{name}: cannot be reached: the file is broken or cut off before it; fetch or save "
             "it anew"
         ) from error
+    except PictureError:
+        raise
     except Exception as error:
         raise NotAPictureError(
             f"{name}: broken or cut off ({error}); fetch or save it anew"

@@ -19,6 +19,7 @@ _CHUNK = struct.Struct(">I4s")
 _CRC = struct.Struct(">I")
 # Chunks that change nothing about the pixels: not transparency, orientation or animation.
 _PLAIN = frozenset((b"IDAT", b"pHYs", b"tIME", b"gAMA", b"cHRM", b"sBIT", b"bKGD", b"tEXt"))
+_MOST_CHUNKS = 1_000  # more than any writer makes of so few pixels; each is looked at in Python
 _EXIF = b"Raw profile type"  # begins a text chunk in which ImageMagick keeps EXIF
 
 
@@ -47,7 +48,7 @@ def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     """Kind and content of each chunk up to the end's; none of a damaged file."""
     chunks: list[tuple[bytes, bytes]] = []
     at = len(_SIGNATURE)
-    while at + _CHUNK.size + _CRC.size <= len(data):
+    while at + _CHUNK.size + _CRC.size <= len(data) and len(chunks) < _MOST_CHUNKS:
         length, kind = _CHUNK.unpack_from(data, at)
         start = at + _CHUNK.size
         end = start + length

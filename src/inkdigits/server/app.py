@@ -6,6 +6,7 @@ picture is logged, written or fetched.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable
@@ -35,8 +36,9 @@ from inkdigits.server.description import NO_DIGIT, description
 from inkdigits.server.docs import as_page
 from inkdigits.server.guard import Guard, Metrics
 from inkdigits.server.limits import Limits
+from inkdigits.server.names import Names
 from inkdigits.server.pool import BusyError, Pool
-from inkdigits.server.work import Task, Wanted, error_json
+from inkdigits.server.work import Answer, Task, Wanted, error_json
 from inkdigits.spec import ACCEPT, CLASS_NAMES
 from inkdigits.version import __version__
 
@@ -52,11 +54,13 @@ def create_app(
     corrections: Corrections | None = None,
     token: str | None = None,
     origins: tuple[str, ...] = (),
+    hosts: tuple[str, ...] = (),
 ) -> ASGIApp:
     """The service.
 
     corrections: where they are kept; None keeps none. token: what callers must show.
-    origins: of other sites whose pages may call it; none may otherwise.
+    origins: of other sites whose pages may call it; none may otherwise. hosts: names that it is
+    called by, beside addresses in digits and this machine's own.
     """
     service = _Service(pool, limits, corrections)
     routes = [
@@ -80,7 +84,7 @@ def create_app(
     }  # fmt: skip
     inner = Starlette(routes=[*routes, files], exception_handlers=handlers)
     # Around Starlette, not in it: its answer to a fault of ours has the headers too.
-    guarded: ASGIApp = Guard(inner, service.metrics, paths, token)
+    guarded: ASGIApp = Guard(inner, service.metrics, paths, token, Names(hosts, origins))
     if not origins:
         return guarded
     # Outermost: a browser asks whether it may call without showing the token.
@@ -124,8 +128,8 @@ class _Service:
             named = [("", pictures)] if isinstance(pictures, bytes) else pictures
             tasks = [task._replace(picture=data, name=name) for name, data in named]
             if task.wants == "page":
-                tasks = await self._by_page(tasks)
-            answers = await self._pool.read(tasks)
+                tasks = await self._by_page(request, tasks)
+            answers = await self._read(request, tasks)
         self.metrics.count(answers)
         first = answers[0]
         if is_one and len(answers) == 1 and (not tasks[0].number or first.status != 200):
@@ -133,7 +137,20 @@ class _Service:
         listed = b",".join(answer.json for answer in answers)
         return Response(b'{"' + several + b'":[' + listed + b"]}", media_type=_JSON)
 
-    async def _by_page(self, tasks: list[Task]) -> list[Task]:
+    async def _read(self, request: Request, tasks: list[Task]) -> list[Answer]:
+        """The pool's answers, if somebody awaits them until they are there. Its body is read."""
+        reading = asyncio.ensure_future(self._pool.read(tasks))
+        gone = asyncio.ensure_future(_gone(request))
+        try:
+            await asyncio.wait((reading, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                raise RefusedError(400, "the sender has gone", closes=True)
+            return reading.result()
+        finally:
+            reading.cancel()
+            gone.cancel()
+
+    async def _by_page(self, request: Request, tasks: list[Task]) -> list[Task]:
         """A Task for each page of those that are documents. A TIFF of one page is a picture."""
         kinds = [document_kind(task.picture) for task in tasks]
         asked = [
@@ -142,7 +159,7 @@ class _Service:
             if kind
         ]
         # By the workers, as all that decodes.
-        counted = iter(await self._pool.read(asked) if asked else ())
+        counted = iter(await self._read(request, asked) if asked else ())
         found: list[Task] = []
         for task, kind in zip(tasks, kinds, strict=True):
             count = next(counted).pages if kind else 1
@@ -167,7 +184,7 @@ class _Service:
         check_is_document(request)
         with self._bodies.held() as sizes:
             body = await self._bodies.read(request, sizes)
-            (answer,) = await self._pool.read([Task(body, wants="png", number=number)])
+            (answer,) = await self._read(request, [Task(body, wants="png", number=number)])
         if answer.status != 200:
             return Response(answer.json, answer.status, media_type=_JSON)
         return Response(answer.png, media_type="image/png")
@@ -195,7 +212,7 @@ class _Service:
         with self._bodies.held() as sizes:
             body = await self._bodies.read(request, sizes)
             wants: Wanted = "digit" if place is None else "page"
-            (answer,) = await self._pool.read([Task(body, wants=wants, keep=place or 0)])
+            (answer,) = await self._read(request, [Task(body, wants=wants, keep=place or 0)])
             self.metrics.count([answer])
             if answer.status != 200:
                 return Response(answer.json, answer.status, media_type=_JSON)
@@ -242,6 +259,8 @@ class _Service:
 
     async def ready(self, request: Request) -> Response:
         """Whether it takes more pictures."""
+        if self._pool.is_away:
+            return _error("no worker process can be started; its log says more", 503, self._again)
         if self._pool.is_full:
             return await self.busy(request, BusyError())
         return _json({"status": "ready"})
@@ -278,6 +297,12 @@ class _Service:
         )
 
 
+async def _gone(request: Request) -> None:
+    """Returns when the sender has gone; after its body nothing else comes."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 def _switch(request: Request, name: str) -> bool:
     given = request.query_params.get(name, "false")
     if given not in _SWITCHES:
@@ -296,7 +321,8 @@ def _whole(request: Request, name: str) -> int | None:
 
 
 def _json(value: object, status: int = 200) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False), status, media_type=_JSON)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return Response(text, status, media_type=_JSON)
 
 
 def _error(message: str, status: int, headers: dict[str, str] | None = None) -> Response:

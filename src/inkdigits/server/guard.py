@@ -5,14 +5,17 @@ In: an ASGI application. Out: the same application, guarded.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import time
+from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from inkdigits.server.names import Names
 from inkdigits.server.work import Answer, error_json
 
 # The page loads its own files, shows pictures that it made itself, and calls this server: no more.
@@ -29,7 +32,38 @@ _HEADERS = [
     (b"cache-control", b"no-store"),
 ]
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+_DISCARD_TIME = 2.0  # seconds for a body that nobody reads to end
 _GUARDED = ("/v1/", "/metrics")  # what takes the token; the page and its files hold no secret
+
+
+class Body:
+    """A request's body. What nobody has read of it is thrown away before the answer is sent.
+
+    A sender that is answered while it sends may never see the answer.
+    """
+
+    def __init__(self, receive: Receive, headers: Headers) -> None:
+        self._receive = receive
+        stated = headers.get("content-length", "0")
+        self._has_ended = stated == "0" and "transfer-encoding" not in headers
+        # Who asks whether to send it has not begun.
+        self._is_coming = "expect" not in headers
+
+    async def receive(self) -> Message:
+        """As given, noting the end."""
+        self._is_coming = True
+        message = await self._receive()
+        self._has_ended |= not message.get("more_body", False)
+        return message
+
+    async def discarded(self) -> bool:
+        """Whether all has come, within a while; if not, the connection is of no more use."""
+        if self._is_coming:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_DISCARD_TIME):
+                    while not self._has_ended:
+                        await self.receive()
+        return self._has_ended
 
 
 class Metrics:
@@ -59,18 +93,24 @@ class Metrics:
 
 
 class Guard:
-    """The application, with headers, token and counts.
+    """The application, with headers, names, token and counts.
 
     paths: those that are counted by name; any other is counted as "other".
     """
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, paths: frozenset[str], token: str | None
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        paths: frozenset[str],
+        token: str | None,
+        names: Names,
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._paths = paths
         self._token = token
+        self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -79,21 +119,36 @@ class Guard:
             return
         path = scope["path"] if scope["path"] in self._paths else "other"
         start = time.perf_counter()
-        status = 500
+        status = 0
+        headers = Headers(scope=scope)
+        body = Body(receive, headers)
 
         async def guarded_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], *_HEADERS]
+                if not await body.discarded():
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         try:
-            if self._may(scope):
-                await self._app(scope, receive, guarded_send)
+            if refusal := self._names.refusal(headers):
+                await _error(*refusal)(scope, body.receive, guarded_send)
+            elif self._may(scope):
+                await self._app(scope, body.receive, guarded_send)
             else:
-                await _unauthorised(scope, receive, guarded_send)
+                message = "this server wants its token: Authorization: Bearer TOKEN"
+                answer = _error(401, message, {"WWW-Authenticate": "Bearer"})
+                await answer(scope, body.receive, guarded_send)
+        except asyncio.CancelledError:  # the server is told to stop
+            if not status:
+                again = {"Retry-After": "1", "Connection": "close"}
+                await _error(503, "this server is being stopped", again)(
+                    scope, body.receive, guarded_send
+                )
         finally:
+            status = status or 500
             self._metrics.requests.labels(path, status).inc()
             self._metrics.seconds.labels(path).observe(time.perf_counter() - start)
 
@@ -105,9 +160,5 @@ class Guard:
         return kind.lower() == "bearer" and known
 
 
-async def _unauthorised(scope: Scope, receive: Receive, send: Send) -> None:
-    message = "this server wants its token: Authorization: Bearer TOKEN"
-    response = Response(
-        error_json(message, 401), 401, {"WWW-Authenticate": "Bearer"}, "application/json"
-    )
-    await response(scope, receive, send)
+def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(error_json(message, status), status, headers, "application/json")

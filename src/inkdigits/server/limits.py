@@ -16,8 +16,13 @@ class Limits:
     pixels: int = 40_000_000  # of one picture, before it is decoded: 422
     pictures: int = 64  # of one request: 413
     waiting: int = 256  # pictures of all requests that no worker has yet: 503
+    quick_time: float = 0.25  # of computing, of a first try of small pictures; then others go first
+    picture_time: float = 10.0  # of computing, of one picture: 422
     held: int = 256_000_000  # of bodies of all requests that are being received or read: 503
+    connections: int = 512  # the one that has waited longest with half a request is closed, or 503
+    head: int = 32_000  # of a request's line and headers: 431
     headers_time: float = 10.0  # until a request's headers are here: the connection is closed
+    write_time: float = 30.0  # until a client has taken what is written: the same
     body_time: float = 30.0  # until its body is: 408
-    drain_time: float = 10.0  # for what is in flight when the service is told to stop
+    drain_time: float = 1.0  # for what is in flight when the service is told to stop
     retry_after: int = 1  # what a 503 says

@@ -2,11 +2,15 @@
 
 In: Tasks. Out: Answers. Processes, not threads: small pictures are read in Python code, which one
 process runs on one core; and a decoder that crashes takes a worker with it, not the service.
+
+No picture waits long behind slow ones: each is first given a short time, and if that is not enough
+it joins those that are slow, which one worker never takes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,13 +18,22 @@ from itertools import chain
 
 from inkdigits.errors import ModelError
 from inkdigits.machine import cores
+from inkdigits.picture.documents import document_kind
 from inkdigits.server.limits import Limits
 from inkdigits.server.work import Answer, Model, Task, error_json
 from inkdigits.server.worker import EndedError, Worker
 
 _BATCH = 16  # pictures: more gain nothing and keep the first of them waiting
+_QUICK_ONES = 16  # batches of quick ones that go before one that is slow
 _LARGE = 50_000  # bytes: such a picture takes as long as a batch and goes alone
 _DEATHS = 2  # of workers that had a picture, the second time alone: then it is the picture
+_PATIENCE = 1.0  # seconds until a worker that could not be started is tried again
+_WALL = 2.0  # times a picture's computing time: a decoder that never looks at its clock is ended
+_QUICK_WALL = 5.0  # seconds, the same for a first try
+
+_log = logging.getLogger(__name__)
+
+Requests = deque[deque["_Waiting"]]  # and what is left of each
 
 
 class BusyError(Exception):
@@ -31,25 +44,33 @@ class BusyError(Exception):
 class _Waiting:
     task: Task
     answer: asyncio.Future[Answer]
+    slow: bool
     deaths: int = 0  # of workers that had it
 
 
 class Pool:
     """Worker processes with a bounded queue. Made before the one event loop that it is used from.
 
-    model: as Reader takes it; self.model is what was loaded. Raises ModelError, at once, if that
-    cannot be done.
+    model: as Reader takes it; self.model is what was loaded. workers: 0 is one more than there are
+    cores. Raises ModelError, at once, if it cannot be loaded, and OSError where no process can be
+    started.
     """
 
     def __init__(self, model: str | None, limits: Limits, workers: int = 0) -> None:
         self._limits = limits
         self._model = model
-        self._waiting: deque[deque[_Waiting]] = deque()  # requests, and what is left of each
-        self._some = asyncio.Event()
+        self._quick: Requests = deque()
+        self._second: Requests = deque()  # each alone: the batch that it was in did not end well
+        self._slow: Requests = deque()
+        self._queues = (self._quick, self._second, self._slow)
+        self._some = asyncio.Condition()
         self._free = 0
+        self._away = 0  # workers that cannot be started now
         self._running: list[asyncio.Task[None]] = []
-        self._workers = [self._started() for _ in range(workers or cores())]
+        self._workers: list[Worker] = []
         try:
+            for _ in range(workers or cores() + 1):
+                self._workers.append(self._started())
             self.model = asyncio.run(_all_ready(self._workers))
         except BaseException:
             self.close()
@@ -61,104 +82,205 @@ class Pool:
         return self._n_waiting >= self._limits.waiting
 
     @property
+    def is_away(self) -> bool:
+        """Whether no worker is there: none can be started now."""
+        return self._away == len(self._workers)
+
+    @property
     def _n_waiting(self) -> int:
-        return sum(map(len, self._waiting))
+        return sum(map(len, chain(*self._queues)))
 
     async def read(self, tasks: list[Task]) -> list[Answer]:
         """An Answer for each picture, in order. Raises BusyError if the queue has no room."""
         if self._n_waiting + len(tasks) > self._limits.waiting:
-            raise BusyError
+            self._forget_given_up()
+            if self._n_waiting + len(tasks) > self._limits.waiting:
+                raise BusyError
         loop = asyncio.get_running_loop()
         if not self._running:
             places = range(len(self._workers))
             self._running = [loop.create_task(self._run(place)) for place in places]
-        answers = [loop.create_future() for _ in tasks]
-        self._waiting.append(deque(map(_Waiting, tasks, answers)))
-        self._some.set()
-        return list(await asyncio.gather(*answers)) if len(answers) > 1 else [await answers[0]]
+        waiting = [_Waiting(task, loop.create_future(), _is_slow(task)) for task in tasks]
+        for slow, queue in ((False, self._quick), (True, self._slow)):
+            if some := deque(one for one in waiting if one.slow == slow):
+                queue.append(some)
+        await self._tell()
+        return list(await asyncio.gather(*(one.answer for one in waiting)))
 
     def close(self) -> None:
         """End the workers."""
+        for task in self._running:
+            task.cancel()
+        for worker in self._workers:
+            worker.kill()
         for worker in self._workers:
             worker.close()
 
     def _started(self) -> Worker:
         return Worker(self._model, self._limits.pixels)
 
+    async def _tell(self) -> None:
+        async with self._some:
+            self._some.notify_all()
+
+    def _forget_given_up(self) -> None:
+        """Take those out whose clients have gone."""
+        for queue in self._queues:
+            left = [deque(one for one in some if not one.answer.done()) for some in queue]
+            queue.clear()
+            queue.extend(some for some in left if some)
+
     async def _run(self, place: int) -> None:
-        """Keep the worker at that place busy, and put another there when it ends."""
+        """Keep the worker at that place busy, whatever happens to it."""
         while True:
-            self._free += 1
-            while not self._waiting:
-                self._some.clear()
-                await self._some.wait()
-            batch = self._next_batch()
-            self._free -= 1
             try:
-                answers = await self._workers[place].read([one.task for one in batch])
-            except EndedError:
-                self._again(batch)
+                await self._work(place)
+            except Exception as error:  # noqa: BLE001 - nobody awaits this; a worker less is said
+                _log.error("a worker was lost (%r); trying again", error)
+                await asyncio.sleep(_PATIENCE)
+
+    async def _work(self, place: int) -> None:
+        takes_slow = place > 0 or len(self._workers) == 1
+        quick = 0  # batches of quick ones since the last slow one
+        while True:
+            if self._workers[place].has_ended:  # while it was idle, which is no picture's fault
                 await self._replace(place)
-            except Exception as error:  # noqa: BLE001 - given to those who wait
+            self._free += 1
+            try:
+                async with self._some:
+                    batch = self._next_batch(takes_slow, quick >= _QUICK_ONES)
+                    if not batch:
+                        await self._some.wait()
+                        continue
+            finally:
+                self._free -= 1
+            quick = 0 if batch[0].slow else quick + 1
+            await self._read(place, batch)
+
+    async def _read(self, place: int, batch: list[_Waiting]) -> None:
+        slow = batch[0].slow
+        seconds = self._limits.picture_time if slow else self._limits.quick_time
+        wall = _WALL * seconds if slow else _QUICK_WALL
+        worker = self._workers[place]
+        try:
+            async with asyncio.timeout(wall):
+                answers = await worker.read([one.task for one in batch], seconds, last=slow)
+        except TimeoutError:
+            if slow:
+                words = f"picture: took over {wall:g} s to read; save it as a plain PNG"
+                _refuse(batch[0], 422, words)
+            else:
+                await self._again(batch, late=True)
+            await self._replace(place)
+        except EndedError:
+            await self._again(batch, died=True)
+            await self._replace(place)
+        except Exception as error:  # noqa: BLE001 - given to those who wait
+            if len(batch) == 1:
                 _fail(batch, error)
             else:
-                for one, answer in zip(batch, answers, strict=True):
-                    if not one.answer.done():  # a client that has gone cancelled it
-                        one.answer.set_result(answer)
+                await self._again(batch)
+        else:
+            unfinished = []
+            for one, answer in zip(batch, answers, strict=True):
+                if answer is None:
+                    unfinished.append(one)
+                elif not one.answer.done():  # a client that has gone cancelled it
+                    one.answer.set_result(answer)
+            await self._again(unfinished, late=len(batch) == 1)
 
-    def _next_batch(self) -> list[_Waiting]:
-        """The pictures that are next, as many as leave work for other free workers."""
-        most = min(_BATCH, -(-self._n_waiting // self._free))
-        batch = [self._next()]
-        size = _size(batch[0].task)
-        while len(batch) < most and self._waiting and not batch[0].deaths:
-            one = self._waiting[0][0]
-            size += _size(one.task)
-            if size > _LARGE or one.deaths:
+    def _next_batch(self, takes_slow: bool, others_turn: bool) -> list[_Waiting]:
+        """The pictures that are next, or none.
+
+        others_turn: second tries and slow ones go first, which wait for all new ones otherwise.
+        """
+        order = self._queues[: 3 if takes_slow else 2]
+        for queue in reversed(order) if others_turn else order:
+            if _first(queue):
+                return self._first_tries() if queue is self._quick else [_taken(queue)]
+        return []
+
+    def _first_tries(self) -> list[_Waiting]:
+        """The quick ones that are next, as many as leave work for other free workers."""
+        most = min(_BATCH, -(-sum(map(len, self._quick)) // self._free))
+        batch: list[_Waiting] = []
+        size = 0
+        while len(batch) < most and (one := _first(self._quick)):
+            size += len(one.task.picture)
+            if batch and size > _LARGE:
                 break
-            batch.append(self._next())
+            batch.append(_taken(self._quick))
         return batch
 
-    def _next(self) -> _Waiting:
-        """The next picture. Requests take turns: none waits for all pages of another's document."""
-        request = self._waiting.popleft()
-        one = request.popleft()
-        if request:
-            self._waiting.append(request)
-        return one
+    async def _again(
+        self, batch: list[_Waiting], *, died: bool = False, late: bool = False
+    ) -> None:
+        """Once more, each alone: the worker has ended, the time was up, or there was an error.
 
-    def _again(self, batch: list[_Waiting]) -> None:
-        """Some picture crashed its decoder, or the system killed the worker: once more, alone."""
-        for one in reversed(batch):
-            one.deaths += 1
-            if one.deaths < _DEATHS:
-                self._waiting.appendleft(deque([one]))
-            elif not one.answer.done():
+        late: it was alone, and took too long; now it has the time of the slow ones.
+        """
+        for one in batch:
+            one.deaths += died
+            one.slow |= late and len(batch) == 1
+            if one.deaths == _DEATHS:
                 message = "picture: its decoder crashed on it; save it anew with another program"
-                error = error_json(message, 415, one.task.name, one.task.number)
-                one.answer.set_result(Answer(415, error, "error"))
-        self._some.set()
+                _refuse(one, 415, message)
+            else:
+                (self._slow if one.slow else self._second).append(deque([one]))
+        await self._tell()
 
     async def _replace(self, place: int) -> None:
+        """Put another worker there; try until there is one."""
         self._workers[place].close()
-        while True:
-            self._workers[place] = self._started()
-            try:
-                await self._workers[place].model()
-            except (ModelError, EndedError) as error:
-                # The model file is gone, or memory is: those who wait shall know.
-                _fail(chain.from_iterable(self._waiting), error)
-                self._waiting.clear()
-                self._some.clear()
-                self._workers[place].close()
-                await self._some.wait()
-            else:
-                return
+        self._away += 1
+        try:
+            while True:
+                try:
+                    self._workers[place] = self._started()
+                    await self._workers[place].model()
+                    return
+                except (ModelError, EndedError, OSError) as error:
+                    # The model file is gone, or memory or descriptors are.
+                    self._workers[place].close()
+                    if self.is_away:  # nobody else reads: those who wait shall know
+                        _fail(chain.from_iterable(chain(*self._queues)), error)
+                        self._forget_given_up()
+                    await asyncio.sleep(_PATIENCE)
+        finally:
+            self._away -= 1
 
 
-def _size(task: Task) -> int:
-    """Bytes of a picture; what a page of a document takes is not to be told from its bytes."""
-    return _LARGE if task.number or task.wants == "count" else len(task.picture)
+def _first(queue: Requests) -> _Waiting | None:
+    """The next picture that somebody awaits."""
+    while queue:
+        while queue[0]:
+            if not queue[0][0].answer.done():
+                return queue[0][0]
+            queue[0].popleft()
+        queue.popleft()
+    return None
+
+
+def _taken(queue: Requests) -> _Waiting:
+    """The first, out of the queue. Requests take turns: none waits for all pages of a document."""
+    request = queue.popleft()
+    one = request.popleft()
+    if request:
+        queue.append(request)
+    return one
+
+
+def _is_slow(task: Task) -> bool:
+    """Whether it may take long before it looks at a clock: a document, or decoded in one go."""
+    data = task.picture
+    in_one_go = data[:4] == b"RIFF" or data[4:8] == b"ftyp" or document_kind(data) != ""
+    return in_one_go or task.number > 0 or task.wants in ("count", "png")
+
+
+def _refuse(one: _Waiting, status: int, message: str) -> None:
+    if not one.answer.done():
+        error = error_json(message, status, one.task.name, one.task.number)
+        one.answer.set_result(Answer(status, error, "error"))
 
 
 def _fail(batch: Iterable[_Waiting], error: Exception) -> None:

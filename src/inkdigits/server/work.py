@@ -7,18 +7,22 @@ a picture's fault is.
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import signal
 import socket
 import struct
+import threading
 from contextlib import suppress
+from multiprocessing import parent_process
 from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.errors import ModelError, NotAPictureError, PictureError
+from inkdigits import clock
+from inkdigits.errors import ModelError, NotAPictureError, PictureError, TooLongError
 from inkdigits.model_file import digests_of, identity_of
 from inkdigits.page import Page
 from inkdigits.picture.documents import DocumentPage, count_pages
@@ -26,6 +30,9 @@ from inkdigits.picture.open import open_picture
 from inkdigits.reader import Reader, Reading, Seen
 from inkdigits.version import __version__
 
+# Bytes of data: a picture that takes more is an error. What is only reserved counts as well, so
+# this is twice what the largest pictures take.
+_MEMORY = 1_200_000_000
 _DIGITS_AFTER_POINT = 4  # of arrays in JSON: finer than the 255 greys they come from
 
 
@@ -78,6 +85,8 @@ def run(pipe: socket.socket, model: str | None, max_pixels: int) -> None:
     # The parent decides when workers end: Ctrl-C and a service manager's SIGTERM go to all.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _limit_memory()
     cv2.setNumThreads(1)  # there is a worker for each core
     with pipe, pipe.makefile("rb") as received, suppress(ConnectionError):
         try:
@@ -91,10 +100,30 @@ def run(pipe: socket.socket, model: str | None, max_pixels: int) -> None:
             if len(message := received.read(size)) < size:
                 return  # the parent has been killed
             try:
-                answers: object = read(reader, pickle.loads(message), max_pixels)
+                tasks, seconds, last = pickle.loads(message)
+                answers = packed(read(reader, tasks, seconds, last, max_pixels))
+                del tasks
             except Exception as error:  # noqa: BLE001 - the parent raises it
-                answers = error
-            pipe.sendall(packed(answers))
+                answers = packed(error)  # at once: to keep it would keep what its frames hold
+            del message
+            pipe.sendall(answers)
+
+
+def _end_with_parent() -> None:
+    """Whatever this process is at, and however the parent ended."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    with suppress(ValueError, OSError):  # a lower limit is set already
+        resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
 
 
 def packed(message: object) -> bytes:
@@ -103,18 +132,32 @@ def packed(message: object) -> bytes:
     return HEADER.pack(len(data)) + data
 
 
-def read(reader: Reader, tasks: list[Task], max_pixels: int) -> list[Answer]:
-    """An Answer for each picture, in order."""
+def read(
+    reader: Reader, tasks: list[Task], seconds: float, last: bool, max_pixels: int
+) -> list[Answer | None]:
+    """An Answer for each picture, in order.
+
+    seconds: of computing, of all together. last: what takes longer is an error; else None.
+    """
     pages = reader.read_many(_picture(task) for task in tasks if task.wants == "page")
     looks = reader.look_many(_picture(task) for task in tasks if task.wants == "digit")
-    answers = []
-    for task in tasks:
-        if task.wants == "count":
-            answers.append(Answer(200, b"", "", pages=count_pages(task.picture, task.most)))
-        elif task.wants == "png":
-            answers.append(_png(task, max_pixels))
-        else:
-            answers.append(_answer(reader, task, next(pages if task.wants == "page" else looks)))
+    answers: list[Answer | None] = []
+    with clock.at_most(seconds):
+        for task in tasks:
+            try:
+                if task.wants == "count":
+                    count = count_pages(task.picture, task.most)
+                    answers.append(Answer(200, b"", "", pages=count))
+                elif task.wants == "png":
+                    answers.append(_png(task, max_pixels))
+                else:
+                    found = next(pages if task.wants == "page" else looks)
+                    if isinstance(found, PictureError):
+                        raise found
+                    answers.append(_answer(reader, task, found))
+            except PictureError as error:
+                late = isinstance(error, TooLongError) and not last
+                answers.append(None if late else _error(task, error))
     return answers
 
 
@@ -130,11 +173,7 @@ def _described(reader: Reader) -> Model:
     return Model(name, identity_of(digests), files, reader.metadata)
 
 
-def _answer(
-    reader: Reader, task: Task, found: Page | tuple[Seen, Reading] | PictureError
-) -> Answer:
-    if isinstance(found, PictureError):
-        return _error(task, found)
+def _answer(reader: Reader, task: Task, found: Page | tuple[Seen, Reading]) -> Answer:
     answer = _named(task.name, task.number)
     if isinstance(found, Page):
         return _page(reader, task, found, answer)
@@ -163,10 +202,7 @@ def _error(task: Task, error: PictureError) -> Answer:
 
 def _png(task: Task, max_pixels: int) -> Answer:
     """A picture's grey values as the reader has them: read again, it has the same digits."""
-    try:
-        grey = open_picture(_picture(task), max_pixels).grey
-    except PictureError as error:
-        return _error(task, error)
+    grey = open_picture(_picture(task), max_pixels).grey
     _, png = cv2.imencode(".png", np.rint(grey * 255).astype(np.uint8))
     return Answer(200, b"", "", png=png.tobytes())
 
@@ -203,4 +239,4 @@ def _rows(array: NDArray[np.float32]) -> list[list[float]]:
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

@@ -16,7 +16,6 @@ from inkdigits.server import work
 from inkdigits.server.work import HEADER, Answer, Model, Task
 
 _CHUNK = 1 << 18  # bytes that are taken from a pipe at a time
-_END_SECONDS = 5.0  # for a worker to end by itself
 
 
 class EndedError(Exception):
@@ -33,9 +32,14 @@ class Worker:
         if method == "forkserver":
             context.set_forkserver_preload([work.__name__])
         self._pipe, there = socket.socketpair()
-        self._process = context.Process(target=work.run, args=(there, model, max_pixels))
-        self._process.start()
-        there.close()
+        try:
+            self._process = context.Process(target=work.run, args=(there, model, max_pixels))
+            self._process.start()
+        except BaseException:
+            self._pipe.close()
+            raise
+        finally:
+            there.close()
         self._pipe.setblocking(False)
 
     async def model(self) -> Model:
@@ -43,21 +47,37 @@ class Worker:
         model: Model = await self._answer()
         return model
 
-    async def read(self, tasks: list[Task]) -> list[Answer]:
-        """An Answer for each picture, in order. Raises what reading raised, or EndedError."""
-        message = work.packed(tasks)
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone, as its end of the pipe tells: to ask for it takes longer."""
+        try:
+            return not self._pipe.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    async def read(self, tasks: list[Task], seconds: float, *, last: bool) -> list[Answer | None]:
+        """An Answer for each picture, in order. Raises what reading raised, or EndedError.
+
+        seconds: of computing, of all together. last: what takes longer is an error; else None.
+        """
+        message = work.packed((tasks, seconds, last))
         try:
             await asyncio.get_running_loop().sock_sendall(self._pipe, message)
         except OSError as error:
             raise EndedError from error
-        answers: list[Answer] = await self._answer()
+        answers: list[Answer | None] = await self._answer()
         return answers
 
-    def close(self) -> None:
-        """End the process, whatever it does."""
-        self._pipe.close()  # which ends one that waits
-        self._process.join(_END_SECONDS)
+    def kill(self) -> None:
+        """End the process, whatever it does: it keeps nothing."""
         self._process.kill()
+
+    def close(self) -> None:
+        """The same, and wait until it has."""
+        self._pipe.close()
+        self.kill()
         self._process.join()
 
     async def _answer(self) -> Any:

@@ -1,0 +1,149 @@
+"""Every state of a connection has a limit and an end; whoever attacks, others are served."""
+
+import json
+import time
+from contextlib import ExitStack, suppress
+
+import pytest
+
+from .serving import EXAMPLES, PNG, answer, connected, memory_mb
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def is_served(service):
+    return service.client.post("/v1/predict", content=EXAMPLES[2].read_bytes(), headers=PNG)
+
+
+def refused(data):
+    """Status and JSON of an answer that is the last one of its connection."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    assert b"Connection: close" in head
+    return int(head.split()[1]), json.loads(body)["error"]
+
+
+def test_a_head_has_a_limit_in_all_and_in_each_of_its_parts(service):
+    endless = b"x" * 10_000_000
+    many = b"".join(b"a%d: b\r\n" % i for i in range(200_000))
+    for sent in (
+        b"GET /" + endless,
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nlong: " + endless,
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + many + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nlong: " + endless[:200_000] + b"\r\n\r\n",
+    ):
+        before = memory_mb(service.process.pid)
+        with connected(service) as sock:
+            with suppress(ConnectionError):  # it hung up
+                sock.sendall(sent)
+            found = answer(sock)
+        if found:  # else the reset came before it
+            assert refused(found) == (
+                431, "the request's line and headers are over 32,000 bytes; send fewer"
+            )  # fmt: skip
+        assert memory_mb(service.process.pid) - before < 20
+    assert is_served(service).status_code == 200
+
+
+def test_trailers_and_chunks_count_as_heads_do(service):
+    start = (
+        b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
+    )
+    for more in (b"1;" + b"e" * 300_000, b"0\r\nlong: " + b"t" * 300_000):
+        with connected(service) as sock:
+            with suppress(ConnectionError):
+                sock.sendall(start + more)
+            assert answer(sock) is not None  # it ends
+    assert is_served(service).status_code == 200
+
+
+def test_a_lone_line_end_after_an_answer_keeps_no_connection(hasty):
+    with connected(hasty) as sock:
+        sock.sendall(GET)
+        assert sock.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        start = time.monotonic()
+        sock.sendall(b"\r\n")
+        assert answer(sock) == b""
+        assert time.monotonic() - start < 10  # it was for ever
+
+
+def test_half_a_head_ends_however_it_goes_on(hasty):
+    with connected(hasty) as sock:
+        start, end = time.monotonic(), None
+        try:
+            for byte in GET[:-4] * 20:
+                sock.sendall(bytes((byte,)))
+                time.sleep(0.05)
+        except ConnectionError:
+            end = time.monotonic()
+        assert end is not None
+        assert end - start < 10
+
+
+def test_those_that_have_waited_longest_make_room_for_others(hasty):
+    with ExitStack() as opened:
+        idle = [opened.enter_context(connected(hasty)) for _ in range(30)]
+        assert is_served(hasty).status_code == 200
+        assert answer(idle[0]) == b""
+
+
+def test_a_client_that_takes_no_answer_is_cut_off(hasty):
+    def send_on(sock):
+        late = time.monotonic() + 30
+        while time.monotonic() < late:
+            with suppress(TimeoutError):
+                sock.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 10)
+
+    with connected(hasty) as sock:
+        sock.settimeout(2)
+        with pytest.raises(ConnectionError):  # else its buffers and the system's stay full
+            send_on(sock)
+    assert is_served(hasty).status_code == 200
+
+
+def test_too_many_requests_before_the_first_answer_are_refused(service):
+    with connected(service) as sock:
+        sock.sendall(GET * 2000)
+        found = answer(sock)
+    assert found.count(b"HTTP/1.1 200") <= 18
+    assert is_served(service).status_code == 200
+
+
+def test_an_answer_whose_body_is_not_read_is_the_last_of_its_connection(service):
+    head = b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
+    with connected(service) as sock:
+        start = time.monotonic()
+        sock.sendall(head + b"x")
+        found = answer(sock)
+        assert found.startswith(b"HTTP/1.1 404")
+        assert b"connection: close" in found
+        assert time.monotonic() - start < 10
+    with connected(service) as sock:  # one that comes in time is thrown away
+        sock.sendall(
+            head + b"x" * 1_000_000 + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        )
+        first, _, second = answer(sock).partition(b"HTTP/1.1 200")
+        assert first.startswith(b"HTTP/1.1 404")
+        assert b"alive" in second
+
+
+def test_an_offer_of_another_protocol_is_declined_and_the_body_read(service):
+    body = EXAMPLES[2].read_bytes()
+    offer = (
+        b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    )  # as curl --http2
+    for parts in ([offer + body], [offer[:100], offer[100:], body[:50], body[50:]]):
+        with connected(service) as sock:
+            for part in parts:
+                sock.sendall(part)
+                time.sleep(0.05)
+            found = sock.recv(1 << 16)
+            assert found.startswith(b"HTTP/1.1 200")
+            assert b'"digit":2' in found
+            sock.sendall(GET)
+            assert sock.recv(1 << 16).startswith(b"HTTP/1.1 200")
+    with connected(service) as sock:
+        sock.sendall(b"CONNECT other.example:443 HTTP/1.1\r\nHost: other.example\r\n\r\n")
+        assert refused(answer(sock)) == (405, "this server is no proxy")
