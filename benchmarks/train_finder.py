@@ -2,7 +2,7 @@
 
     python benchmarks/fetch_fonts.py FONTS
     python benchmarks/train_finder.py OUT FONTS
-    python benchmarks/train_finder.py OUT FONTS --on  # from the package's networks, half as long
+    python benchmarks/train_finder.py OUT FONTS --on  # from the package's networks, half an hour
 
 Needs $INKDIGITS_DATA and, of $INKDIGITS_FIELD, the two sets whose licences allow training: hwd1000
 (MIT) and optdigits32 (CC BY 4.0), every second picture. Validated by the last 10,000 of MNIST's
@@ -37,8 +37,8 @@ REPEATS = 5  # of the added digits among MNIST's 50,000
 N_HANDS, N_OTHERS, HANDS_CHUNK = 86_000, 8_000, 1_000
 VALIDATION_FROM, FONT_KEPT = 50_000, 8
 SCENES: dict[Kind, int] = {"finder": 200_000, "closeup": 240_000}
-ON: dict[Kind, int] = {"finder": 52_800, "closeup": 76_800}
-ON_RATE, ON_SEED = 1.2e-3, 6
+ON: dict[Kind, int] = {"finder": 14_400, "closeup": 24_000}
+ON_RATE, ON_SEED = 4e-4, 11
 SHIPPED: dict[Kind, Path] = {"finder": FINDER_MODEL, "closeup": CLOSE_UP_MODEL}
 LIKE = 288  # scenes whose pictures a shipped network's statistics are taken of
 FIT_SEED, FIT_SCENES = 2_000_003, 1_200
@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("fonts", type=Path)
-    parser.add_argument("--on", action="store_true", help="go on from the package's networks")
+    parser.add_argument("--on", action="store_true", help="continue from the package's networks")
     args = parser.parse_args()
     train_both(args.out, args.fonts, args.on)
     finish(args.out, SHIPPED_MODEL)

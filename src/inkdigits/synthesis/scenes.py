@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from inkdigits.synthesis.hands import Hands
 from inkdigits.synthesis.layouts import LAYOUTS
 from inkdigits.synthesis.sheet import Item, Part, Sheet
-from inkdigits.synthesis.surfaces import clutter, pictured, texture
+from inkdigits.synthesis.surfaces import clutter, empty, pictured, texture
 
 HEIGHT, WIDTH = 192, 256  # pixels
+_EMPTY = 0.04  # share of the scenes that are paper's or a screen's grain and nothing else
 _NO_SHEET = 0.15  # share of the pictures without digits that show no sheet either
 _CUT, _CUT_ALONE = 0.45, 0.65  # shares of the pictures that are cut close to their digits
 _BLEED = (0.0, 0.0, 0.02, 0.1, 0.3, 0.8)  # margins around the digits, as shares of their height
@@ -39,6 +40,9 @@ def scene(hands: Hands, seed: int, number: int) -> Scene:
     """One scene, of 256x192 pixels at most."""
     random = np.random.default_rng([seed, number])
     sheet = Sheet(HEIGHT, WIDTH, hands, random)
+    if random.random() < _EMPTY:
+        height, width = (int(n) for n in random.integers((48, 64), (HEIGHT + 1, WIDTH + 1)))
+        return _scene(empty(height, width, random), sheet, (0, 0, width, height))
     layouts = list(LAYOUTS)
     layout = layouts[int(random.choice(len(layouts), p=list(LAYOUTS.values())))]
     unit = layout(sheet, random)

@@ -119,6 +119,30 @@ def texture(height: int, width: int, random: np.random.Generator) -> NDArray[np.
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
+def empty(height: int, width: int, random: np.random.Generator) -> NDArray[np.uint8]:
+    """Even paper or a screen with nothing on it, as a camera's file has it: (height, width) uint8.
+
+    A reader looks at a picture in several sizes: what JPEG makes of grain comes in all of them.
+    """
+    zoom = float(np.exp(random.uniform(np.log(0.6), np.log(3))))
+    h, w = (max(8, round(side / zoom)) for side in (height, width))
+    y, x = np.ogrid[0:h, 0:w]
+    light = random.uniform(-0.2, 0.2) * x / w + random.uniform(-0.2, 0.2) * y / h
+    page = (light if random.random() < 0.5 else 0) + random.uniform(0.1, 1) * np.ones((h, w))
+    strength = np.exp(random.uniform(np.log(0.5), np.log(14))) / 255
+    page = page + strength * _grain(h, w, int(random.choice((1, 1, 1, 2, 3))), random)
+    pixels: NDArray[Any] = np.rint(255 * np.clip(page, 0, 1)).astype(np.uint8)
+    if random.random() < 0.85:
+        pixels = _in_jpeg(pixels, int(random.integers(15, 85)))
+    how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
+
+
+def _in_jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    data = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
+
+
 def pictured(
     sheet: Sheet, part: Part, random: np.random.Generator, unit: float
 ) -> NDArray[np.uint8]:
@@ -144,12 +168,12 @@ def pictured(
     if random.random() < 0.25 and unit > 16:  # low resolution
         share = max(random.uniform(0.15, 0.85), 9 / unit)
         small = cv2.resize(pixels, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+        if random.random() < 0.25:
+            small = _in_jpeg(np.asarray(small, np.uint8), int(random.integers(25, 92)))
         how = cv2.INTER_LINEAR if random.random() < 0.7 else cv2.INTER_CUBIC
         pixels = cv2.resize(small, (w, h), interpolation=how)
     if random.random() < 0.3:
-        quality = int(random.integers(18, 92))
-        data = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
-        pixels = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
+        pixels = _in_jpeg(pixels, int(random.integers(18, 92)))
     return pixels
 
 

@@ -120,7 +120,9 @@ def close_ups_of(scene: Scene, random: np.random.Generator, most: int = 8) -> Cl
         views.append(np.stack((close_up(grey, moved, side), frame_of(moved, side))))
         sorts.append(int(scene.sorts[i]))
         inks.append(_ink(scene, i, moved, side))
-    for box, unit in _mistaken(scene, random, max(1, len(chosen) // 3)):
+    # Grain has no end of places that a finder may take for something.
+    n_mistaken = len(chosen) // 3 if chosen else 4 if not len(scene.others) else 1
+    for box, unit in _mistaken(scene, random, max(1, n_mistaken)):
         side = side_of(box, unit)
         views.append(np.stack((close_up(grey, box, side), frame_of(box, side))))
         sorts.append(OTHER)
