@@ -123,6 +123,14 @@ def test_blank_paper_is_not_accepted(reader):
         assert reading.reason == "blank"
 
 
+@pytest.mark.parametrize(("paper", "sd"), [(235, 1), (235, 6), (250, 6), (128, 6), (30, 6)])
+def test_what_jpeg_makes_of_grain_is_no_digit(reader, paper, sd):
+    grain = np.random.default_rng(1).normal(0, sd, (400, 300))
+    file = io.BytesIO()
+    Image.fromarray(np.clip(paper + grain, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=30)
+    assert reader.read(file.getvalue()).text == ""
+
+
 def test_two_digits_side_by_side_are_not_accepted(reader, sample):
     taken = 0
     for left, right in zip(sample.test.images[::50], sample.test.images[25::50], strict=True):
