@@ -390,9 +390,7 @@ def test_a_model_that_answers_no_probabilities_is_refused(tmp_path):
     bias = next(w for w in model.graph.initializer if w.name == "layer16.bias")
     bias.CopyFrom(numpy_helper.from_array(np.full(10, np.nan, np.float32), bias.name))
     onnx.save(model, str(tmp_path / "model.onnx"))
-    with pytest.raises(
-        ModelError, match=r"answers \[nan, .*wanted ten probabilities that sum to 1"
-    ):
+    with pytest.raises(ModelError, match="gives values that are no numbers"):
         Reader(tmp_path / "model.onnx")
 
 
