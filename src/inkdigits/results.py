@@ -13,17 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkdigits import run, run_folder
-from inkdigits.data.sources import no_progress
 from inkdigits.evaluate import Part, Report, evaluate
 from inkdigits.evaluation import plots, report
 from inkdigits.evaluation.scores import Confusion, Scores
 from inkdigits.model_file import RUN_MODEL
 from inkdigits.settings import settings_from
 from inkdigits.training.callbacks import Callback, Callbacks
-from inkdigits.training.progress import shown_here
+from inkdigits.training.progress import shown_here, steps_of
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from inkdigits.evaluation.plots import Figure
 
 __all__ = ["Run", "train"]
 
@@ -66,7 +65,7 @@ class Run:
 
     def evaluate(self, data: str | Path, part: Part | None = None) -> Report:
         """The model's score on other labelled digits. Raises what `inkdigits.evaluate` does."""
-        return evaluate(str(self.folder), str(data), part)
+        return evaluate(self, data, part)
 
     def __repr__(self) -> str:
         result = self.result
@@ -76,7 +75,8 @@ class Run:
         )
 
     def _repr_html_(self) -> str:
-        return report.as_html(repr(self), list(self.plots.values()))
+        notice = self.result["data"]["notice"]
+        return report.as_html(repr(self), notice, list(self.plots.values()))
 
 
 def train(
@@ -105,7 +105,8 @@ def train(
     folder = Path(out or run_folder.usual_folder(asked))
     shown = nullcontext(Callback()) if quiet else shown_here(asked.recipe)
     with run_folder.started(folder, asked), shown as progress:
-        run.finish_run(folder, Callbacks((progress, *callbacks)), _say_nothing, no_progress)
+        told = Callbacks((progress, *callbacks))
+        run.finish_run(folder, told, _say_nothing, steps_of(progress))
     return Run(folder)
 
 

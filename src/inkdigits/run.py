@@ -132,6 +132,7 @@ def finish_run(
         return read_result(folder)
     callback.begin(settings.named())
     try:
+        callback.phase("reading the data")
         result = _finish(folder, settings, callback, say, advance, workers)
     except BaseException:
         callback.stopped()

@@ -172,11 +172,11 @@ def _refuse_other_settings(folder: Path, given: dict[str, Any]) -> NoReturn:
 
 def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
     from inkdigits import study
-    from inkdigits.training.progress import shown_here
+    from inkdigits.training.progress import shown_here, steps_of
 
     hint = "stopped; the same command goes on: finished seeds are not run again"
     with stoppable(hint), shown_here(settings.recipe) as callback:
-        for _ in study.run_seeds(folder, settings, seeds, callback, say, advance):
+        for _ in study.run_seeds(folder, settings, seeds, callback, say, steps_of(callback)):
             pass
     click.echo(f"{'recipe':<14}{'n':>3}  {'test accuracy, %':<18}{'seconds':>9}  parameters")
     for row in study.summarise(folder):
@@ -191,7 +191,7 @@ def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
 def _run_to_end(folder: Path, settings: RunSettings, workers: Workers, *, begins: bool) -> None:
     from inkdigits import run, run_folder
     from inkdigits.training.callbacks import Callback
-    from inkdigits.training.progress import shown_here
+    from inkdigits.training.progress import shown_here, steps_of
 
     if not workers.is_first:
         with suppress(KeyboardInterrupt):  # the first worker says what there is to say
@@ -213,7 +213,7 @@ def _run_to_end(folder: Path, settings: RunSettings, workers: Workers, *, begins
     ):
         workers.from_first(None)
         say(f"run folder: {folder}")
-        result = run.finish_run(folder, callback, say, advance, workers, settings)
+        result = run.finish_run(folder, callback, say, steps_of(callback), workers, settings)
     scores = result["scores"]
     click.echo(
         f"{folder}: {scores['accuracy']:.2%} of {scores['n']:,} test images right, "
