@@ -24,6 +24,7 @@ test: .venv/.dev
 notebooks: .venv/.dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" jupyter nbconvert --to notebook --execute --inplace \
 	--ExecutePreprocessor.record_timing=False examples/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --inplace --coalesce-streams examples/*.ipynb
 
 lint: lint-python lint-javascript
 

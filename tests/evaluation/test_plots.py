@@ -11,4 +11,6 @@ def test_tiles_are_drawn_on_one_scale_with_0_in_its_middle():
     assert len(drawn) == 18  # sixteen in the first row, two in the second
     assert {image.get_clim() for image in drawn} == {(-2, 2)}
     assert (drawn[17].get_array() == images[17]).all()
+    (grey,) = tiles(images[:1], [], "one").axes[0].images
+    assert (grey.get_clim(), grey.get_cmap().name) == ((0, 2), "gray_r")  # none is under 0
     assert tiles(images[:2], ["a", "b"], "two").axes[1].get_title() == "b"

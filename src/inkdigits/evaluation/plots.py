@@ -225,12 +225,13 @@ def pareto(rows: Sequence[tuple[str, float, float, float, int]]) -> Figure:
 
 
 def tiles(images: NDArray[np.floating[Any]], captions: Sequence[str], title: str) -> Figure:
-    """Small pictures side by side, with 0 in white: what is over it red, what is under it blue.
+    """Small pictures side by side, all on one scale, with 0 in white.
 
-    images: (n, h, w) of any range, all drawn on one scale: filters, activations, what mattered.
-    captions: one for each, or none at all.
+    images: (n, h, w): digits, filters, activations, what mattered. Where some values are under 0
+    they are blue and others red, else all are grey. captions: one for each, or none at all.
     """
     most = max(float(np.abs(images).max(initial=0)), 1e-9)
+    cmap, least = ("RdBu_r", -most) if images.min(initial=0) < 0 else ("gray_r", 0.0)
     columns = min(len(images), 2 * _GRID[1]) or 1
     rows = max(1, -(-len(images) // columns))
     side = 10 / max(columns, _GRID[1])  # inches
@@ -243,7 +244,7 @@ def tiles(images: NDArray[np.floating[Any]], captions: Sequence[str], title: str
         for axes in grid.flat:
             axes.axis("off")
         for number, (axes, image) in enumerate(zip(grid.flat, images, strict=False)):
-            axes.imshow(image, cmap="RdBu_r", vmin=-most, vmax=most, interpolation="nearest")
+            axes.imshow(image, cmap=cmap, vmin=least, vmax=most, interpolation="nearest")
             if captions:
                 axes.set_title(captions[number], fontsize=9, fontweight="normal", pad=3)
         return figure
