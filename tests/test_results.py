@@ -55,7 +55,8 @@ def test_a_run_has_its_score_history_and_figures(run):
     assert run.model.is_file()
     assert all(isinstance(figure, Figure) for figure in run.plots.values())
     assert list(run.plots) == ["training_history", "confusion_matrix"]
-    assert repr(run).startswith(f"<Run flash: {run.accuracy:.2%} of 1,000 test digits right, ")
+    of = "of 1,000 sample test digits right, "
+    assert repr(run).startswith(f"<Run flash: {run.accuracy:.2%} {of}")
     shown = run._repr_html_()
     assert shown.count("data:image/png;base64,") == 2
     assert "5,000 MNIST digits" in shown  # the sample's score is no MNIST score

@@ -69,9 +69,10 @@ class Run:
 
     def __repr__(self) -> str:
         result = self.result
+        name, test = result["recipe"]["name"], result["data"]["test"]
         return (
-            f"<Run {result['recipe']['name']}: {self.accuracy:.2%} of {result['scores']['n']:,} "
-            f"test digits right, {result['training_seconds']:.1f} s, {self.folder}>"
+            f"<Run {name}: {self.accuracy:.2%} of {test['images']:,} {test['name']} digits right, "
+            f"{result['training_seconds']:.1f} s, {self.folder}>"
         )
 
     def _repr_html_(self) -> str:
