@@ -5,7 +5,7 @@ RUN ?= runs/$(shell date +%Y-%m-%dT%H-%M-%S)-fast
 WITH_NODE := PATH="$$PATH:$(CURDIR)/$(BIN)"
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run serve test lint lint-python lint-javascript test-tensorflow test-wheel clean
+.PHONY: run serve test notebooks lint lint-python lint-javascript test-tensorflow test-wheel clean
 
 run: .venv/.train
 	$(BIN)/inkdigits train --recipe fast --out $(RUN)
@@ -19,6 +19,12 @@ serve: .venv/.dev
 # Two processes: most tests keep one core busy.
 test: .venv/.dev
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# Runs them again and keeps what they show, but no times.
+notebooks: .venv/.dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" jupyter nbconvert --to notebook --execute --inplace \
+	--ExecutePreprocessor.record_timing=False examples/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --inplace --coalesce-streams examples/*.ipynb
 
 lint: lint-python lint-javascript
 

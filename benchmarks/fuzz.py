@@ -21,7 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from serve import running
 
-PICTURES = [p.read_bytes() for p in sorted((Path(__file__).parent.parent / "examples").glob("?_*"))]
+EXAMPLES = Path(__file__).parent.parent / "examples"
+PICTURES = [path.read_bytes() for path in sorted(EXAMPLES.glob("?_*.???"))]
 KINDS = (
     "image/png", "image/x", "multipart/form-data; boundary=a", "application/json",
     "application/pdf", "image/tiff", "a/b", "",

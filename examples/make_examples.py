@@ -1,5 +1,7 @@
 """Makes the ten pictures in this folder: real handwriting, put into pictures of ten kinds.
 
+Makes docs/hand_1.jpg and docs/hand_2.jpg as well, the pages of 2_your_own_handwriting.ipynb.
+
     python examples/make_examples.py FOLDER_OF_HWD1000
 
 The digits are one writer's, drawn on a tablet (niklashenning/hwd-1000-dataset, MIT). What is
@@ -14,6 +16,7 @@ from PIL import Image
 from scipy import ndimage
 
 HERE = Path(__file__).parent
+PAGES = HERE.parent / "docs"
 RNG = np.random.default_rng(7)
 
 
@@ -103,6 +106,36 @@ def make(x: np.ndarray, y: np.ndarray) -> None:
     Image.fromarray(canvas).save(HERE / "9_tiny_in_a_corner.png")
 
 
+def climbing(ink: np.ndarray) -> np.ndarray:
+    """The ink with its level strokes climbing to the right at 29 degrees, nothing around it."""
+    side = len(ink)
+    high = np.pad(ink, ((side, side), (0, 0)))
+    sheared = ndimage.affine_transform(high, [[1, 0.55], [0, 1]], [-0.55 * side / 2, 0], order=1)
+    rows, columns = (np.flatnonzero(sheared.max(axis) > 0.2) for axis in (1, 0))
+    return sheared[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def make_page(x: np.ndarray, y: np.ndarray, path: Path) -> None:
+    """A photo of ten lines of ten digits in a steep hand."""
+    order = np.random.default_rng(1).permutation(np.repeat(np.arange(10), 10))
+    ink = np.zeros((1000, 1000))
+    for place, digit in enumerate(order):
+        drawn = x[np.flatnonzero(y == digit)[np.sum(order[:place] == digit)]]
+        patch = climbing(strokes(drawn, 70))
+        row, column = divmod(place, 10)
+        height, width = patch.shape
+        top = 95 + 90 * row - height // 2 + int(RNG.integers(-5, 6))
+        left = 95 + 90 * column - width // 2 + int(RNG.integers(-7, 8))
+        there = ink[top : top + height, left : left + width]
+        np.maximum(there, patch, out=there)
+    white, blue = (236, 236, 230), (35, 50, 150)
+    photo(ink, 1000, 1000, white, blue, (0, 0), 0.55, 0.015).save(path, quality=70)
+
+
 if __name__ == "__main__":
     with np.load(Path(sys.argv[1]) / "images.npz") as arrays:
-        make(arrays["x"], arrays["y"])
+        x, y = arrays["x"], arrays["y"]
+    make(x, y)
+    # The package's networks have learnt every second drawing: the page that is learnt has those.
+    make_page(x[::2], y[::2], PAGES / "hand_1.jpg")
+    make_page(x[1::2], y[1::2], PAGES / "hand_2.jpg")

@@ -23,7 +23,7 @@ def main(recipe: str = "fast", data: str = "auto", mine: str | None = None) -> N
 
     # The model reads pictures, as the shipped one does.
     reader = inkdigits.Reader(run)
-    for picture in sorted(HERE.glob("[0-9]_*")):
+    for picture in sorted(HERE.glob("[0-9]_*.???")):
         reading = reader.predict(picture)
         print(f"{picture.name}: {reading.digit} {reading.confidence:.1%} {reading.reason}")
 

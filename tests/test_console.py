@@ -1,9 +1,12 @@
 import sys
 import time
+from contextlib import nullcontext
 
 import pytest
 
 from inkdigits.cli.console import advance
+from inkdigits.training.progress import shown_here
+from inkdigits.training.recipes import RECIPES
 
 
 @pytest.fixture
@@ -31,5 +34,16 @@ def test_a_counter_is_for_terminals_alone_unless_lines_are_asked_for(clock, caps
 
 def test_a_terminal_gets_a_bar(clock, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
     advance("reading parts", 6, 12, lines=True)
     assert capsys.readouterr().err == f"\rreading parts [{'#' * 12:<24}] 6/12"
+
+
+def test_a_command_in_a_notebooks_cell_gets_lines_though_its_output_is_a_terminal(
+    clock, capsys, monkeypatch
+):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    advance("reading parts", 6, 12, lines=True)
+    assert capsys.readouterr().err == "reading parts: 6 of 12\n"
+    assert isinstance(shown_here(RECIPES["flash"]), nullcontext)

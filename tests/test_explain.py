@@ -59,3 +59,12 @@ def test_a_page_has_a_row_for_each_two_of_its_digits(seven):
     assert heights[1] == heights[2]
     assert heights[3] - heights[2] == 156
     assert heights[5] - heights[2] == 2 * 156
+
+
+def test_a_notebooks_figure_is_kept_once_and_small(seven):
+    paper = np.full((70, 260), 255, np.uint8)
+    paper[20:48, 10:38] = 255 - seven
+    figure = explain.explained(paper, Reader())
+    assert figure.mode == "P"
+    assert len(figure._repr_png_()) < 40_000
+    assert figure._repr_jpeg_() is None  # IPython keeps every form that it is given

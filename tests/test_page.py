@@ -6,10 +6,11 @@ import pytest
 from PIL import Image
 
 import inkdigits
-from inkdigits.errors import PictureError
+from inkdigits.errors import DataError, PictureError
 from inkdigits.page import Page, Places, page_of
 from inkdigits.reader import Reader, stands
 from inkdigits.spec import SORTS
+from inkdigits.training.sets import load_added
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,47 @@ def test_a_notebook_shows_what_was_read_without_its_picture(reader, sheet):
     inside = np.s_[top + 2 : bottom - 2, left + 2 : right - 2]
     assert (shown[inside] == ink[inside]).mean() > 0.8  # the digit's own ink, in its place
     assert not shown[80:100, 250:].any()  # no paper
+
+
+def test_a_notebook_keeps_the_colour_of_a_single_doubtful_digit():
+    n, wide = 101, np.arange(101, dtype=np.float32)
+    column, row = 40 * (wide % 20), 60 * (wide // 20)
+    boxes = np.stack([column + 5, row + 20, column + 25, row + 50], 1)
+    ink = np.zeros((n, 28, 28), np.float32)
+    ink[:, 4:24, 8:20] = np.linspace(0, 1, 12, dtype=np.float32)
+    doubtful = np.arange(n) == 77
+    page = page_of(
+        Places(
+            boxes, np.full(n, 30, np.float32), np.full(n, 7), np.full(n, 0.9, np.float32),
+            np.zeros((n, 10), np.float32), ~doubtful, np.where(doubtful, "unsure", ""), ink,
+            np.zeros(n, np.float32),
+        ), 800, 400,
+    )  # fmt: skip
+    shown = np.asarray(Image.open(BytesIO(page._repr_png_())).convert("RGB")).astype(int)
+    orange = np.abs(shown - np.array([0xD9, 0x77, 0x06])).max(2) < 16
+    assert orange.sum() >= 2 * (20 + 30)  # the sides of its box
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) <= 32
+
+
+def test_digits_of_a_page_are_saved_under_their_right_labels(reader, sheet, tmp_path):
+    page = reader.read(sheet[0])
+    page.digits.save(tmp_path / "mine", {0: 3, 10: 8})
+    page.digits.save(tmp_path / "mine", {0: 5})  # another label for the same digit
+    first, last = sorted((tmp_path / "mine").iterdir())
+    assert (first.name[:2], last.name[:2]) == ("5_", "8_")
+    digits, looked = load_added(tmp_path / "mine")
+    assert digits.labels.tolist() == [5, 8]
+    assert looked is None  # they are digit arrays: none had to be found
+    assert (digits.images[0] == np.rint(255 * page.digits.arrays[0])).all()
+
+
+@pytest.mark.parametrize("labels", [{11: 3}, {-1: 3}, {0: 10}])
+def test_labels_of_no_digit_are_refused_before_anything_is_written(reader, sheet, tmp_path, labels):
+    (place, label) = next(iter(labels.items()))
+    message = f"digit {place} is {label}; expected places from 0 to 10 and digits from 0 to 9"
+    with pytest.raises(DataError, match=message):
+        reader.read(sheet[0]).digits.save(tmp_path / "mine", {3: 3} | labels)
+    assert not (tmp_path / "mine").exists()
 
 
 def test_paper_without_ink_is_a_blank_page(reader):

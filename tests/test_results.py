@@ -55,16 +55,20 @@ def test_a_run_has_its_score_history_and_figures(run):
     assert run.model.is_file()
     assert all(isinstance(figure, Figure) for figure in run.plots.values())
     assert list(run.plots) == ["training_history", "confusion_matrix"]
-    assert repr(run).startswith(f"<Run flash: {run.accuracy:.2%} of 1,000 test digits right, ")
-    assert run._repr_html_().count("data:image/png;base64,") == 2
+    of = "of 1,000 sample test digits right, "
+    assert repr(run).startswith(f"<Run flash: {run.accuracy:.2%} {of}")
+    shown = run._repr_html_()
+    assert shown.count("data:image/png;base64,") == 2
+    assert "5,000 MNIST digits" in shown  # the sample's score is no MNIST score
+    assert run.plots["confusion_matrix"]._repr_png_()[:4] == b"\x89PNG"
     again = inkdigits.Run(run.folder)
     assert (again.accuracy, again.history) == (run.accuracy, run.history)
 
 
 def test_callbacks_are_told_in_order(run, told):
     assert told.said == [
-        "begin flash 2", "epoch 1", "epoch 2", "what is accepted", "scoring the test set",
-        "writing the model's files", "drawing", "end one",
+        "begin flash 2", "reading the data", "epoch 1", "epoch 2", "what is accepted",
+        "scoring the test set", "writing the model's files", "drawing", "end one",
     ]  # fmt: skip
 
 
@@ -82,6 +86,8 @@ def test_a_run_is_scored_on_other_digits(run, sample, tmp_path):
     found = run.evaluate(tmp_path)
     assert found.scores.n == 40
     assert found.accuracy > 0.8
+    right = found.probabilities.argmax(1) == found.digits.labels
+    assert right.mean() == found.accuracy
 
 
 def test_what_fails_leaves_nothing_and_tells_its_callbacks(tmp_path):
@@ -90,7 +96,7 @@ def test_what_fails_leaves_nothing_and_tells_its_callbacks(tmp_path):
         inkdigits.train(
             tmp_path / "none", "flash", out=tmp_path / "run", callbacks=[told], quiet=True
         )
-    assert told.said[1:] == ["stopped"]
+    assert told.said[1:] == ["reading the data", "stopped"]
     assert not (tmp_path / "run").exists()
     with pytest.raises(ConfigError, match="no setting 'epoch'"):
         inkdigits.train("sample", epoch=3)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,7 +34,7 @@ from inkdigits.spec import accept_from
 from inkdigits.training.sets import load, load_added
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from inkdigits.evaluation.plots import Figure
 
 Part = Literal["test", "train", "all"]
 Array = NDArray[np.float32]
@@ -66,16 +67,17 @@ class _Model:
 class Report:
     """A model's score on labelled digits, with figures; notebooks show it.
 
-    result: as result.json has it. plots: Matplotlib figures by name.
+    result: as result.json has it. digits: what was scored. probabilities: (n, 10) float32, the
+    answers, in the digits' order. plots: Matplotlib figures by name.
     """
 
     def __init__(
-        self, result: dict[str, Any], scores: Scores, digits: Digits, answers: Array
+        self, result: dict[str, Any], scores: Scores, digits: Digits, probabilities: Array
     ) -> None:
         self.result = result
         self.scores = scores
-        self._digits = digits
-        self._answers = answers
+        self.digits = digits
+        self.probabilities = probabilities
 
     @property
     def accuracy(self) -> float:
@@ -85,7 +87,7 @@ class Report:
     @cached_property
     def plots(self) -> dict[str, Figure]:
         """confusion_matrix, calibration, incorrect_predictions, correct_predictions."""
-        digits, answers = self._digits, self._answers
+        digits, answers = self.digits, self.probabilities
         return {
             "confusion_matrix": plots.confusion_matrix(self.scores),
             "calibration": plots.calibration(digits.labels, answers),
@@ -112,10 +114,11 @@ class Report:
 
     def _repr_html_(self) -> str:
         shown = ("confusion_matrix", "incorrect_predictions")
-        return report.as_html(repr(self), [self.plots[name] for name in shown])
+        notice = self.result["data"]["notice"]
+        return report.as_html(repr(self), notice, [self.plots[name] for name in shown])
 
     def _list_wrong(self, path: Path) -> None:
-        labels, answers = self._digits.labels, self._answers
+        labels, answers = self.digits.labels, self.probabilities
         read = answers.argmax(1)
         with path.open("w", encoding="utf-8", newline="") as lines:
             rows = csv.writer(lines, lineterminator="\n")
@@ -125,7 +128,10 @@ class Report:
 
 
 def evaluate(
-    model: str | None, data: str, part: Part | None = None, advance: Advance = no_progress
+    model: str | PathLike[str] | None,
+    data: str | PathLike[str],
+    part: Part | None = None,
+    advance: Advance = no_progress,
 ) -> Report:
     """Score a model on a part of the data.
 
@@ -135,7 +141,7 @@ def evaluate(
     Raises ModelError, DataError, MissingExtraError.
     """
     answering = _keras(Path(model)) if is_keras(model) else _onnx(model)
-    digits, notice = _digits(data, part, answering.metadata, advance)
+    digits, notice = _digits(fspath(data), part, answering.metadata, advance)
     answers = []
     for start in range(0, len(digits), _AT_ONCE):
         some = digits.images[start : start + _AT_ONCE].astype(np.float32) / np.float32(255)
@@ -165,7 +171,7 @@ def evaluate(
     return Report(result, scores, digits, found)
 
 
-def _onnx(model: str | None) -> _Model:
+def _onnx(model: str | PathLike[str] | None) -> _Model:
     reader = Reader(model)
     return _Model(reader.path, reader.identity, reader.metadata, reader.probabilities)
 

@@ -17,7 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from inkdigits.drawings import save_drawing
 from inkdigits.page import Page
-from inkdigits.picture.decode import Shown
+from inkdigits.picture import Picture
+from inkdigits.picture.decode import Shown, upright_image
 from inkdigits.reader import Reader, Reading, Seen
 from inkdigits.spec import SIDE
 
@@ -125,6 +126,15 @@ def draw(rows: Sequence[Row], reader: Reader, path: Path) -> None:
     save_drawing(figure, path)
 
 
+def explained(picture: Picture, reader: Reader, most: int = 12) -> Image.Image:
+    """The figure of one picture and its first `most` digits, for a notebook. Raises PictureError.
+
+    It has a palette of 256 colours: a notebook keeps it, at a tenth of the size.
+    """
+    figure = page_figure("", upright_image(picture), reader.read(picture), reader, most)
+    return figure.quantize(256, Image.Quantize.FASTOCTREE)
+
+
 def page_figure(name: str, picture: Shown, page: Page, reader: Reader, most: int) -> Image.Image:
     """Why a page was read as it was: the page, then each of its first `most` digits."""
     size = _SMALL
@@ -134,7 +144,8 @@ def page_figure(name: str, picture: Shown, page: Page, reader: Reader, most: int
     shown = (max(1, round(upright.width * share)), max(1, round(upright.height * share)))
     overview = page.draw_on(upright.resize(shown, Image.Resampling.LANCZOS))
     n = min(most, len(page.digits))
-    title = f"{name}: " + (page.reason or ", ".join(number.text for number in page.numbers))
+    read = page.reason or ", ".join(number.text for number in page.numbers)
+    title = f"{name}: {read}" if name else read
     if n < len(page.digits):
         title += f" (the first {n} of {len(page.digits)} digits)"
     top = 3 * _GAP + size.heading + shown[1]

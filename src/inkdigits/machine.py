@@ -1,4 +1,4 @@
-"""Where a number was measured: processor, cores, versions, commit.
+"""Where a number was measured: processor, cores, versions, commit; and where lines are shown.
 
 Reading asks for the cores alone, so what only `describe` needs is imported there.
 """
@@ -20,6 +20,15 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def live_terminal() -> bool:
+    """Whether standard error is a terminal on which a line can be written anew.
+
+    A notebook gives `!command` a terminal too, and keeps every state of each line that it sees; to
+    Jupyter's kernels belongs the variable.
+    """
+    return sys.stderr.isatty() and "JPY_PARENT_PID" not in os.environ
 
 
 def peak_memory_mb() -> int:

@@ -6,12 +6,17 @@ In: what was found in one picture, in any order. Out: a Page, which is filtered,
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from hashlib import sha256
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits.errors import DataError
 from inkdigits.lines import gaps_after, lines_of
 from inkdigits.spec import SORTS
 
@@ -26,6 +31,7 @@ _BEFORE = " (=+-×÷/"  # what may stand before those; " " is nothing or a gap
 _OVER = 1 / 3  # share of the narrower of two numbers that lies over the other, in one column
 _LONGEST = 2_000  # pixels of the longer side of a page that is drawn without its picture
 _THICKEST, _TALLEST = 4, 40  # pixels of a drawn frame's line, and of its label
+_COLOURS = 32  # of a page in a notebook
 _SURE, _UNSURE, _SIGN = "#1d6fd8", "#d97706", "#7c3aed"
 
 
@@ -45,6 +51,30 @@ class Digits:
 
     def __len__(self) -> int:
         return len(self.digits)
+
+    def save(self, folder: str | PathLike[str], labels: Mapping[int, int]) -> None:
+        """Write some of the digits as labelled pictures, as training and evaluation take them.
+
+        folder: made if it is not there; what it holds stays. labels: which digits, by their place
+        in reading order, and what each is. One that was saved there before gets its new label.
+        Raises DataError.
+        """
+        from PIL import Image
+
+        folder = Path(folder)
+        for place, label in labels.items():
+            if not (0 <= place < len(self) and 0 <= label <= 9):
+                raise DataError(
+                    f"labels say that digit {place} is {label}; expected places from 0 to "
+                    f"{len(self) - 1} and digits from 0 to 9"
+                )
+        folder.mkdir(parents=True, exist_ok=True)
+        for place, label in labels.items():
+            pixels = np.rint(255 * self.arrays[place]).astype(np.uint8)
+            name = f"{sha256(pixels.tobytes()).hexdigest()[:12]}.png"
+            for earlier in folder.glob(f"[0-9]_{name}"):
+                earlier.unlink()
+            Image.fromarray(pixels).save(folder / f"{label}_{name}")
 
 
 @dataclass(frozen=True)
@@ -151,9 +181,12 @@ class Page:
         return self.draw_on(upright_image(picture).image.rotate(-self.turned, expand=True))
 
     def _repr_png_(self) -> bytes:
-        """What a notebook shows of it."""
+        """What a notebook shows of it, and keeps: in few colours, at a third of the size."""
+        from PIL import Image
+
         file = io.BytesIO()
-        self.draw().save(file, "PNG")
+        # By octree: the median cut loses the colour of a single doubtful digit.
+        self.draw().quantize(_COLOURS, Image.Quantize.FASTOCTREE).save(file, "PNG")
         return file.getvalue()
 
     def _ink_alone(self) -> Image.Image:

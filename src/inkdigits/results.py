@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from inkdigits import run, run_folder
-from inkdigits.data.sources import no_progress
 from inkdigits.errors import ConfigError
 from inkdigits.evaluate import Part, Report, evaluate
 from inkdigits.evaluation import plots, report
@@ -26,10 +25,10 @@ from inkdigits.run_training import with_network
 from inkdigits.settings import OF_THE_MACHINE, RunSettings, moved, settings_from
 from inkdigits.training.callbacks import Callback, Callbacks
 from inkdigits.training.networks import Network
-from inkdigits.training.progress import shown_here
+from inkdigits.training.progress import shown_here, steps_of
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from inkdigits.evaluation.plots import Figure
 
 __all__ = ["Run", "train"]
 
@@ -72,17 +71,19 @@ class Run:
 
     def evaluate(self, data: str | Path, part: Part | None = None) -> Report:
         """The model's score on other labelled digits. Raises what `inkdigits.evaluate` does."""
-        return evaluate(str(self.folder), str(data), part)
+        return evaluate(self, data, part)
 
     def __repr__(self) -> str:
         result = self.result
+        name, test = result["recipe"]["name"], result["data"]["test"]
         return (
-            f"<Run {result['recipe']['name']}: {self.accuracy:.2%} of {result['scores']['n']:,} "
-            f"test digits right, {result['training_seconds']:.1f} s, {self.folder}>"
+            f"<Run {name}: {self.accuracy:.2%} of {test['images']:,} {test['name']} digits right, "
+            f"{result['training_seconds']:.1f} s, {self.folder}>"
         )
 
     def _repr_html_(self) -> str:
-        return report.as_html(repr(self), list(self.plots.values()))
+        notice = self.result["data"]["notice"]
+        return report.as_html(repr(self), notice, list(self.plots.values()))
 
 
 def train(
@@ -164,7 +165,7 @@ def _finished(
     with shown as progress:
         told = Callbacks((progress, *callbacks))
         run.finish_run(
-            folder, told, _say_nothing, no_progress, settings=settings, network=module
+            folder, told, _say_nothing, steps_of(progress), settings=settings, network=module
         )  # fmt: skip
     return Run(folder)
 

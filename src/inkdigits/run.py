@@ -94,6 +94,7 @@ def finish_run(
         return read_result(folder)
     callback.begin(settings.named())
     try:
+        callback.phase("reading the data")
         result = _finish(folder, settings, callback, say, advance, workers, network)
     except BaseException:
         callback.stopped()

@@ -136,7 +136,7 @@ def files(sample):
         image = photographed(strokes(orientation), random)
         image.thumbnail((250, 250))
         found[f"turned {orientation}"] = saved(image, "JPEG", exif=exif, quality=90)
-    for path in sorted(EXAMPLES.glob("[0-9]_*")):
+    for path in sorted(EXAMPLES.glob("[0-9]_*.???")):
         found[path.name] = path.read_bytes()
     for i in range(N_PICTURES - len(found)):
         found[f"small {i}"] = saved(Image.fromarray(255 - images[i] if i % 2 else images[i]))

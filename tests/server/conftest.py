@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("[0-9]_*"))
+EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("[0-9]_*.???"))
 PNG = {"Content-Type": "image/png"}
 TOKEN = {"Authorization": "Bearer secret"}
 PHONE = {"width": 360, "height": 740, "has_touch": True, "is_mobile": True}

@@ -17,6 +17,8 @@ from typing import NoReturn
 
 import click
 
+from inkdigits.machine import live_terminal
+
 _LINE_EVERY = 10  # seconds from one line of progress to the next, in a log
 
 
@@ -67,7 +69,7 @@ class _Counter:
 
     def __call__(self, what: str, done: int, total: int, *, lines: bool = False) -> None:
         now = time.monotonic()
-        if not sys.stderr.isatty():
+        if not live_terminal():
             if lines and (done >= total or now - self._shown >= _LINE_EVERY):
                 self._shown = now
                 say(f"{what}: {done:,} of {total:,}")

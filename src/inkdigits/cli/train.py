@@ -186,11 +186,11 @@ def _refuse_other_settings(folder: Path, given: dict[str, Any]) -> NoReturn:
 
 def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
     from inkdigits import study
-    from inkdigits.training.progress import shown_here
+    from inkdigits.training.progress import shown_here, steps_of
 
     hint = "stopped; the same command goes on: finished seeds are not run again"
     with stoppable(hint), shown_here(settings.recipe) as callback:
-        for _ in study.run_seeds(folder, settings, seeds, callback, say, advance):
+        for _ in study.run_seeds(folder, settings, seeds, callback, say, steps_of(callback)):
             pass
     click.echo(f"{'recipe':<14}{'n':>3}  {'test accuracy, %':<18}{'seconds':>9}  parameters")
     for row in study.summarise(folder):
@@ -207,7 +207,7 @@ def _run_to_end(
 ) -> None:
     from inkdigits import run, run_folder
     from inkdigits.training.callbacks import Callback
-    from inkdigits.training.progress import shown_here
+    from inkdigits.training.progress import shown_here, steps_of
 
     if not workers.is_first:
         answer_signals()
@@ -233,7 +233,9 @@ def _run_to_end(
     ):
         workers.from_first(None)
         say(f"run folder: {folder}")
-        result = run.finish_run(folder, callback, say, advance, workers, settings, network)
+        result = run.finish_run(
+            folder, callback, say, steps_of(callback), workers, settings, network
+        )
     scores = result["scores"]
     click.echo(
         f"{folder}: {scores['accuracy']:.2%} of {scores['n']:,} test images right, "

@@ -13,9 +13,9 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
+from matplotlib import figure as matplotlib_figure
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -37,6 +37,13 @@ _STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
 }
+
+
+class Figure(matplotlib_figure.Figure):
+    """Matplotlib's, shown at the end of a notebook's cell also where nothing imported pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        return as_png(self)
 
 
 def class_distribution(sets: DigitSets) -> Figure:
@@ -214,6 +221,32 @@ def pareto(rows: Sequence[tuple[str, float, float, float, int]]) -> Figure:
             ylabel="test accuracy, % (mean, bar: sd)",
             title="Accuracy against training time",
         )
+        return figure
+
+
+def tiles(images: NDArray[np.floating[Any]], captions: Sequence[str], title: str) -> Figure:
+    """Small pictures side by side, all on one scale, with 0 in white.
+
+    images: (n, h, w): digits, filters, activations, what mattered. Where some values are under 0
+    they are blue and others red, else all are grey. captions: one for each, or none at all.
+    """
+    most = max(float(np.abs(images).max(initial=0)), 1e-9)
+    cmap, least = ("RdBu_r", -most) if images.min(initial=0) < 0 else ("gray_r", 0.0)
+    columns = min(len(images), 2 * _GRID[1]) or 1
+    rows = max(1, -(-len(images) // columns))
+    side = 10 / max(columns, _GRID[1])  # inches
+    with mpl.rc_context(_STYLE):
+        room = 0.25 if captions else 0.0
+        size = (side * columns, (side + room) * rows + 0.4)
+        figure = Figure(figsize=size, layout="constrained")
+        figure.suptitle(title, fontweight="bold")
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axes in grid.flat:
+            axes.axis("off")
+        for number, (axes, image) in enumerate(zip(grid.flat, images, strict=False)):
+            axes.imshow(image, cmap=cmap, vmin=least, vmax=most, interpolation="nearest")
+            if captions:
+                axes.set_title(captions[number], fontsize=9, fontweight="normal", pad=3)
         return figure
 
 

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.figure import Figure
 
-from inkdigits.evaluation.plots import as_png
+from inkdigits.evaluation.plots import Figure, as_png
 
 PICTURES = (
     ("training_history.png", "Training history"),
@@ -30,14 +29,15 @@ PICTURES = (
 )
 
 
-def as_html(title: str, figures: Sequence[Figure]) -> str:
-    """A line and some figures, for a notebook."""
+def as_html(title: str, notice: str, figures: Sequence[Figure]) -> str:
+    """A line, what its numbers' reader must be told, and some figures, for a notebook."""
     shown = "".join(
         f'<img style="max-width: 100%" alt="" src="data:image/png;base64,'
         f'{base64.b64encode(as_png(figure)).decode("ascii")}">'
         for figure in figures
     )
-    return f"<p><b>{escape(title.strip('<>'))}</b></p>{shown}"
+    told = f"<br>{escape(notice)}" if notice else ""
+    return f"<p><b>{escape(title.strip('<>'))}</b>{told}</p>{shown}"
 
 
 def write_report(result: dict[str, Any], folder: Path, path: Path) -> None:

@@ -32,8 +32,8 @@ from inkdigits.picture.open import (
 # Pillow opens far more; these are what cameras, scanners, phones and drawing programs write.
 # The last two make Pillow load all its decoders, so they are tried last.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
-# WebP's decoder holds a picture three times over, those of AVIF and HEIC likewise. Phones store 24.5
-# million pixels as HEIC.
+# WebP's decoder holds a picture three times over, those of AVIF and HEIC likewise. Phones store
+# 24.5 million pixels as HEIC.
 _MAX_PIXELS_OF = {"WEBP": 20_000_000, "AVIF": 25_000_000, "HEIF": 25_000_000}
 _MAX_PROGRESSIVE_CMYK = 48_000_000  # of which libjpeg holds four channels in 16 bits
 _MUCH = 2_000_000  # pixels: 8 MB in colour

@@ -1,4 +1,4 @@
-"""How training looks while it runs: a live bar on a terminal or in a notebook, else plain lines.
+"""How training looks while it runs: live on a terminal or in a notebook's cell, else plain lines.
 
 Commands write to standard error; standard output is for results.
 """
@@ -6,15 +6,21 @@ Commands write to standard error; standard output is for results.
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from inkdigits.machine import live_terminal
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.state import Epoch, State
+
+_BAR, _BETWEEN_S = 24, 0.2  # a cell's bar: characters, and seconds from one state to the next
 
 
 class Lines(Callback):
@@ -32,11 +38,10 @@ class Lines(Callback):
 class Bar(Lines, AbstractContextManager["Bar"]):
     """A live bar over the whole run, with a line for each epoch above it.
 
-    After the last epoch it says what is being done instead. console: where it is drawn; rich knows
-    notebooks.
+    Before the first epoch and after the last it says what is being done instead.
     """
 
-    def __init__(self, recipe: Recipe, console: Console | None = None) -> None:
+    def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
         self._val = "-"
         self._progress = Progress(
@@ -44,7 +49,7 @@ class Bar(Lines, AbstractContextManager["Bar"]):
             BarColumn(bar_width=24),
             TextColumn("{task.fields[told]}"),
             TimeRemainingColumn(compact=True),
-            console=console or Console(stderr=True),
+            console=Console(stderr=True),
             transient=True,
         )
         self._task: TaskID | None = None
@@ -89,12 +94,76 @@ class Bar(Lines, AbstractContextManager["Bar"]):
         self._progress.update(self._task, description=what, total=total, completed=done, told=told)
 
 
+class Cell(Lines, AbstractContextManager["Cell"]):
+    """One output of a notebook's cell: a line for each epoch, below them what is being done.
+
+    It is one text that changes, so it needs no widgets, and a saved notebook keeps the epochs.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__(recipe)
+        self._lines: list[str] = []
+        self._output: Any = None  # IPython's handle
+        self._began = self._changed = 0.0
+
+    def __enter__(self) -> Cell:
+        from IPython.display import display
+
+        self._output = display(  # type: ignore[no-untyped-call]
+            {"text/plain": ""}, raw=True, display_id=True
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._show()
+
+    def batch(self, state: State, done: int, total: int, loss: float, rate: float) -> None:
+        """Move the bar."""
+        now = time.monotonic()
+        self._began = self._began or now - done / max(rate, 1e-9)
+        if now - self._changed < _BETWEEN_S:
+            return
+        share = (state.epoch + done / total) / self._epochs
+        bar = "#" * round(_BAR * share)
+        left = (now - self._began) * (1 - share) / share
+        self._show(
+            f"epoch {state.epoch + 1}/{self._epochs} [{bar:<{_BAR}}] loss {loss:.4f}  "
+            f"{rate:,.0f} img/s  {left:.0f} s left"
+        )
+
+    def epoch(self, row: Epoch) -> None:
+        """Add the epoch's line."""
+        self._lines.append(describe(row, self._epochs))
+        self._show()
+
+    def phase(self, what: str) -> None:
+        """Say what is being done."""
+        self._show(f"{what} ...")
+
+    def _show(self, *now: str) -> None:
+        self._changed = time.monotonic()
+        self._output.update({"text/plain": "\n".join([*self._lines, *now])}, raw=True)
+
+
 def shown_here(recipe: Recipe) -> AbstractContextManager[Callback]:
     """A live bar in a notebook and on a terminal, plain lines elsewhere."""
-    console = Console()
-    if console.is_jupyter:
-        return Bar(recipe, console)
-    return Bar(recipe) if sys.stderr.isatty() else nullcontext(Lines(recipe))
+    if Console().is_jupyter:
+        return Cell(recipe)
+    return Bar(recipe) if live_terminal() else nullcontext(Lines(recipe))
+
+
+def steps_of(callback: Callback) -> Callable[[str, int, int], None]:
+    """Tells a callback how far a phase is that counts its steps: "downloading MNIST, 34%"."""
+
+    def advance(what: str, done: int, total: int) -> None:
+        callback.phase(f"{what}, {done / max(total, 1):.0%}")
+
+    return advance
 
 
 def describe(row: Epoch, epochs: int) -> str:
