@@ -88,6 +88,8 @@ def test_a_run_is_scored_on_other_digits(run, sample, tmp_path):
     assert found.accuracy > 0.8
     right = found.probabilities.argmax(1) == found.digits.labels
     assert right.mean() == found.accuracy
+    found.save(str(tmp_path / "report"))
+    assert (tmp_path / "report" / "report.html").is_file()
 
 
 def test_what_fails_leaves_nothing_and_tells_its_callbacks(tmp_path):

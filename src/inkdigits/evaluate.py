@@ -95,13 +95,13 @@ class Report:
             "correct_predictions": plots.predictions(digits, answers, correct=True),
         }
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | PathLike[str]) -> None:
         """Write report.html, the figures, result.json and a list of what was read wrongly.
 
         The folder appears whole or not at all. Raises ConfigError if it is there and holds other
         files.
         """
-        with folder_written_whole(folder, RESULT, OWN) as part:
+        with folder_written_whole(Path(folder), RESULT, OWN) as part:
             for name, figure in self.plots.items():
                 plots.save(figure, part / f"{name}.png")
             self._list_wrong(part / WRONG)

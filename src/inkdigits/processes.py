@@ -30,6 +30,7 @@ _DEATHS = 2  # of workers at one thing, the second time alone: then it is the th
 _LONGEST_FOLDER = 72  # bytes of the temporary one; with the name of a socket there 104 at most
 _WATCHING = 0.5  # seconds from one look for a launcher to the next
 _STARTS = 3  # of workers in a row that end before they are ready
+_STARTING = threading.Lock()  # a worker at a time
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -90,6 +91,27 @@ def context(module: str) -> Any:
     found: Any = get_context("forkserver")
     found.set_forkserver_preload([module])
     return found
+
+
+def _start(process: Any, *, whole: bool) -> None:
+    """Start a process of `context`. whole: with the program's own script, or without it.
+
+    Python has each process run the script from its first line, for names that may be in it. Ours
+    need none, and one that trains or reads at its first line would begin again in every worker.
+    """
+    from multiprocessing import spawn
+
+    def without_script(name: str) -> dict[str, Any]:
+        found = prepared(name)
+        return {k: v for k, v in found.items() if name != process.name or k[:9] != "init_main"}
+
+    with _STARTING:
+        prepared = spawn.get_preparation_data
+        spawn.get_preparation_data = prepared if whole else without_script
+        try:
+            process.start()
+        finally:
+            spawn.get_preparation_data = prepared
 
 
 def end_with_parent() -> None:
@@ -238,7 +260,7 @@ class _Team:
                     target=_work, args=(theirs, self._begin, self._given), daemon=True
                 )
                 try:
-                    process.start()
+                    _start(process, whole=self._begin.__module__ == "__main__")
                 except (OSError, EOFError) as error:
                     raise _not_started(str(error)) from error
                 self._workers.append(process)

@@ -65,6 +65,19 @@ def run(program, *args):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
+def test_a_script_that_works_at_its_first_line_is_run_once(tmp_path):
+    """As people write them: nothing in it asks if it is the program."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from inkdigits.data import pictures\n"
+        "from inkdigits.processes import in_order\n"
+        "print('begun', list(in_order([[b'none']], pictures._begun, (), 2, share=1)))\n"
+    )
+    done = run(script)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("begun") == 1
+
+
 def test_a_temporary_folder_may_have_a_long_name(program, tmp_path, monkeypatch):
     """Of a socket's path the system takes 107 bytes."""
     file, seen = program

@@ -34,7 +34,8 @@ def evaluate(model: str | None, source: str, part: Part | None, out: Path | None
 
     MODEL is a run folder, or an .onnx, .keras or .h5 file of ours; without it, the model in the
     package. Data without a test part are scored whole; of data that the model was trained on, the
-    part that training leaves out.
+    part that training leaves out. The 28x28 network alone is scored; predict asks those that find
+    digits as well.
 
     \b
     Example:
