@@ -17,6 +17,10 @@ os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports Keras
 # What a developer has set for commands shall not be tested; commands that tests start inherit it.
 for name in ("INKDIGITS_TOKEN", "PYTHONWARNINGS"):
     os.environ.pop(name, None)
+# Commands that tests stop inherit what is ignored here: by nohup, or by a shell's "&".
+for number, usual in (("SIGHUP", signal.SIG_DFL), ("SIGINT", signal.default_int_handler)):
+    if hasattr(signal, number) and signal.getsignal(getattr(signal, number)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, number), usual)
 with suppress(ImportError):  # TensorFlow's environment has no inkdigits
     from inkdigits.training.waiting import spin_briefly
 
