@@ -98,8 +98,9 @@ class Finder:
     def __init__(
         self, finder: Path = FINDER_MODEL, close_up: Path = CLOSE_UP_MODEL, threads: int = 1
     ) -> None:
-        self._finder = _session(finder, threads, "picture", ("peaks", "sorts", "boxes"))
-        self._close_up = _session(close_up, threads, "views", ("sorts", "ink"))
+        outputs = "peaks", "sorts", "boxes"
+        self._finder = _session(finder, threads, "picture", outputs, keeps_memory=False)
+        self._close_up = _session(close_up, threads, "views", ("sorts", "ink"), keeps_memory=True)
         self.metadata: dict[str, str] = self._finder.get_modelmeta().custom_metadata_map
 
     def find(self, grey: Grey) -> Found:
@@ -273,13 +274,13 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _session(
-    path: Path, threads: int, input_name: str, outputs: tuple[str, ...]
+    path: Path, threads: int, input_name: str, outputs: tuple[str, ...], *, keeps_memory: bool
 ) -> ort.InferenceSession:
     """The file, loaded. Raises ModelError if it is missing, broken or another network."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    # Its arena keeps for ever the most that any picture took, 200 MB; without it it is as fast.
-    options.enable_cpu_mem_arena = False
+    # An arena keeps for ever the most that any picture took: 200 MB of the finder, 30 of close-ups.
+    options.enable_cpu_mem_arena = keeps_memory
     options.log_severity_level = 4  # its errors come as exceptions, once
     try:
         session = ort.InferenceSession(

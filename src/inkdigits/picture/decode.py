@@ -36,7 +36,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
 # 24.5 million pixels as HEIC.
 _MAX_PIXELS_OF = {"WEBP": 20_000_000, "AVIF": 25_000_000, "HEIF": 25_000_000}
 _MAX_PROGRESSIVE_CMYK = 48_000_000  # of which libjpeg holds four channels in 16 bits
-_MUCH = 2_000_000  # pixels: 8 MB in colour
+_MUCH = 8_000_000  # pixels: 24 MB in colour; giving memory back costs the next networks 25 ms
 _SECONDS, _JPEG_SECONDS = 20e-9, 5e-9  # of a pixel, to be decoded and scaled, about
 _GAP = 2  # times MAX_SIDE: shrunk by whole numbers down to that, which is fast, then exactly
 _STRIP = 2_000_000  # pixels that are brought into another mode at a time
@@ -208,10 +208,11 @@ def _upright(image: Image.Image, name: str, max_pixels: int) -> tuple[Image.Imag
         raise PictureError(f"{name}: is {width}x{height}: it has no pixel")
     draft = image.format == "JPEG"  # which is decoded at a fraction of its size
     clock.check(width * height * (_JPEG_SECONDS if draft else _SECONDS))
-    if width * height > _MUCH:
-        give_back_memory()  # what networks took for the picture before adds to what this one takes
     # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the time; does nothing for other formats.
     image.draft(None, (MAX_SIDE, MAX_SIDE))
+    held = width * height if image.info.get("progressive") else image.size[0] * image.size[1]
+    if held > _MUCH:
+        give_back_memory()  # what networks took for the picture before adds to what this one takes
     if image.format == "TIFF":
         image.load()  # which turns it: what EXIF says, and its size, are others afterwards
         width, height = image.size
