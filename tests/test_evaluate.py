@@ -1,6 +1,5 @@
 import csv
 import json
-import re
 import subprocess
 import sys
 
@@ -18,6 +17,7 @@ from inkdigits.evaluate import FILES, WRONG, evaluate
 from inkdigits.export import export
 from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.reader import Reader
+from support import without_pictures
 
 
 def nothing(*told):
@@ -122,7 +122,7 @@ def test_a_folder_of_an_evaluation_holds_what_the_command_says(small, tmp_path):
     row = next(row for row in rows if row["place"] == "4")
     assert (row["digit"], row["read_as"]) == (str(labels[4]), str((labels[4] - 1) % 10))
     report = (out / "report.html").read_text()
-    text, pictures = re.subn(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", report)
+    text, pictures = without_pictures(report)
     assert pictures == 4
     assert "http" not in text
     accuracy = f"{100 * result['scores']['accuracy']:.2f} %"
