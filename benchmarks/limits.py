@@ -66,7 +66,7 @@ def main() -> None:
     fonts = sorted(f for folder in args.fonts for f in folder.rglob("*.[to]tf"))
     for model in args.models:
         reader = Reader(model)
-        level = reader.metadata.get("inkdigits.accept", "none")
+        level = reader.model.metadata.get("inkdigits.accept", "none")
         print(f"\n{model or 'the package'}, level {level}\n")
         print("| pictures | n | accepted, % | right, % | of the right accepted, % |")
         print("| --- | --- | --- | --- | --- |")

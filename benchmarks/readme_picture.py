@@ -27,8 +27,8 @@ def main() -> None:
             if shown.mode.startswith("I;16"):
                 shown = shown.point(lambda v: v / 257).convert("L")
             left.imshow(shown.convert("RGBA"))
-        seen, reading = reader.look(file)
-        right.imshow(seen.array, cmap="gray", vmin=0, vmax=1)
+        reading = reader.predict(file)
+        right.imshow(reading.array, cmap="gray", vmin=0, vmax=1)
         cell.suptitle(f"{reading.digit}   {reading.confidence:.1%}", fontweight="bold")
         kind = file.stem[2:].replace("_", " ")
         left.set_xlabel(kind, fontsize=8)

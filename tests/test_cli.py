@@ -71,7 +71,7 @@ def test_the_model_states_what_it_accepts_and_the_run_says_what_that_keeps(run_f
     folder, done = run_folder
     result = json.loads((folder / "result.json").read_text())
     limits, acceptance = result["limits"], result["acceptance"]
-    stated = Reader(folder).metadata
+    stated = Reader(folder).model.metadata
     assert stated["inkdigits.accept"] == f"{limits['accept']:.4f}"
     assert stated["inkdigits.nondigits"] == "none"
     assert limits["accept"] == acceptance["level"] > 0.2

@@ -134,7 +134,7 @@ def test_the_model_card_names_the_shipped_models():
     card = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
     for model in (SHIPPED_MODEL, FIRST_MODEL, SECOND_MODEL, FINDER_MODEL, CLOSE_UP_MODEL):
         assert hashlib.sha256(model.read_bytes()).hexdigest() in card
-    assert Reader().metadata["inkdigits.commit"] in card
+    assert Reader().model.metadata["inkdigits.commit"] in card
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def test_an_ensemble_gives_the_mean_of_its_members(tmp_path, runs, small, averag
     wanted = (((members[0] + members[1]) / 2).argmax(1) == small.test.labels).mean()
     assert result["scores"]["accuracy"] == pytest.approx(wanted)
     assert result["parameters"] == 2 * 30_490
-    levels = [float(Reader(runs / f"seed{seed}").metadata["inkdigits.accept"]) for seed in (0, 1)]
-    stated = Reader(tmp_path / "both").metadata
+    levels = [Reader(runs / f"seed{seed}").model.accept for seed in (0, 1)]
+    stated = Reader(tmp_path / "both").model.metadata
     assert float(stated["inkdigits.accept"]) == pytest.approx(sum(levels) / 2, abs=1e-4)
     assert stated["inkdigits.nondigits"] == "none"
     taken = (found.max(1) >= float(stated["inkdigits.accept"])).mean()

@@ -56,7 +56,7 @@ def test_the_numbers_are_those_of_the_models_answers(small):
     right = (answers.argmax(1) == test.labels).mean()
     assert result["scores"]["accuracy"] == pytest.approx(right)
     level = result["acceptance"]["level"]
-    assert level == float(Reader(SHIPPED_MODEL).metadata["inkdigits.accept"]) > 0
+    assert level == float(Reader(SHIPPED_MODEL).model.metadata["inkdigits.accept"]) > 0
     assert result["acceptance"]["accepted"] == pytest.approx((answers.max(1) >= level).mean())
     small(labels=wrong)
     found = evaluate(str(SHIPPED_MODEL), "any", None).result["scores"]

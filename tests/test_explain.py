@@ -4,7 +4,7 @@ from PIL import Image
 
 from inkdigits import explain
 from inkdigits.picture.decode import Shown, upright_image
-from inkdigits.reader import Reader, Seen
+from inkdigits.reader import Reader
 
 
 class Counts(Reader):
@@ -33,9 +33,8 @@ def test_what_mattered_is_where_it_mattered():
 def test_the_page_has_a_row_for_each_picture(tmp_path, seven):
     reader = Reader()
     picture = Image.fromarray(seven)
-    seen, reading = reader.look(picture)
-    assert isinstance(seen, Seen)
-    row = explain.Row("seven.png", upright_image(picture), seen, reading)
+    reading = reader.predict(picture)
+    row = explain.Row("seven.png", upright_image(picture), reading)
     explain.draw([row, row], reader, tmp_path / "why.png")
     page = np.asarray(Image.open(tmp_path / "why.png"))
     half = page.shape[0] // 2

@@ -52,13 +52,13 @@ def test_every_format_carries_what_it_is_fed(exported):
     with h5py.File(folder / "model.h5") as file:
         h5 = dict(file.attrs)
     found = {
-        "model.onnx": Reader(folder / "model.onnx").metadata,
-        "model-int8.onnx": Reader(folder / "model-int8.onnx").metadata,
+        "model.onnx": Reader(folder / "model.onnx").model.metadata,
+        "model-int8.onnx": Reader(folder / "model-int8.onnx").model.metadata,
         "model.keras": keras, "model.h5": h5, "model.pt2": json.loads(extra[ABOUT]),
     }  # fmt: skip
-    for about in (*found.values(), Reader().metadata):
+    for about in (*found.values(), Reader().model.metadata):
         assert metadata().items() <= about.items()
-        assert about["inkdigits.accept"] == Reader().metadata["inkdigits.accept"]
+        assert about["inkdigits.accept"] == Reader().model.metadata["inkdigits.accept"]
 
 
 def test_integers_are_a_quarter_of_the_size_and_read_the_same(exported, sample):
@@ -79,7 +79,7 @@ def test_a_keras_file_is_written_as_onnx(exported, tmp_path, arrays, ending):
     reader = Reader(found.path)
     wanted = Reader(SHIPPED_MODEL)
     assert np.abs(reader.probabilities(arrays) - wanted.probabilities(arrays)).max() < 1e-5
-    assert reader.metadata == wanted.metadata
+    assert reader.model.metadata == wanted.model.metadata
 
 
 def test_a_tflite_model_reads_the_same_and_says_what_it_is_fed(tmp_path):

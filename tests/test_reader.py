@@ -71,6 +71,14 @@ def test_a_reading_is_a_distribution_with_its_peak(reader, seven):
     }  # fmt: skip
 
 
+def test_a_reading_has_the_array_that_the_classifier_saw(reader, photo):
+    reading = reader.predict(photo)
+    digits = reader.read(photo).digits
+    assert len(digits) == 1
+    assert np.array_equal(reading.array, digits.arrays[0])
+    assert reading.array.base is None  # no other digit of the picture is held with it
+
+
 def test_the_picture_path_reads_mnist_as_the_array_path_does(reader, sample):
     arrays = reader.read_arrays(sample.test.images.astype(np.float32) / 255)
     pictures = list(reader.predict_many(sample.test.images))
@@ -266,9 +274,9 @@ def test_in_a_large_picture_too_a_digit_is_doubtful_where_the_model_doubts(
 
 
 def test_what_reads_beside_a_model_of_digits_alone_is_named(digits_alone):
-    names = [path.name for path in Reader(digits_alone).files]
+    names = [path.name for path in Reader(digits_alone).model.files]
     assert names == ["alone.onnx", "first.onnx", "second.onnx", "finder.onnx", "closeup.onnx"]
-    names = [path.name for path in Reader(SHIPPED_MODEL).files]
+    names = [path.name for path in Reader(SHIPPED_MODEL).model.files]
     assert names == ["digits.onnx", "finder.onnx", "closeup.onnx"]
 
 
@@ -319,9 +327,9 @@ def test_the_packages_own_functions_use_the_shipped_model(seven):
 def test_arrays_of_another_range_or_shape_are_refused(reader):
     with pytest.raises(PictureError, match="divide 8-bit pixels by 255"):
         reader.probabilities(np.full((1, 28, 28), 255, np.float32))
-    with pytest.raises(PictureError, match=r"arrays are \(28, 28\), wanted \(N, 28, 28\)"):
+    with pytest.raises(PictureError, match=r"arrays are \(28, 28\), expected \(N, 28, 28\)"):
         reader.probabilities(np.zeros((28, 28), np.float32))
-    with pytest.raises(PictureError, match="wanted 0"):
+    with pytest.raises(PictureError, match="expected 0"):
         reader.probabilities(np.full((1, 28, 28), np.nan, np.float32))
 
 
@@ -374,7 +382,7 @@ def test_a_model_of_fewer_classes_is_refused(tmp_path):
         part.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(part)[:9], part.name))
     other.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 9
     onnx.save(other, str(tmp_path / "other.onnx"))
-    with pytest.raises(ModelError, match=r"gives \[\('probabilities', \[9\], .*wants .* \[10\]"):
+    with pytest.raises(ModelError, match=r"gives \[\('probabilities', \[9\], .*expected .* \[10\]"):
         Reader(tmp_path / "other.onnx")
 
 

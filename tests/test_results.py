@@ -75,7 +75,7 @@ def test_callbacks_are_told_in_order(run, told):
 def test_a_run_is_a_model(run, seven, tmp_path):
     assert inkdigits.predict(seven, model=run).digit == 7
     assert inkdigits.read(seven, model=run.folder).text == "7"
-    assert inkdigits.Reader(run).path == run.model
+    assert inkdigits.Reader(run).model.path == run.model
 
 
 def test_a_run_is_scored_on_other_digits(run, sample, tmp_path):

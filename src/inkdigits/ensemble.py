@@ -22,11 +22,11 @@ from inkdigits.evaluation import plots
 from inkdigits.evaluation.scores import accepted_from, score
 from inkdigits.exports.onnx import save_ensemble
 from inkdigits.files import write_text
+from inkdigits.model import Model
 from inkdigits.model_file import RUN_MODEL
-from inkdigits.reader import Reader
 from inkdigits.run import Advance
 from inkdigits.run_training import Say
-from inkdigits.spec import ACCEPT, NONDIGITS, NONE, accept_from, knows_nondigits
+from inkdigits.spec import ACCEPT, NONDIGITS, NONE
 from inkdigits.training.sets import load
 
 FILES = {
@@ -56,10 +56,9 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
             )
     levels, known = [], True
     for folder in folders:
-        path = folder / RUN_MODEL
-        stated = Reader(path).metadata
-        levels.append(accept_from(stated, str(path)))
-        known &= knows_nondigits(stated, str(path))
+        model = Model(folder / RUN_MODEL, threads=1)
+        levels.append(model.accept)
+        known &= model.knows_nondigits
     sets = load(run_folder.read_settings(folders[0]).data, advance)
     if sets.test.sha256 != hashes[0][1]:
         raise TrainingError(f"{sets.test.source} is no longer what {folders[0]} was tested on")
@@ -77,9 +76,9 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
     )
     images = sets.test.images.astype(np.float32) / np.float32(255)
     # In parts: the activations of all members at once would take gigabytes.
-    reader = Reader(out / RUN_MODEL)
+    model = Model(out / RUN_MODEL, threads=0)
     answers = np.concatenate(
-        [reader.probabilities(part) for part in np.array_split(images, len(images) // 500 + 1)]
+        [model.run(part) for part in np.array_split(images, len(images) // 500 + 1)]
     )
     scores = score(sets.test.labels, answers, len(sets.test))
     say(f"test: {scores.accuracy:.2%} of {scores.n:,} images right, loss {scores.loss:.4f}")

@@ -9,11 +9,10 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,8 @@ from inkdigits.errors import DataError, MissingExtraError
 from inkdigits.evaluation import plots, report
 from inkdigits.evaluation.scores import Scores, accepted_from, score
 from inkdigits.files import folder_written_whole
-from inkdigits.model_file import digests_of, identity_of, is_keras
+from inkdigits.model import About, about
+from inkdigits.model_file import is_keras
 from inkdigits.reader import Reader
 from inkdigits.run_folder import FILES as RUN_FILES
 from inkdigits.run_folder import RESULT, write_json
@@ -54,13 +54,11 @@ OWN = "|".join(name.replace(".", r"\.") for name in FILES)
 _AT_ONCE = 5_000  # digits: 16 MB of floats
 
 
-@dataclass(frozen=True)
-class _Model:
-    """What answers."""
+class _Answering(NamedTuple):
+    """The model that is scored."""
 
     path: Path
-    identity: str  # SHA-256 of its files
-    metadata: dict[str, str]
+    about: About
     probabilities: Callable[[Array], Array]
 
 
@@ -141,20 +139,20 @@ def evaluate(
     Raises ModelError, DataError, MissingExtraError.
     """
     answering = _keras(Path(model)) if is_keras(model) else _onnx(model)
-    digits, notice = _digits(fspath(data), part, answering.metadata, advance)
+    digits, notice = _digits(fspath(data), part, answering.about.metadata, advance)
     answers = []
     for start in range(0, len(digits), _AT_ONCE):
         some = digits.images[start : start + _AT_ONCE].astype(np.float32) / np.float32(255)
         answers.append(answering.probabilities(some))
         advance("reading digits", start + len(some), len(digits))
     found = np.concatenate(answers)
-    level = accept_from(answering.metadata, str(answering.path))
+    level = accept_from(answering.about.metadata, str(answering.path))
     scores = score(digits.labels, found, len(digits))
     result = {
         "model": {
             "path": str(answering.path),
-            "identity": answering.identity,
-            "metadata": answering.metadata,
+            "identity": answering.about.identity,
+            "metadata": answering.about.metadata,
         },
         "data": {
             "name": digits.name,
@@ -171,12 +169,12 @@ def evaluate(
     return Report(result, scores, digits, found)
 
 
-def _onnx(model: str | PathLike[str] | None) -> _Model:
+def _onnx(model: str | PathLike[str] | None) -> _Answering:
     reader = Reader(model)
-    return _Model(reader.path, reader.identity, reader.metadata, reader.probabilities)
+    return _Answering(reader.model.path, reader.model.about, reader.probabilities)
 
 
-def _keras(path: Path) -> _Model:
+def _keras(path: Path) -> _Answering:
     try:
         from inkdigits.exports.keras_file import load_keras
     except ModuleNotFoundError as error:
@@ -185,7 +183,7 @@ def _keras(path: Path) -> _Model:
             "pip install 'inkdigits[train]'"
         ) from error
     found = load_keras(path)
-    return _Model(path, identity_of(digests_of([path])), found.metadata, found.probabilities)
+    return _Answering(path, about(path, [path], found.metadata), found.probabilities)
 
 
 def _digits(

@@ -19,7 +19,7 @@ from inkdigits.drawings import save_drawing
 from inkdigits.page import Page
 from inkdigits.picture import Picture
 from inkdigits.picture.decode import Shown, upright_image
-from inkdigits.reader import Reader, Reading, Seen
+from inkdigits.reader import Reader, Reading
 from inkdigits.spec import SIDE
 
 _PATCH, _STEP = 5, 2  # pixels: what is covered at a time, and how far apart
@@ -38,11 +38,10 @@ _RIGHT, _DOUBT, _BOX = "#2a6fbb", "#b45309", "#e11d48"
 
 
 class Row(NamedTuple):
-    """One picture, what was seen in it and what was read."""
+    """One picture, and what was read in it."""
 
     name: str
     picture: Shown
-    seen: Seen
     reading: Reading
 
 
@@ -117,8 +116,8 @@ def draw(rows: Sequence[Row], reader: Reader, path: Path) -> None:
         if not reading.accepted:
             verdict = f"{reading.reason} (best guess {verdict})"
         card = _Card(
-            _with_box(row.picture.image, row.picture.width, row.seen.box, size.panel),
-            row.seen.array, reading.digit, reading.probabilities, reading.accepted, verdict,
+            _with_box(row.picture.image, row.picture.width, reading.box, size.panel),
+            reading.array, reading.digit, reading.probabilities, reading.accepted, verdict,
             row.name,
         )  # fmt: skip
         _draw_card(figure, (0, top + number * size.height), card, size, reader)
@@ -255,7 +254,7 @@ def _fitted(pen: ImageDraw.ImageDraw, text: str, room: float, letters: int) -> s
 
 
 def _with_box(
-    image: Image.Image, width: float, box: tuple[float, float, float, float], side: int
+    image: Image.Image, width: float, box: tuple[float, float, float, float] | None, side: int
 ) -> Image.Image:
     """The picture with the found ink's box, scaled into a panel; `box` is of a picture so wide."""
     share = side / max(image.size)
@@ -264,9 +263,10 @@ def _with_box(
     panel = Image.new("RGB", (side, side), _BESIDE)
     x, y = (side - size[0]) // 2, (side - size[1]) // 2
     panel.paste(image.resize(size, how), (x, y))
-    left, top, right, bottom = (round(edge * size[0] / width) for edge in box)
-    frame = (x + left - 2, y + top - 2, x + right + 1, y + bottom + 1)
-    ImageDraw.Draw(panel).rectangle(frame, outline=_BOX, width=2)
+    if box is not None:
+        left, top, right, bottom = (round(edge * size[0] / width) for edge in box)
+        frame = (x + left - 2, y + top - 2, x + right + 1, y + bottom + 1)
+        ImageDraw.Draw(panel).rectangle(frame, outline=_BOX, width=2)
     return panel
 
 

@@ -89,7 +89,7 @@ def export(
     if unknown:
         raise ConfigError(f"--format {unknown[0]!r}: wanted some of {', '.join(FORMATS)}")
     with _onnx_of(model) as path:
-        if not in_layers(Reader(path).metadata):
+        if not in_layers(Reader(path).model.metadata):
             if chosen and (wrong := [name for name in formats if name in KERAS]):
                 raise ConfigError(f"--format {wrong[0]}: {path}: {NO_KERAS}")
             formats = [name for name in formats if name not in KERAS]
@@ -107,7 +107,7 @@ def in_layers(about: Mapping[str, str]) -> bool:
 
 def _written(model: Path, folder: Path, formats: Sequence[str]) -> Iterator[Exported]:
     reader = Reader(model)  # of the shipped two the one that answers where it matters
-    source = Source(reader.path, reader.metadata)
+    source = Source(reader.model.path, reader.model.metadata)
     arrays = load("sample").test.images[:CHECKED_ON].astype(np.float32) / np.float32(255)
     wanted = reader.probabilities(arrays)
     errors: list[ModelError] = []

@@ -29,9 +29,9 @@ _ALONE = 16  # files that this process reads at a time, so that the first are to
 _PATIENCE = 0.4  # seconds that it reads before the others are prepared
 _PREPARING = 0.5  # seconds that it reads on until they are needed
 
-What = Literal["predict", "read", "look"]
+What = Literal["predict", "read"]
 File = str | bytes | DocumentPage  # a name, or what was read from standard input, or a page of it
-Result = Any  # a Reading, a Page, a Seen and a Reading, or a PictureError in its place
+Result = Any  # a Reading, a Page, or a PictureError in its place
 
 
 def name_of(file: File) -> str:
@@ -87,7 +87,7 @@ def read_files(
 ) -> Generator[tuple[File, Result]]:
     """Each file with what the Reader gives of it; with a PictureError where it cannot be read.
 
-    what: "predict" gives Readings, "read" Pages, "look" what look_many does.
+    what: "predict" gives Readings, "read" Pages.
     files: taken as they are needed, some hundreds ahead. A picture that ends the process that reads
     it, as a decoder's crash does, is a PictureError too, but for those read in this process.
     """
@@ -114,7 +114,9 @@ def _in_order(
         yield from _results(reader, chunk, what)
         if len(chunk) < _ALONE:
             return
-    yield from in_order(files, _begun, (reader.model, what), processes, share=CHUNK, lost=_lost)
+    yield from in_order(
+        files, _begun, (reader.model.source, what), processes, share=CHUNK, lost=_lost
+    )
 
 
 def _lost(file: File) -> PictureError:
@@ -132,7 +134,5 @@ def _results(reader: Reader, files: Iterable[File], what: What) -> Iterator[Resu
     match what:
         case "read":
             return reader.read_many(files)
-        case "look":
-            return reader.look_many(files)
         case "predict":
             return reader.predict_many(files)

@@ -5,8 +5,6 @@ In: a path. Out: probabilities of digit arrays. Runs on ONNX Runtime.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import TypeGuard
@@ -92,11 +90,11 @@ class ModelFile:
         takes = [(i.name, i.shape[1:], i.type) for i in self._session.get_inputs()]
         gives = [(o.name, o.shape[1:], o.type) for o in self._session.get_outputs()]
         kind = "tensor(float)"
-        wanted = ([(INPUT_NAME, [1, SIDE, SIDE], kind)], [(OUTPUT_NAME, [N_CLASSES], kind)])
-        if (takes, gives) != wanted:
+        expected = ([(INPUT_NAME, [1, SIDE, SIDE], kind)], [(OUTPUT_NAME, [N_CLASSES], kind)])
+        if (takes, gives) != expected:
             raise ModelError(
-                f"{self.path} takes {takes} and gives {gives}, this program feeds {wanted[0]} and "
-                f"wants {wanted[1]}; export it again: inkdigits train"
+                f"{self.path} takes {takes} and gives {gives}, expected {expected[0]} and "
+                f"{expected[1]}; export it again: inkdigits train"
             )
         answer = self.run(np.zeros((1, SIDE, SIDE), np.float32))[0]
         if not (answer.min() >= 0 and abs(float(answer.sum()) - 1) < _ROUNDING):
@@ -104,16 +102,6 @@ class ModelFile:
                 f"{self.path} answers {answer.tolist()}, wanted ten probabilities that sum to 1; "
                 "export it again: inkdigits train"
             )
-
-
-def digests_of(files: Iterable[Path]) -> list[bytes]:
-    """The SHA-256 of each file."""
-    return [hashlib.sha256(path.read_bytes()).digest() for path in files]
-
-
-def identity_of(digests: Iterable[bytes]) -> str:
-    """One value for files that read together, by their `digests_of`: SHA-256 in hexadecimal."""
-    return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
 def model_path(model: str | PathLike[str] | None) -> Path:

@@ -7,9 +7,8 @@ Runtime; never imports a training framework.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from os import PathLike, fspath
-from pathlib import Path
+from dataclasses import dataclass, field
+from os import PathLike
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -18,15 +17,8 @@ from numpy.typing import NDArray
 from inkdigits.clock import at_most
 from inkdigits.combine import Combination, held_back
 from inkdigits.errors import ConfigError, PictureError, without_frames
-from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL, shipped_finder
-from inkdigits.model_file import (
-    FIRST_MODEL,
-    SECOND_MODEL,
-    ModelFile,
-    digests_of,
-    identity_of,
-    model_path,
-)
+from inkdigits.finder import FINDER_MODEL, shipped_finder
+from inkdigits.model import Model
 from inkdigits.page import Page, Places, page_of
 from inkdigits.picture import MAX_PIXELS, Opened, Picture, check_contrast, open_picture
 from inkdigits.picture.small import SMALL, Cut, cuts_of
@@ -36,8 +28,6 @@ from inkdigits.spec import (
     SIDE,
     SORTS,
     accept_from,
-    clear_from,
-    knows_nondigits,
 )
 
 _CLEAR = 0.98  # confidence from which a small picture needs no finder, if its model states none
@@ -57,6 +47,10 @@ MAX_SECONDS = 60.0  # of computing that a picture may take to be opened, found i
 _T = TypeVar("_T")
 
 
+def _paper() -> NDArray[np.float32]:
+    return np.zeros((SIDE, SIDE), np.float32)
+
+
 @dataclass(frozen=True, repr=False)
 class Reading:
     """What was read in one picture of one digit."""
@@ -67,6 +61,8 @@ class Reading:
     accepted: bool = True  # False: `digit` is the best guess at something that may be no digit
     reason: str = ""  # why not: blank, several digits, no digit, unsure
     box: tuple[int, int, int, int] | None = None  # of the ink: left, top, right, bottom, in pixels
+    # (28, 28) float32, ink 1, paper 0: the digit as the classifier saw it; paper where none is.
+    array: NDArray[np.float32] = field(default_factory=_paper, compare=False)
 
     def __repr__(self) -> str:
         doubt = "" if self.accepted else f", {self.reason}: not accepted"
@@ -100,13 +96,6 @@ class Reading:
         return [(d, self.probabilities[d] * share) for d in order[:k]]
 
 
-class Seen(NamedTuple):
-    """The digit that a Reading is of."""
-
-    array: NDArray[np.float32]  # (28, 28), ink 1, paper 0
-    box: tuple[int, int, int, int]  # of the ink: left, top, right, bottom, pixels, upright
-
-
 class Reader:
     """One loaded model. Make it once and keep it: loading costs more than reading.
 
@@ -126,36 +115,12 @@ class Reader:
         max_pixels: int = MAX_PIXELS,
         max_seconds: float = MAX_SECONDS,
     ) -> None:
-        self.model = None if model is None else fspath(model)
-        self.path = model_path(model)
-        # The shipped model comes with two that read as it does, faster.
-        self._first = ModelFile(FIRST_MODEL, threads) if model is None else None
-        self._model = ModelFile(SECOND_MODEL if model is None else self.path, threads)
-        self.metadata = self._model.metadata
-        self._clear = clear_from(self._first.metadata, str(FIRST_MODEL)) if self._first else 1.0
+        self.model = Model(model, threads)
         self._max_pixels = max_pixels
         self._max_seconds = max_seconds
-        self._accept = accept_from(self.metadata, str(self._model.path))
-        # A model that was shown digits alone may be sure of a letter, too.
-        self._knows_nondigits = knows_nondigits(self.metadata, str(self._model.path))
         self._threads = threads
         self._found_by: _FoundBy | None = None  # loaded when a picture needs it
-        self._shipped: Reader | None = None  # the same
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The model files that read: those of the digits, then those that find them.
-
-        Beside a model that was trained on digits alone the package's stand between them.
-        """
-        first = (self._first.path,) if self._first else ()
-        shipped = () if self._knows_nondigits else (FIRST_MODEL, SECOND_MODEL)
-        return (*first, self._model.path, *shipped, FINDER_MODEL, CLOSE_UP_MODEL)
-
-    @property
-    def identity(self) -> str:
-        """One SHA-256 for all `files`, in hexadecimal: the same value, the same answers."""
-        return identity_of(digests_of(self.files))
+        self._shipped: Model | None = None  # the same
 
     def read(self, picture: Picture) -> Page:
         """Every digit and number in one picture.
@@ -179,24 +144,13 @@ class Reader:
 
     def predict(self, picture: Picture) -> Reading:
         """The digit in a picture of one digit. Takes and raises what `read` does."""
-        return self.look(picture)[1]
+        (result,) = self.predict_many([picture])
+        return _or_raise(result)
 
     def predict_many(
         self, pictures: Iterable[Picture], batch: int = BATCH
     ) -> Iterator[Reading | PictureError]:
         """A Reading for each picture, as read_many gives Pages."""
-        for result in self.look_many(pictures, batch):
-            yield result if isinstance(result, PictureError) else result[1]
-
-    def look(self, picture: Picture) -> tuple[Seen, Reading]:
-        """The digit's array in a picture of one digit, and the Reading of it."""
-        (result,) = self.look_many([picture])
-        return _or_raise(result)
-
-    def look_many(
-        self, pictures: Iterable[Picture], batch: int = BATCH
-    ) -> Iterator[tuple[Seen, Reading] | PictureError]:
-        """As predict_many, and the digit's array in each picture."""
         for placed in self._placed(pictures, batch):
             yield placed if isinstance(placed, PictureError) else _only(placed)
 
@@ -204,11 +158,15 @@ class Reader:
         """A Reading for each digit array. arrays: (N, 28, 28) float32 in [0, 1], ink 1, paper 0."""
         rows = self.probabilities(arrays)
         readings = []
-        for digit, confidence, row in zip(
-            rows.argmax(1).tolist(), rows.max(1).tolist(), rows.tolist(), strict=True
+        for digit, confidence, row, array in zip(
+            rows.argmax(1).tolist(),
+            rows.max(1).tolist(),
+            rows.tolist(),
+            np.asarray(arrays, np.float32),
+            strict=True,
         ):
-            reason = _reason(confidence, self._accept)
-            readings.append(Reading(digit, confidence, tuple(row), not reason, reason))
+            reason = _reason(confidence, self.model.accept)
+            readings.append(Reading(digit, confidence, tuple(row), not reason, reason, None, array))
         return readings
 
     def probabilities(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -224,19 +182,13 @@ class Reader:
                 f"{type(arrays).__name__} is no array, expected (N, {SIDE}, {SIDE}) ({error})"
             ) from error
         if values.ndim != 3 or values.shape[1:] != (SIDE, SIDE):
-            raise PictureError(f"arrays are {values.shape}, wanted (N, {SIDE}, {SIDE})")
+            raise PictureError(f"arrays are {values.shape}, expected (N, {SIDE}, {SIDE})")
         if values.size and not (values.min() >= 0 and values.max() <= 1):
             raise PictureError(
-                f"arrays run from {values.min():g} to {values.max():g}, wanted 0 (paper) to 1 "
+                f"arrays run from {values.min():g} to {values.max():g}, expected 0 (paper) to 1 "
                 "(ink); divide 8-bit pixels by 255"
             )
-        if self._first is None:
-            return self._model.run(values)
-        found = self._first.run(values)
-        unclear = np.flatnonzero(found.max(1, initial=0) < self._clear)
-        if len(unclear):
-            found[unclear] = self._model.run(values[unclear])
-        return found
+        return self.model.run(values)
 
     def _placed(
         self, pictures: Iterable[Picture], batch: int, *, blank_too: bool = False
@@ -290,10 +242,10 @@ class Reader:
             return {}
         arrays = np.stack([cut.array for _, cut in known])
         rows = self.probabilities(arrays)
-        sure = rows.max(1) >= (self._accept or _CLEAR)
-        if not self._knows_nondigits:
-            self._shipped = self._shipped or Reader(threads=self._threads)
-            sure &= self._shipped.probabilities(arrays).max(1) >= self._shipped._accept
+        sure = rows.max(1) >= (self.model.accept or _CLEAR)
+        if not self.model.knows_nondigits:
+            self._shipped = self._shipped or Model(None, self._threads)
+            sure &= self._shipped.run(arrays).max(1) >= self._shipped.accept
         return {i: _one_place(known[n][1], rows[n]) for n, (i, _) in enumerate(known) if sure[n]}
 
     def _places_in(self, opened: Opened) -> _Placed | PictureError:
@@ -323,7 +275,7 @@ class Reader:
         sorts = rows[:, :OTHER].argmax(1) if len(rows) else np.zeros(0, np.int64)
         likely = rows[np.arange(len(rows)), sorts]
         ten = rows[:, :N_CLASSES]
-        held = held_back(likely, classified.max(1, initial=0), self._accept)
+        held = held_back(likely, classified.max(1, initial=0), self.model.accept)
         sure = np.where(sorts < N_CLASSES, held, likely)
         reasons = [
             ("no digit" if other > _NO_DIGIT else "unsure") if one < by.accept else ""
@@ -382,27 +334,27 @@ class _FoundBy:
         self.accept = accept_from(metadata, str(FINDER_MODEL))
 
 
-def _only(placed: _Placed) -> tuple[Seen, Reading]:
+def _only(placed: _Placed) -> Reading:
     """The Reading of a picture that should show one digit."""
     opened, places = placed
     places = places.only(np.flatnonzero(places.other < _NOTHING))
     guesses = np.flatnonzero(places.sorts < N_CLASSES)
     digits = guesses[places.other[guesses] < 0.5]
     if not len(guesses):
-        seen = Seen(np.zeros((SIDE, SIDE), np.float32), (0, 0, opened.width, opened.height))
         even = (1 / N_CLASSES,) * N_CLASSES
         specks = np.isin(places.sorts, (SORTS.index("."), SORTS.index(",")))
         reason = "blank" if specks.all() else "no digit"
-        return seen, Reading(0, 0.0, even, False, reason, seen.box)
+        return Reading(0, 0.0, even, False, reason, (0, 0, opened.width, opened.height))
     surest = int(guesses[places.confidence[guesses].argmax()])
     left, top, right, bottom = (round(v) for v in places.boxes[surest].tolist())
-    seen = Seen(places.arrays[surest], (left, top, max(right, left + 1), max(bottom, top + 1)))
     reason = "several digits" if len(digits) > 1 else str(places.reason[surest])
     if not len(digits):
         reason = "no digit"
-    return seen, Reading(
+    return Reading(
         int(places.sorts[surest]), float(places.confidence[surest]),
-        tuple(places.probabilities[surest].tolist()), not reason, reason, seen.box,
+        tuple(places.probabilities[surest].tolist()), not reason, reason,
+        (left, top, max(right, left + 1), max(bottom, top + 1)),
+        places.arrays[surest].copy(),  # not the picture's others with it
     )  # fmt: skip
 
 

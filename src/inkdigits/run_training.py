@@ -18,8 +18,8 @@ from inkdigits.data.added import mixed, times_added
 from inkdigits.data.split import split_validation
 from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.exports.onnx import load_onnx
+from inkdigits.model import Model
 from inkdigits.model_file import model_path
-from inkdigits.reader import Reader
 from inkdigits.run_exports import tried
 from inkdigits.run_folder import (
     CHECKPOINT,
@@ -28,7 +28,6 @@ from inkdigits.run_folder import (
     write_settings,
 )
 from inkdigits.settings import RunSettings
-from inkdigits.spec import accept_from, knows_nondigits
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.device import name_of
 from inkdigits.training.finetune import Comparison, keep_added, keep_better, start_from
@@ -166,13 +165,12 @@ def train_run(
         write_settings(folder, settings)
     start, accept = None, 0.0
     if settings.start is not None:
-        path = model_path(settings.start)
-        known = Reader(path).metadata
-        if knows_nondigits(known, str(path)):  # what it was taught to doubt it doubts still
-            accept = accept_from(known, str(path))
-        start = {name: torch.tensor(array) for name, array in load_onnx(path)[1].items()}
+        known = Model(model_path(settings.start), settings.threads)
+        if known.knows_nondigits:  # what it was taught to doubt it doubts still
+            accept = known.accept
+        start = {name: torch.tensor(array) for name, array in load_onnx(known.path)[1].items()}
         if state.epoch == 0:
-            start_from(state, start, str(path))
+            start_from(state, start, str(known.path))
     train_set, held = sets.train, None
     if recipe.validation_share:
         train_set, held = split_validation(sets.train, recipe.validation_share, settings.seed)
@@ -189,9 +187,9 @@ def train_run(
     )
     teacher = None
     if settings.teacher is not None:
-        model = Reader(settings.teacher, max(1, settings.threads // workers.count))
+        model = Model(settings.teacher, max(1, settings.threads // workers.count))
         say(f"teacher: {model.path}")
-        teacher = model.probabilities
+        teacher = model.run
     state = train(train_set, held, state, callback, checkpoint, workers, teacher, sets.nondigits)
     if start is None or held is None:
         return Trained(state, n, mixed_in, None, held, accept)

@@ -402,7 +402,7 @@ def test_the_manifest_says_what_the_job_is(done, pictures):
     assert manifest["source"] == str(pictures)
     assert manifest["listings"] == [{"file": listing_name(0), "parts": 4}]
     assert (manifest["part_size"], manifest["format"]) == (50, 2)
-    assert manifest["model"] == Reader().identity
+    assert manifest["model"] == Reader().model.about.identity
 
 
 def test_a_folder_of_an_earlier_version_is_refused(pictures, tmp_path):
@@ -439,9 +439,9 @@ def test_a_damaged_field_of_a_manifest_is_told(three, damage):
 
 def test_a_job_keeps_its_model(three):
     source, out = three
-    worker(source, out, model=str(Reader().path))
-    assert (out / MODEL).read_bytes() == Reader().path.read_bytes()
-    assert worker(source, out, model=str(Reader().path)).read(0).pictures == 3
+    worker(source, out, model=str(Reader().model.path))
+    assert (out / MODEL).read_bytes() == Reader().model.path.read_bytes()
+    assert worker(source, out, model=str(Reader().model.path)).read(0).pictures == 3
     with pytest.raises(ConfigError, match=r"begun with a model .* go on with the same --model"):
         worker(source, out)
 

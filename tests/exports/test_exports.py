@@ -32,7 +32,7 @@ def test_onnx_answers_as_pytorch_for_any_batch(tmp_path, trained):
     save_onnx(network, weights, tmp_path / "model.onnx", {"made.by": "a test"})
     onnx.checker.check_model(str(tmp_path / "model.onnx"), full_check=True)
     reader = Reader(tmp_path / "model.onnx")
-    assert reader.metadata["made.by"] == "a test"
+    assert reader.model.metadata["made.by"] == "a test"
     arrays = images.astype(np.float32) / 255
     for n in (1, 7, len(arrays)):
         assert np.abs(reader.probabilities(arrays[:n]) - wanted[:n]).max() < 1e-5

@@ -211,17 +211,16 @@ def test_the_browser_reads_one_digit_as_python_does(browser, host, files, hosted
     with opened(browser, host[1]) as page:
         names = [hosted[i] for i in single]
         theirs = page.evaluate(ASK_ALL, ["/v1/predict?array=true", names])
-    ours = Reader(SHIPPED_MODEL).look_many([data[i] for i in single])
+    ours = Reader(SHIPPED_MODEL).predict_many([data[i] for i in single])
     for i, our, their in zip(single, ours, theirs, strict=True):
         name = list(files)[i]
         if isinstance(our, PictureError):
             assert "all one colour" in their, name
             continue
-        seen, reading = our
         array, box = their.pop("array"), their.pop("box")
-        assert rounded({**reading.to_dict(), "box": None}) == {**their, "box": None}, name
-        assert np.abs(np.subtract(box, seen.box)).max() <= 1, name
-        assert np.abs(array - seen.array).max() < NEARLY, name
+        assert rounded({**our.to_dict(), "box": None}) == {**their, "box": None}, name
+        assert np.abs(np.subtract(box, our.box)).max() <= 1, name
+        assert np.abs(array - our.array).max() < NEARLY, name
 
 
 def test_the_browser_doubts_what_python_does_with_a_model_of_digits_alone(
@@ -375,8 +374,8 @@ def test_what_mattered_is_what_python_says(browser, host, sample):
         (found,) = page.evaluate(ASK_ALL, ["/v1/read?saliency=1", ["two"]])
         (refused,) = page.evaluate(ASK_ALL, ["/v1/read?saliency=1", ["small"]])
     reader = Reader(SHIPPED_MODEL)
-    seen, known = reader.look(small)
-    assert np.abs(reading["saliency"] - occlusion(reader, seen.array, known.digit)).max() < 1e-3
+    known = reader.predict(small)
+    assert np.abs(reading["saliency"] - occlusion(reader, known.array, known.digit)).max() < 1e-3
     second = reader.read(page_of_two).digits
     mattered = occlusion(reader, second.arrays[1], int(second.digits[1]))
     assert np.abs(found["digits"][1]["saliency"] - mattered).max() < 1e-3
@@ -424,7 +423,7 @@ def test_the_licences_of_what_is_vendored_lie_beside_it(host):
 
 def test_a_second_export_takes_the_firsts_place(host):
     (host[0] / "page" / "of_old.js").touch()
-    save_web(SHIPPED_MODEL, host[0], Reader().metadata)
+    save_web(SHIPPED_MODEL, host[0], Reader().model.metadata)
     assert not (host[0] / "page" / "of_old.js").exists()
     for name, path in (
         ("model", SHIPPED_MODEL),

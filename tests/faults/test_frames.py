@@ -9,7 +9,7 @@ from inkdigits.errors import NotAPictureError
 from inkdigits.reader import Reader
 
 
-@pytest.mark.parametrize("how", ["read_many", "look_many", "predict_many"])
+@pytest.mark.parametrize("how", ["read_many", "predict_many"])
 def test_an_error_in_a_pictures_place_has_no_frames(how):
     (error,) = getattr(Reader(threads=1), how)([white_png(900, 900, kept=0.5)])
     assert isinstance(error, NotAPictureError)

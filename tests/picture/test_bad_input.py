@@ -41,23 +41,23 @@ WHOLE = {
 
 def array_or_error(picture):
     try:
-        seen, reading = READER.look(picture)
+        reading = READER.predict(picture)
     except PictureError:
         return
-    assert seen.array.shape == (28, 28)
-    assert seen.array.dtype == np.float32
-    assert np.isfinite(seen.array).all()
-    assert seen.array.min() >= 0
-    assert seen.array.max() <= 1
-    assert seen.array.any() or reading.reason in ("blank", "no digit")
-    left, top, right, bottom = seen.box
+    assert reading.array.shape == (28, 28)
+    assert reading.array.dtype == np.float32
+    assert np.isfinite(reading.array).all()
+    assert reading.array.min() >= 0
+    assert reading.array.max() <= 1
+    assert reading.array.any() or reading.reason in ("blank", "no digit")
+    left, top, right, bottom = reading.box
     assert 0 <= left < right
     assert 0 <= top < bottom
 
 
 @pytest.mark.parametrize("kind", WHOLE)
 def test_the_whole_files_are_read(kind):
-    assert READER.look(WHOLE[kind])[0].array.max() > 0.9
+    assert READER.predict(WHOLE[kind]).array.max() > 0.9
 
 
 @settings(deadline=None, max_examples=150)

@@ -28,4 +28,4 @@ def test_the_curl_examples_of_the_readme_answer_as_it_says(service):
     assert [found["text"] for found in form["pages"]] == ["3", "8"]
     assert (one["digit"], one["accepted"]) == (0, True)
     assert coded["digit"] == 1
-    assert model["identity"] == Reader().identity
+    assert model["identity"] == Reader().model.about.identity

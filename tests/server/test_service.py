@@ -148,7 +148,7 @@ def test_the_model_is_named(service):
     answer = service.client.get("/v1/model").json()
     assert answer["files"] == {n: d.hexdigest() for n, d in zip(names, digests, strict=True)}
     one = hashlib.sha256(b"".join(digest.digest() for digest in digests)).hexdigest()
-    assert answer["identity"] == one == Reader().identity
+    assert answer["identity"] == one == Reader().model.about.identity
     body = EXAMPLES[3].read_bytes()
     number = service.client.post("/v1/corrections?digit=3", content=body, headers=PNG).json()["id"]
     with sqlite3.connect(service.kept) as kept:

@@ -155,7 +155,7 @@ def _reader(out: Place, identity: str) -> Reader:
             with out.open(MODEL) as file:
                 path.write_bytes(file.read())
         reader = Reader(path, threads=1)
-        if reader.identity != identity:
+        if reader.model.about.identity != identity:
             raise BatchError(
                 f"{platform.node()} has other networks than the machine that began the job; "
                 "install the same version of inkdigits on both"

@@ -84,7 +84,11 @@ def plan_of(job: Job, source: Source, out: Place, reader: Reader) -> Plan:
     source: the job's, at an address that all workers can open. Raises ConfigError if the source
     holds nothing, or the folder holds another job, and OSError.
     """
-    given = {"source": source.address, "column": source.column, "model": reader.identity}
+    given = {
+        "source": source.address,
+        "column": source.column,
+        "model": reader.model.about.identity,
+    }
     if out.has(MANIFEST):
         manifest = _manifest_in(job, out)
         _check_same(job, given, manifest)
@@ -124,12 +128,12 @@ def _begun(job: Job, source: Source, out: Place, reader: Reader) -> Plan:
         raise
     with out.writing(SCHEMA) as path:
         # Not of an empty table: Arrow makes none with tensors.
-        pq.ParquetWriter(path, schema_of(kept, reader.identity)).close()
+        pq.ParquetWriter(path, schema_of(kept, reader.model.about.identity)).close()
     if job.model is None:
         out.remove(MODEL)  # of a start that was killed here
     else:
         with out.writing(MODEL) as path:
-            path.write_bytes(reader.path.read_bytes())
+            path.write_bytes(reader.model.path.read_bytes())
     return plan
 
 

@@ -129,10 +129,10 @@ def _explain(files: list[File], reader: Reader, path: Path) -> None:
     rows = []
     for file in files:
         try:
-            seen, reading = reader.look(file)
+            reading = reader.predict(file)
         except PictureError:
             continue  # said where it is read
-        rows.append(explain.Row(name_of(file), upright_image(file), seen, reading))
+        rows.append(explain.Row(name_of(file), upright_image(file), reading))
     if rows:
         explain.draw(rows, reader, path)
 

@@ -27,7 +27,7 @@ from inkdigits.errors import ModelError
 from inkdigits.exports.packages import ONNXRUNTIME, taken_out
 from inkdigits.files import check_replaceable, folder_written_whole
 from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL, shipped_finder
-from inkdigits.model_file import SHIPPED_MODEL, digests_of, identity_of
+from inkdigits.model import about
 from inkdigits.picture import decode, levels, place, small, strokes, views
 from inkdigits.picture import open as opening
 from inkdigits.spec import ACCEPT, N_CLASSES, accept_from, knows_nondigits
@@ -156,22 +156,19 @@ def _plain(value: object) -> Any:
     return value if isinstance(value, int | float | str) else None
 
 
-def _about(source: Path, about: Mapping[str, str]) -> dict[str, object]:
+def _about(source: Path, metadata: Mapping[str, str]) -> dict[str, object]:
     """What the service says at /v1/model, and what the finding networks state."""
-    paths = (source, FINDER_MODEL, CLOSE_UP_MODEL)
-    digests = digests_of(paths)
+    answering = about(source, (source, FINDER_MODEL, CLOSE_UP_MODEL), metadata)
     found = shipped_finder().metadata
-    # As the service calls what the package comes with.
-    name = f"inkdigits {__version__}" if source == SHIPPED_MODEL else source.name
     weights = combine.Combination.from_metadata(found, str(FINDER_MODEL))
     return {
-        "name": name,
-        "identity": identity_of(digests),
-        "files": {path.name: d.hex() for path, d in zip(paths, digests, strict=True)},
-        "accept": float(about.get(ACCEPT, 0)),
-        "knows_nondigits": knows_nondigits(about, source.name),
+        "name": answering.name,
+        "identity": answering.identity,
+        "files": answering.files,
+        "accept": float(metadata.get(ACCEPT, 0)),
+        "knows_nondigits": knows_nondigits(metadata, source.name),
         "finder": {"accept": accept_from(found, str(FINDER_MODEL)), "combine": asdict(weights)},
-        "metadata": dict(about),
+        "metadata": answering.metadata,
         "inkdigits": __version__,
         "keeps_corrections": False,
     }

@@ -18,9 +18,10 @@ from itertools import chain
 
 from inkdigits.errors import ModelError
 from inkdigits.machine import cores
+from inkdigits.model import About
 from inkdigits.picture.documents import document_kind
 from inkdigits.server.limits import Limits
-from inkdigits.server.work import Answer, Model, Task, error_json
+from inkdigits.server.work import Answer, Task, error_json
 from inkdigits.server.worker import EndedError, Worker
 
 _BATCH = 16  # pictures: more gain nothing and keep the first of them waiting
@@ -289,6 +290,6 @@ def _fail(batch: Iterable[_Waiting], error: Exception) -> None:
             one.answer.set_exception(error)
 
 
-async def _all_ready(workers: list[Worker]) -> Model:
+async def _all_ready(workers: list[Worker]) -> About:
     models = [await worker.model() for worker in workers]
     return models[0]

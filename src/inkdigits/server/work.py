@@ -23,12 +23,10 @@ from numpy.typing import NDArray
 
 from inkdigits import clock
 from inkdigits.errors import ModelError, NotAPictureError, PictureError, TooLongError
-from inkdigits.model_file import digests_of, identity_of
 from inkdigits.page import Page
 from inkdigits.picture.documents import DocumentPage, count_pages
 from inkdigits.picture.open import open_picture
-from inkdigits.reader import Reader, Reading, Seen
-from inkdigits.version import __version__
+from inkdigits.reader import Reader, Reading
 
 # Bytes of data: a picture that takes more is an error. What is only reserved counts as well, so
 # this is twice what the largest pictures take.
@@ -65,15 +63,6 @@ class Answer(NamedTuple):
     pages: int = 1  # how many a document has, if that is wanted
 
 
-class Model(NamedTuple):
-    """What a worker has loaded."""
-
-    name: str
-    identity: str  # the Reader's
-    files: dict[str, str]  # SHA-256 of each, by name
-    metadata: dict[str, str]
-
-
 HEADER = struct.Struct("<Q")  # before each message: how many bytes it has
 
 
@@ -91,7 +80,7 @@ def run(pipe: socket.socket, model: str | None, max_pixels: int) -> None:
     with pipe, pipe.makefile("rb") as received, suppress(ConnectionError):
         try:
             reader = Reader(model, threads=1, max_pixels=max_pixels)
-            pipe.sendall(packed(_described(reader)))
+            pipe.sendall(packed(reader.model.about))
         except ModelError as error:
             pipe.sendall(packed(error))
             return
@@ -140,7 +129,7 @@ def read(
     seconds: of computing, of all together. last: what takes longer is an error; else None.
     """
     pages = reader.read_many(_picture(task) for task in tasks if task.wants == "page")
-    looks = reader.look_many(_picture(task) for task in tasks if task.wants == "digit")
+    readings = reader.predict_many(_picture(task) for task in tasks if task.wants == "digit")
     answers: list[Answer | None] = []
     with clock.at_most(seconds):
         for task in tasks:
@@ -151,7 +140,7 @@ def read(
                 elif task.wants == "png":
                     answers.append(_png(task, max_pixels))
                 else:
-                    found = next(pages if task.wants == "page" else looks)
+                    found = next(pages if task.wants == "page" else readings)
                     if isinstance(found, PictureError):
                         raise found
                     answers.append(_answer(reader, task, found))
@@ -166,25 +155,17 @@ def error_json(message: str, status: int, name: str = "", number: int = 0) -> by
     return _json({**_named(name, number), "error": message, "status": status})
 
 
-def _described(reader: Reader) -> Model:
-    digests = digests_of(reader.files)
-    files = {path.name: d.hex() for path, d in zip(reader.files, digests, strict=True)}
-    name = f"inkdigits {__version__}" if reader.model is None else reader.path.name
-    return Model(name, identity_of(digests), files, reader.metadata)
-
-
-def _answer(reader: Reader, task: Task, found: Page | tuple[Seen, Reading]) -> Answer:
+def _answer(reader: Reader, task: Task, found: Page | Reading) -> Answer:
     answer = _named(task.name, task.number)
     if isinstance(found, Page):
         return _page(reader, task, found, answer)
-    seen, reading = found
-    answer |= reading.to_dict()
+    answer |= found.to_dict()
     if task.array:
-        answer["array"] = _rows(seen.array)
+        answer["array"] = _rows(found.array)
     if task.saliency is not None:
-        answer["saliency"] = _mattered(reader, seen.array, reading.digit)
-    kept = b"" if task.keep is None else seen.array.astype("<f4").tobytes()
-    return Answer(200, _json(answer), reading.reason or "accepted", kept)
+        answer["saliency"] = _mattered(reader, found.array, found.digit)
+    kept = b"" if task.keep is None else found.array.astype("<f4").tobytes()
+    return Answer(200, _json(answer), found.reason or "accepted", kept)
 
 
 def _picture(task: Task) -> bytes | DocumentPage:

@@ -12,8 +12,9 @@ import socket
 from multiprocessing import get_all_start_methods, get_context
 from typing import Any
 
+from inkdigits.model import About
 from inkdigits.server import work
-from inkdigits.server.work import HEADER, Answer, Model, Task
+from inkdigits.server.work import HEADER, Answer, Task
 
 _CHUNK = 1 << 18  # bytes that are taken from a pipe at a time
 
@@ -42,10 +43,10 @@ class Worker:
             there.close()
         self._pipe.setblocking(False)
 
-    async def model(self) -> Model:
+    async def model(self) -> About:
         """What it has loaded; to be asked once, first. Raises ModelError, or EndedError."""
-        model: Model = await self._answer()
-        return model
+        about: About = await self._answer()
+        return about
 
     @property
     def has_ended(self) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from inkdigits.data import Digits, DigitSets
 from inkdigits.errors import TrainingError
-from inkdigits.model_file import digests_of, identity_of, model_path
+from inkdigits.model import identity_of
+from inkdigits.model_file import model_path
 
 # Part: (what it is in words, how it is named)
 _PARTS = {
@@ -44,7 +45,7 @@ def sums(
         found["added"] = added.sha256
     for part, model in (("start", start), ("teacher", teacher)):
         if model is not None:
-            found[part] = identity_of(digests_of([model_path(model)]))
+            found[part] = identity_of(model_path(model))
     if network is not None:
         found["network"] = network
     return found

@@ -16,7 +16,7 @@ from inkdigits.data.pictures import Advance, Framed, Labelled, LeftOut
 from inkdigits.errors import PictureError
 from inkdigits.finder import digit_array
 from inkdigits.many import read_files
-from inkdigits.reader import Reader, Reading, Seen
+from inkdigits.reader import Reader, Reading
 
 _SURE = 0.9  # confidence from which an answer speaks against a label
 _EVERY = 100  # pictures from one call of advance to the next
@@ -30,28 +30,27 @@ def frame(pictures: Sequence[Labelled], advance: Advance) -> Iterator[Framed | L
     that is read as another digit: it may be the handwriting to learn. Its doubt then says so.
     """
     reader = Reader()
-    results = read_files((picture.file for picture in pictures), reader, machine.cores(), "look")
+    results = read_files((picture.file for picture in pictures), reader, machine.cores())
     for done, (picture, (_, result)) in enumerate(zip(pictures, results, strict=True), 1):
         if isinstance(result, PictureError):
             yield LeftOut(picture, str(result).removeprefix(f"{picture.file!s}: "))
         else:
-            seen, reading = result
-            yield _framed(picture, seen, reading, reader)
+            yield _framed(picture, result, reader)
         if done % _EVERY == 0 or done == len(pictures):
             advance(done, len(pictures))
 
 
-def _framed(picture: Labelled, seen: Seen, reading: Reading, reader: Reader) -> Framed | LeftOut:
-    other = reading.digit != picture.label or not seen.array.any()
+def _framed(picture: Labelled, reading: Reading, reader: Reader) -> Framed | LeftOut:
+    other = reading.digit != picture.label or not reading.array.any()
     if other and reading.reason in ("blank", "no digit", "several digits"):
         array = _expected(picture, reader) if reading.reason == "no digit" else None
         if array is not None:
             return Framed(picture, _pixels(array))
-        likeliest = f", the likeliest is {reading.digit}" if seen.array.any() else ""
+        likeliest = f", the likeliest is {reading.digit}" if reading.array.any() else ""
         return LeftOut(picture, reading.reason + likeliest)
     sure = other and reading.accepted and reading.confidence >= _SURE
     doubt = f"reads {reading.digit}, {reading.confidence:.0%} sure" if sure else ""
-    return Framed(picture, _pixels(seen.array), doubt)
+    return Framed(picture, _pixels(reading.array), doubt)
 
 
 def _expected(picture: Labelled, reader: Reader) -> NDArray[np.float32] | None:
