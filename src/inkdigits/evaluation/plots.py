@@ -14,7 +14,6 @@ import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib import figure as matplotlib_figure
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -28,6 +27,7 @@ from inkdigits.spec import CLASS_NAMES, N_CLASSES
 _DPI, _SHOWN_DPI = 150, 80
 _TRAIN, _HELD, _WRONG, _RIGHT = "#2a6fbb", "#d9822b", "#b3261e", "#1b7f4b"
 _GRID = (5, 8)  # rows, columns of the pages that show digits
+_BETWEEN = 0.1  # of pictures in rows, in their widths
 _STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.titlesize": 12,
@@ -233,44 +233,54 @@ def tiles(images: NDArray[np.floating[Any]], captions: Sequence[str], title: str
     most = max(float(np.abs(images).max(initial=0)), 1e-9)
     cmap, least = ("RdBu_r", -most) if images.min(initial=0) < 0 else ("gray_r", 0.0)
     columns = min(len(images), 2 * _GRID[1]) or 1
-    rows = max(1, -(-len(images) // columns))
-    side = 10 / max(columns, _GRID[1])  # inches
-    with mpl.rc_context(_STYLE):
-        room = 0.25 if captions else 0.0
-        size = (side * columns, (side + room) * rows + 0.4)
-        figure = Figure(figsize=size, layout="constrained")
-        figure.suptitle(title, fontweight="bold")
-        grid = figure.subplots(rows, columns, squeeze=False)
-        for axes in grid.flat:
-            axes.axis("off")
-        for number, (axes, image) in enumerate(zip(grid.flat, images, strict=False)):
-            axes.imshow(image, cmap=cmap, vmin=least, vmax=most, interpolation="nearest")
-            if captions:
-                axes.set_title(captions[number], fontsize=9, fontweight="normal", pad=3)
-        return figure
+    colours = ["black"] * len(images)
+    return _in_rows(images, captions, colours, columns, title, cmap, least, most)
 
 
 def _digit_page(
     images: NDArray[np.uint8], captions: list[str], colours: list[str], title: str
 ) -> Figure:
-    columns = _GRID[1]
+    figure = _in_rows(images, captions, colours, _GRID[1], title, "gray_r", 0, 255)
+    if not len(images):
+        figure.text(0.5, 0.4, "none", ha="center", color="#666666")
+    return figure
+
+
+def _in_rows(
+    images: NDArray[Any],
+    captions: Sequence[str],
+    colours: Sequence[str],
+    columns: int,
+    title: str,
+    cmap: str,
+    least: float,
+    most: float,
+) -> Figure:
+    """The images in rows, each under its caption. In one Axes: 40 would take seconds to draw."""
     rows = max(1, -(-len(images) // columns))
+    side = 9 / max(columns, _GRID[1])  # inches
+    _, height, width = images.shape if len(images) else (0, 1, 1)
+    tall = height / width
+    caption = 0.22 / side if captions else 0.0
+    across, down = 1 + _BETWEEN, tall + caption + _BETWEEN  # from one to the next, in widths
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(10, 1.42 * rows + 0.5), layout="constrained")
-        grid = figure.subplots(rows, columns, squeeze=False)
+        size = (side * across * columns, side * down * rows + 0.45)
+        figure = Figure(figsize=size, layout="constrained")
         figure.suptitle(title, fontweight="bold")
-        for axes in grid.flat:
-            axes.axis("off")
-        for axes, image, caption, colour in zip(grid.flat, images, captions, colours, strict=False):
-            _draw_digit(axes, image)
-            axes.set_title(caption, fontsize=9, color=colour, fontweight="normal", pad=3)
-        if not len(images):
-            figure.text(0.5, 0.4, "none", ha="center", color="#666666")
+        axes = figure.subplots()
+        axes.axis("off")
+        for number, image in enumerate(images):
+            x, y = number % columns * across, number // columns * down + caption
+            place = (x, x + 1, y + tall, y)
+            axes.imshow(image, cmap, extent=place, vmin=least, vmax=most, interpolation="nearest")
+            if captions:
+                axes.text(
+                    x + 0.5, y - 0.03, captions[number], ha="center", va="bottom", fontsize=9,
+                    color=colours[number],
+                )  # fmt: skip
+        axes.set(xlim=(-_BETWEEN / 2, columns * across - _BETWEEN / 2), ylim=(rows * down, 0))
+        axes.set_aspect("equal")
         return figure
-
-
-def _draw_digit(axes: Axes, image: NDArray[np.uint8]) -> None:
-    axes.imshow(image, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
 
 
 def save(figure: Figure, path: Path) -> None:
