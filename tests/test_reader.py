@@ -319,9 +319,9 @@ def test_the_packages_own_functions_use_the_shipped_model(seven):
 def test_arrays_of_another_range_or_shape_are_refused(reader):
     with pytest.raises(PictureError, match="divide 8-bit pixels by 255"):
         reader.probabilities(np.full((1, 28, 28), 255, np.float32))
-    with pytest.raises(PictureError, match=r"arrays are \(28, 28\), wanted \(N, 28, 28\)"):
+    with pytest.raises(PictureError, match=r"arrays are \(28, 28\), expected \(N, 28, 28\)"):
         reader.probabilities(np.zeros((28, 28), np.float32))
-    with pytest.raises(PictureError, match="wanted 0"):
+    with pytest.raises(PictureError, match="expected 0"):
         reader.probabilities(np.full((1, 28, 28), np.nan, np.float32))
 
 
@@ -374,7 +374,7 @@ def test_a_model_of_fewer_classes_is_refused(tmp_path):
         part.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(part)[:9], part.name))
     other.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 9
     onnx.save(other, str(tmp_path / "other.onnx"))
-    with pytest.raises(ModelError, match=r"gives \[\('probabilities', \[9\], .*wants .* \[10\]"):
+    with pytest.raises(ModelError, match=r"gives \[\('probabilities', \[9\], .*expects .* \[10\]"):
         Reader(tmp_path / "other.onnx")
 
 
@@ -390,7 +390,7 @@ def test_a_model_that_answers_no_probabilities_is_refused(tmp_path):
     bias = next(w for w in model.graph.initializer if w.name == "layer16.bias")
     bias.CopyFrom(numpy_helper.from_array(np.full(10, np.nan, np.float32), bias.name))
     onnx.save(model, str(tmp_path / "model.onnx"))
-    with pytest.raises(ModelError, match="gives values that are no numbers"):
+    with pytest.raises(ModelError, match="gives values that are not numbers"):
         Reader(tmp_path / "model.onnx")
 
 
@@ -409,7 +409,7 @@ def test_reading_imports_no_training_framework():
 def test_a_batch_of_none_and_what_is_no_array_are_refused(reader):
     with pytest.raises(ConfigError, match="batch is 0, expected 1 or more"):
         list(reader.read_many([], batch=0))
-    with pytest.raises(PictureError, match="str is no array"):
+    with pytest.raises(PictureError, match="str is not an array"):
         reader.probabilities("x")
 
 

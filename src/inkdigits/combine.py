@@ -45,7 +45,7 @@ class Combination:
         try:
             values = {field.name: float(found[_METADATA + field.name]) for field in fields(cls)}
         except (KeyError, ValueError) as error:
-            raise ModelError(f"{name} does not say how to combine its answers: {error}") from error
+            raise ModelError(f"{name} does not state how answers are combined: {error}") from error
         return cls(**values)
 
     def combined(self, found: Found, classified: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -208,7 +208,7 @@ def _digits(
     digits = sets.train
     notice = "" if sets.split else sets.notice
     if learnt:
-        notice = f"The model was trained on digits of this set: it knows them. {notice}".strip()
+        notice = f"The model was trained on digits of this set: it has seen them. {notice}".strip()
     if chosen == "all":
         digits = Digits(
             np.concatenate([sets.train.images, sets.test.images]),

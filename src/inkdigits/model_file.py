@@ -82,8 +82,8 @@ class ModelFile:
             raise ModelError(f"{self.path}: ONNX Runtime cannot run it: {error}") from error
         if not np.isfinite(found).all():
             raise ModelError(
-                f"{self.path} gives values that are no numbers (NaN or infinite), expected "
-                "probabilities; its training went wrong: train it anew"
+                f"{self.path} gives values that are not numbers (NaN or infinite), expected "
+                "probabilities; its training failed: train it again"
             )
         return found
 
@@ -92,16 +92,16 @@ class ModelFile:
         takes = [(i.name, i.shape[1:], i.type) for i in self._session.get_inputs()]
         gives = [(o.name, o.shape[1:], o.type) for o in self._session.get_outputs()]
         kind = "tensor(float)"
-        wanted = ([(INPUT_NAME, [1, SIDE, SIDE], kind)], [(OUTPUT_NAME, [N_CLASSES], kind)])
-        if (takes, gives) != wanted:
+        expected = ([(INPUT_NAME, [1, SIDE, SIDE], kind)], [(OUTPUT_NAME, [N_CLASSES], kind)])
+        if (takes, gives) != expected:
             raise ModelError(
-                f"{self.path} takes {takes} and gives {gives}, this program feeds {wanted[0]} and "
-                f"wants {wanted[1]}; export it again: inkdigits train"
+                f"{self.path} takes {takes} and gives {gives}, this program feeds "
+                f"{expected[0]} and expects {expected[1]}; export it again: inkdigits train"
             )
         answer = self.run(np.zeros((1, SIDE, SIDE), np.float32))[0]
         if not (answer.min() >= 0 and abs(float(answer.sum()) - 1) < _ROUNDING):
             raise ModelError(
-                f"{self.path} answers {answer.tolist()}, wanted ten probabilities that sum to 1; "
+                f"{self.path} answers {answer.tolist()}, expected ten probabilities that sum to 1; "
                 "export it again: inkdigits train"
             )
 

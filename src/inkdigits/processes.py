@@ -325,8 +325,8 @@ class _Team:
                 self._waiting.appendleft(share)
             elif self._lost is None:
                 raise ProcessError(
-                    "a worker process ended, twice, at the same work: memory was short, say; close "
-                    "other programs and start again"
+                    "a worker process ended twice on the same work, perhaps because memory was "
+                    "short; close other programs and start again"
                 )
             else:
                 share.answers = [self._lost(share.things[0])]

@@ -124,7 +124,7 @@ def _finish(
         state = trained.state
     if not workers.is_first:
         return {}
-    callback.phase("what is accepted")
+    callback.phase("choosing the acceptance threshold")
     with phases.timed("limits"):
         found = limits(state.evaluated, sets.train, trained.held, settings.seed, trained.accept)
     say(str(found))

@@ -139,7 +139,7 @@ def _begun(
                 "start a new run"
             )
         refuse_other(state.learnt_from, learnt_from, folder)
-        say(f"going on after epoch {state.epoch}")
+        say(f"continuing after epoch {state.epoch}")
     else:
         # The first worker times what is not known yet, and all compute alike.
         precision = used_precision(recipe, device, own) if workers.is_first else None
@@ -168,7 +168,7 @@ def train_run(
     if settings.start is not None:
         path = model_path(settings.start)
         known = Reader(path).metadata
-        if knows_nondigits(known, str(path)):  # what it was taught to doubt it doubts still
+        if knows_nondigits(known, str(path)):  # it keeps its acceptance threshold
             accept = accept_from(known, str(path))
         start = {name: torch.tensor(array) for name, array in load_onnx(path)[1].items()}
         if state.epoch == 0:

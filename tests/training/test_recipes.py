@@ -28,19 +28,19 @@ def test_an_unknown_recipe_is_told_the_known_ones():
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("epochs", 0, "epochs is 0, wanted 1 to 10,000"),
-        ("batch_size", 1, "batch_size is 1, wanted 2 to 60,000"),
-        ("learning_rate", 0, "learning_rate is 0, wanted over 0"),
+        ("epochs", 0, "epochs is 0, expected 1 to 10,000"),
+        ("batch_size", 1, "batch_size is 1, expected 2 to 60,000"),
+        ("learning_rate", 0, "learning_rate is 0, expected over 0"),
         ("learning_rate", float("nan"), "learning_rate is nan"),
         ("learning_rate", float("inf"), "learning_rate is inf"),
         ("validation_share", 1.0, "validation_share is 1.0"),
         (
             "network",
             "huge",
-            "network is 'huge', wanted one of original, nano, tiny, compact, wide, wider, deep",
+            "network is 'huge', expected one of original, nano, tiny, compact, wide, wider, deep",
         ),
-        ("schedule", "steps", "schedule is 'steps', wanted one of constant, one_cycle"),
-        ("precision", "int8", "precision is 'int8', wanted one of float32, bfloat16"),
+        ("schedule", "steps", "schedule is 'steps', expected one of constant, one_cycle"),
+        ("precision", "int8", "precision is 'int8', expected one of float32, bfloat16"),
         ("colour", 1, "no setting 'colour'; there are "),
     ],
 )

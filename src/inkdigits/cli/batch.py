@@ -73,10 +73,10 @@ def batch(
     with stoppable(hint), _without_rays_lines():
         found = read_all(job, lambda done, total: advance("reading parts", done, total, lines=True))
     before = f", {found.there:,} of them before" if found.there else ""
-    passed = f"; {_files(found.passed_over.n)} passed over" if found.passed_over.n else ""
+    passed = f"; {_files(found.passed_over.n)} skipped" if found.passed_over.n else ""
     click.echo(
         f"{out}: {found.pictures:,} pictures in {_files(found.parts)}{before}; "
-        f"{found.doubtful:,} doubtful, {found.failed:,} not read{passed}"
+        f"{found.doubtful:,} not accepted, {found.failed:,} not read{passed}"
     )
     _say_files(found, out, add_new)
     if found.failed:
@@ -88,7 +88,7 @@ def _say_files(found: Summary, out: str, add_new: bool) -> None:
     if found.passed_over.n:
         kinds = ", ".join(f"{n:,} {why}" for why, n in found.passed_over.why.most_common())
         named = f"{found.passed_over}; all are in {out.rstrip('/')}/_passed_over.txt"
-        say(f"passed over: {kinds}: {named}")
+        say(f"skipped: {kinds}: {named}")
     if add_new and found.there:
         say(f"came later, read now: {found.added}" if found.added.n else "no file came later")
     if found.came_later.n:

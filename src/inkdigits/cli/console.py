@@ -97,7 +97,7 @@ def answer_signals() -> None:
 
 @contextmanager
 def stoppable(hint: str | Callable[[], str]) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the command with a hint at how to go on.
+    """Let Ctrl-C and SIGTERM end the command with a hint at how to continue.
 
     hint: its words, or what gives them when all inside has ended.
     """

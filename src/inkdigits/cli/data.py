@@ -114,7 +114,7 @@ def make(
         raise click.UsageError(f"{file}: expected a name that ends in .npz, or --scenes N")
     given = [Path(source), *add]
     if file.exists() and any(file.samefile(one) for one in given if one.exists()):
-        raise click.UsageError(f"{file}: is what is read; name another file to write")
+        raise click.UsageError(f"{file}: is also the input; name another file to write")
 
     from inkdigits.data.npz import write_npz
     from inkdigits.training.made import made_from

@@ -30,7 +30,7 @@ MOST_EXPLAINED = 50  # pictures on one page: more is 13,000 pixels high
 @click.option("--model", help="A run folder or an .onnx file.  [default: the shipped model]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line a picture.")
 @click.option("--top", type=click.IntRange(1, 10), default=1, help="Show the K most probable.")
-@click.option("--accept-all", is_flag=True, help="Give the best guess where it is doubtful, too.")
+@click.option("--accept-all", is_flag=True, help="Print a best guess for uncertain pictures, too.")
 @click.option(
     "--explain",
     type=click.Path(path_type=Path),
@@ -108,7 +108,7 @@ def _submit(table: Path, model: str | None, out: Path) -> None:
     from inkdigits.training.checked import readable
 
     if out.exists() and out.samefile(table):
-        raise click.UsageError(f"{out}: is what is read; name another file to write")
+        raise click.UsageError(f"{out}: is also the input; name another file to write")
     reader = Reader(model)
     images, notes = readable(read_csv_images(table), str(table))
     for note in notes:

@@ -157,7 +157,7 @@ def _explain(files: Iterator[File], reader: Reader, path: Path) -> list[File]:
 
 
 def _warn(name: str, page: Page) -> None:
-    """Say on standard error what of a page is doubtful."""
+    """Print on standard error what of a page is uncertain."""
     if page.reason:
         say(f"{name}: {page.reason}: no digit found")
         return

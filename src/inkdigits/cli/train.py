@@ -168,7 +168,7 @@ def _refuse_other_settings(folder: Path, given: dict[str, Any]) -> NoReturn:
     config = f"inkdigits train --config {shlex.quote(str(folder / run_folder.CONFIG))}"
     if "epochs" not in given or not (folder / run_folder.SETTINGS).is_file():
         raise click.UsageError(
-            "--resume goes on with the run's own settings; leave the others out, or start a new "
+            "--resume continues with the run's own settings; leave the others out, or start a new "
             f"run with them: {config} ..."
         )
     settings, epochs = run_folder.read_settings(folder), given["epochs"]
@@ -188,7 +188,7 @@ def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
     from inkdigits import study
     from inkdigits.training.progress import shown_here, steps_of
 
-    hint = "stopped; the same command goes on: finished seeds are not run again"
+    hint = "stopped; the same command continues: finished seeds are not run again"
     with stoppable(hint), shown_here(settings.recipe) as callback:
         for _ in study.run_seeds(folder, settings, seeds, callback, say, steps_of(callback)):
             pass
@@ -223,7 +223,7 @@ def _run_to_end(
         if (folder / run_folder.SETTINGS).is_file():
             name = settings.recipe.network
             module = f" --network {shlex.quote(name)}" if is_module(name) else ""
-            return f"stopped; go on with: inkdigits train --resume {folder}{module}"
+            return f"stopped; continue with: inkdigits train --resume {folder}{module}"
         return "stopped in the first epoch: nothing was kept; the same command starts again"
 
     with (

@@ -48,7 +48,7 @@ class Framed(NamedTuple):
 
     picture: Labelled
     array: NDArray[np.uint8]  # (28, 28), ink 255
-    doubt: str = ""  # why it may be another digit, if it may
+    doubt: str = ""  # why it may be another digit; empty if it may not
 
 
 class LeftOut(NamedTuple):
@@ -98,7 +98,7 @@ def together(*looked: Looked | None) -> Looked | None:
 def only_arrays(pictures: Sequence[Labelled], advance: Advance) -> Iterator[Framed | LeftOut]:
     """A Frame that finds nothing: for those who have digit arrays alone. Raises DataError."""
     raise DataError(
-        f"{pictures[0].name}: is no {SIDE}x{SIDE} PNG of 8-bit grey, white on black; load it by "
+        f"{pictures[0].name}: is not a {SIDE}x{SIDE} PNG of 8-bit grey, white on black; load it by "
         "inkdigits.training.sets, which finds the digit in any picture"
     )
 
@@ -179,7 +179,7 @@ def _digit_array(file: str | bytes) -> NDArray[np.uint8] | None:
     """The (28, 28) pixels of a file that is a digit array already; None for any other."""
     try:
         if isinstance(file, str):
-            # A large file is no digit array, and is read where its digit is looked for.
+            # A large file is not a digit array: the finder looks for its digit.
             if not file.lower().endswith(".png") or os.path.getsize(file) > _LARGEST:
                 return None
             with open(file, "rb", buffering=0) as opened:

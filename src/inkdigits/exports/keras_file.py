@@ -66,8 +66,8 @@ def load_keras(path: Path) -> KerasFile:
         network = network_named(name)
     except (ConfigError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
-            f"{path}: says of no network of ours that it is one ({error}); expected one of "
-            f"{', '.join(NETWORKS)}, or one of layers"
+            f"{path}: does not name a network of this program ({error}); expected one of "
+            f"{', '.join(NETWORKS)}, or layers"
         ) from error
     model = empty_keras(network, "inkdigits")
     try:

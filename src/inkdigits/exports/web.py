@@ -129,7 +129,7 @@ def _page() -> str:
     page = (WEB / "page" / "index.html").read_text(encoding="utf-8")
     for there, here in _CHANGED:
         if page.count(there) != 1:
-            raise ValueError(f"index.html has {there!r} {page.count(there)} times, wanted once")
+            raise ValueError(f"index.html has {there!r} {page.count(there)} times, expected once")
         page = page.replace(there, here)
     return page
 

@@ -98,7 +98,7 @@ def from_file(data: bytes, name: str, max_pixels: int, page: int = 1) -> Opened:
     except Exception as error:
         if known:
             raise NotAPictureError(
-                f"{name}: broken or cut off ({_why(error)}); fetch or save it anew"
+                f"{name}: broken or cut off ({_why(error)}); fetch or save it again"
             ) from error
         raise NotAPictureError(
             f"{name}: not a picture this program can read ({_why(error)}); it reads "
@@ -122,7 +122,7 @@ def _image(data: bytes, name: str, page: int, max_pixels: int) -> Image.Image:
 
 
 def _no_memory(name: str) -> PictureError:
-    return PictureError(f"{name}: takes more memory than there is; scale it down or save it anew")
+    return PictureError(f"{name}: takes more memory than there is; scale it down or save it again")
 
 
 def _why(error: Exception) -> str:
@@ -274,7 +274,7 @@ def _from_deep(image: Image.Image, levels: tuple[float, float], name: str) -> Im
     """16-bit and 32-bit grey as 8-bit."""
     values = np.asarray(image, np.float32)
     if not np.isfinite(values).all():
-        raise PictureError(f"{name}: holds values that are no numbers (NaN or infinite)")
+        raise PictureError(f"{name}: holds values that are not numbers (NaN or infinite)")
     low, high = levels
     return Image.fromarray(np.rint((values - low) * (255 / (high - low))).astype(np.uint8))
 

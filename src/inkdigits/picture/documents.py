@@ -182,7 +182,7 @@ def go_to_page(image: Image.Image, page: int, data: bytes, name: str) -> None:
         raise
     except Exception as error:
         raise NotAPictureError(
-            f"{name}: broken or cut off ({error}); fetch or save it anew"
+            f"{name}: broken or cut off ({error}); fetch or save it again"
         ) from error
 
 

@@ -59,10 +59,10 @@ class Answer(NamedTuple):
 
     status: int
     json: bytes  # an object
-    outcome: str  # accepted, a Reading's reason for doubt, or error
+    outcome: str  # accepted, a Reading's reason, or error
     array: bytes = b""  # (28, 28) float32, little-endian, if it is to be kept
-    png: bytes = b""  # a document's page, if that is wanted
-    pages: int = 1  # how many a document has, if that is wanted
+    png: bytes = b""  # a document's page, if asked for
+    pages: int = 1  # how many a document has, if asked for
 
 
 class Model(NamedTuple):

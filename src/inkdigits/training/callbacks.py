@@ -22,7 +22,7 @@ class Callback:
     """Does nothing. Override what is of use. What it raises ends the training."""
 
     def begin(self, settings: Mapping[str, Any]) -> None:
-        """Before the data are read; also where a stopped run goes on.
+        """Before the data are read; also when a stopped run continues.
 
         settings: of the run, by the names of their flags.
         """

@@ -70,10 +70,10 @@ class Recipe:
             "schedule": Schedule, "precision": Precision, "keep": Keep, "teacher_heeded": Heeded
         }.items():  # fmt: skip
             _check_choice(self, field, get_args(literal))
-        for field, (low, high, wanted) in _RANGES.items():
+        for field, (low, high, expected) in _RANGES.items():
             value = getattr(self, field)
             if not (math.isfinite(value) and low <= value <= high):
-                raise ConfigError(f"{field} is {value}, wanted {wanted}")
+                raise ConfigError(f"{field} is {value}, expected {expected}")
         if self.validation_share == 0:
             for field in ("early_stopping", "plateau"):
                 if getattr(self, field):
@@ -101,7 +101,7 @@ class Recipe:
         return replace(self, **overrides)  # type: ignore[arg-type]
 
 
-# field: (low, high, what is wanted, in words)
+# field: (low, high, what is expected, in words)
 _RANGES: dict[str, tuple[float, float, str]] = {
     "epochs": (1, 10_000, "1 to 10,000"),
     "batch_size": (2, 60_000, "2 to 60,000 (batch normalisation needs two)"),
@@ -131,7 +131,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
 def _check_choice(recipe: Recipe, field: str, choices: tuple[str, ...]) -> None:
     value = getattr(recipe, field)
     if value not in choices:
-        raise ConfigError(f"{field} is {value!r}, wanted one of {', '.join(choices)}")
+        raise ConfigError(f"{field} is {value!r}, expected one of {', '.join(choices)}")
 
 
 RECIPES: dict[str, Recipe] = {
@@ -216,7 +216,7 @@ RECIPES: dict[str, Recipe] = {
             settle=20_000,
             calibrate=True,
         ),
-        # Digits as pictures show them, and what is no digit; the data come from `data make`.
+        # Digits as pictures show them, and non-digits; the data come from `data make`.
         Recipe(
             name="pictures",
             network="wide",
@@ -254,7 +254,7 @@ RECIPES: dict[str, Recipe] = {
             settle=20_000,
             calibrate=True,
         ),
-        # To go on from given weights with one's own digits: small steps, small batches.
+        # Fine-tuning: given weights, one's own digits, small steps, small batches.
         Recipe(
             name="finetune",
             network="compact",
@@ -320,5 +320,5 @@ def is_of(value: object, kind: Any) -> bool:
     """Whether the value is of a field's type; a whole number is a number, too, but no switch."""
     if isinstance(value, bool):
         return kind is bool
-    wanted: type | UnionType = str if get_origin(kind) is Literal else kind
-    return isinstance(value, float | int if wanted is float else wanted)
+    expected: type | UnionType = str if get_origin(kind) is Literal else kind
+    return isinstance(value, float | int if expected is float else expected)
