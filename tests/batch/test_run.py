@@ -442,7 +442,7 @@ def test_a_job_keeps_its_model(three):
     worker(source, out, model=str(Reader().path))
     assert (out / MODEL).read_bytes() == Reader().path.read_bytes()
     assert worker(source, out, model=str(Reader().path)).read(0).pictures == 3
-    with pytest.raises(ConfigError, match=r"started with a model .* continue with the same --model"):
+    with pytest.raises(ConfigError, match=r"with a model .* continue with the same --model"):
         worker(source, out)
 
 
