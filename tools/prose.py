@@ -35,7 +35,7 @@ BETTER = {
 }
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,}|:{3,})")
-_ITEM = re.compile(r"\s*([-*+]|\d+[.)]) ")
+_ITEM = re.compile(r"^\s*([-*+]|\d[.)]) ")
 _SKIPPED = re.compile(r"\s*(#|\||!\[|$)")  # headings, tables, pictures, empty lines
 _CODE = re.compile(r"(`+).+?\1", re.DOTALL)
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
