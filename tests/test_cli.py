@@ -360,6 +360,21 @@ def test_every_command_has_help_with_an_example_and_imports_nothing_heavy(comman
     assert "heavy: []" in done.stdout
 
 
+def test_the_help_of_train_lists_the_recipes_settings_apart_with_their_values():
+    own, of_recipe = run("train", "--help").stdout.split("Recipe settings (an option overrides")
+    words = " ".join(of_recipe.split())
+    assert "--epochs INTEGER Passes over the training set. [1 to 10,000]" in words
+    assert "[constant, one_cycle]" in words
+    assert "--resume" in own
+    assert "--epochs INTEGER" not in own
+
+
+def test_the_list_of_commands_shows_whole_sentences():
+    listed = run("--help").stdout.split("Commands:")[1].strip().splitlines()
+    assert len(listed) == 10
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed)
+
+
 def test_version_is_printed():
     assert run("--version").stdout.strip() == f"inkdigits, version {__version__}"
 

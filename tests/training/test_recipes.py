@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from inkdigits.errors import ConfigError
-from inkdigits.training.recipes import RECIPES, recipe
+from inkdigits.training.recipes import MEANINGS, RECIPES, Recipe, recipe, values_of
 from inkdigits.training.schedule import rate_share
 
 
@@ -14,6 +14,14 @@ def test_the_original_has_the_original_projects_settings():
     assert (original.early_stopping, original.plateau, original.plateau_factor) == (5, 3, 0.5)
     assert original.keep == "best_loss"
     assert not original.augments
+
+
+def test_every_field_has_its_meaning_and_its_values():
+    names = {field.name for field in dataclasses.fields(Recipe)} - {"name"}
+    assert MEANINGS.keys() == names
+    assert {name for name in names if not values_of(name)} == {"network", "calibrate"}
+    assert values_of("shift") == "0 to 14 pixels"
+    assert values_of("keep") == "last, best_loss"
 
 
 def test_fast_is_there_and_augments():

@@ -41,8 +41,8 @@ class Recipe:
     weight_decay: float = 0.0  # AdamW's, times the learning rate
     label_smoothing: float = 0.0  # share of the truth spread over all ten classes
     teacher_share: float = 0.0  # of the truth that is the teacher's answer instead of the label
-    # Copies of the set, each moved about anew, that the teacher answers once and the epochs take in
-    # turn; 0 asks it at every batch.
+    # Copies of the set, each augmented differently. The teacher answers them once, and the epochs
+    # take them in turn. 0 asks it at every batch.
     teacher_views: int = 0
     # right: where a teacher's answer is not the label the label stands, as of digits that it is
     # known to read wrong. always: also where augmentation made one digit look like another.
@@ -113,7 +113,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "weight_decay": (0, 10, "0 to 10"),
     "label_smoothing": (0, 0.9, "0 to 0.9"),
     "teacher_share": (0, 1, "0 (no teacher) to 1"),
-    "teacher_views": (0, 100, "0 (anew at every batch) to 100 copies"),
+    "teacher_views": (0, 100, "0 (asked at every batch) to 100 copies"),
     "nondigit_share": (0, 1, "0 (none) to 1"),
     "average_decay": (0, 0.99999, "0 (off) to under 1"),
     "rotate": (0, 180, "0 to 180 degrees"),
@@ -126,6 +126,46 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "validation_share": (0, 0.9, "0 to 0.9"),
     "settle": (0, 10_000_000, "0 (off) or more images"),
 }
+
+
+# What each field but the name sets, in words for a command's help.
+MEANINGS: dict[str, str] = {
+    "network": "Network to train",
+    "epochs": "Passes over the training set",
+    "batch_size": "Images in a step",
+    "learning_rate": "Peak of the learning rate",
+    "schedule": "Course of the learning rate",
+    "warmup_share": "Share of the steps in which the rate rises",
+    "beta1": "Adam's decay of the mean gradient",
+    "beta2": "Adam's decay of the squared gradient",
+    "epsilon": "Adam's epsilon",
+    "weight_decay": "AdamW's, times the learning rate",
+    "label_smoothing": "Share of the truth spread over all digits",
+    "teacher_share": "Share of the truth that is the teacher's answer",
+    "teacher_views": "Augmented copies of the set that the teacher answers",
+    "teacher_heeded": "Use the teacher's answer always, or only if it is right",
+    "nondigit_share": "Non-digits in a step, as a share of its digits",
+    "average_decay": "Decay of the moving average of weights that is evaluated",
+    "precision": "Number type; fastest: bfloat16 if it is faster here",
+    "rotate": "Augmentation: rotation either way",
+    "scale": "Augmentation: scaling either way; 0.1 is 90 % to 110 %",
+    "shear": "Augmentation: slant either way, as its tangent",
+    "shift": "Augmentation: shift either way",
+    "early_stopping": "End after so many epochs without a lower validation loss",
+    "plateau": "Cut the rate after so many such epochs",
+    "plateau_factor": "Factor of the rate at such a cut",
+    "keep": "The epoch whose weights are kept",
+    "validation_share": "Share of the training set held out for validation",
+    "settle": "Images for batch normalisation's statistics at the end",
+    "calibrate": "Fit a temperature on the validation set",
+}
+
+
+def values_of(field: str) -> str:
+    """The values that a field may have, in words; empty where its type tells it."""
+    if field in _RANGES:
+        return _RANGES[field][2]
+    return ", ".join(map(str, get_args(get_type_hints(Recipe)[field])))
 
 
 def _check_choice(recipe: Recipe, field: str, choices: tuple[str, ...]) -> None:
