@@ -191,7 +191,7 @@ def _keras(path: Path) -> _Model:
 def _digits(
     source: str, part: Part | None, about: dict[str, str], advance: Advance
 ) -> tuple[Digits, str]:
-    """The digits to score, and what a reader of their numbers must be told."""
+    """The digits to score, and a notice for the reader of their numbers."""
     try:
         sets = load(source, advance)
     except DataError:

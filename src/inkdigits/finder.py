@@ -156,7 +156,7 @@ class Finder:
         return found.only(fits)
 
     def _looked_at(self, grey: Grey, places: _Places) -> Found:
-        """What the close-up says of each place; where it is unsure, of two views."""
+        """The close-up's answer for each place; where it is unsure, for two views."""
         boxes, close, inks = self._close_ups(grey, places.boxes, places.units)
         unsure = np.flatnonzero(close.max(1, initial=0) < _SURE)
         if len(unsure):

@@ -134,7 +134,7 @@ def _end_with(parent: Any) -> None:
 
 
 def end_with_launcher() -> None:
-    """Let this process end within a second of the program that started it, torchrun say.
+    """Let this process end within a second of the program that started it, such as torchrun.
 
     That ends its workers, but not where it is killed.
     """

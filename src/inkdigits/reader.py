@@ -373,7 +373,7 @@ class _Placed(NamedTuple):
 
 
 class _FoundBy:
-    """The networks that find digits, and what the package says of them."""
+    """The networks that find digits, and their metadata."""
 
     def __init__(self) -> None:
         self.finder = shipped_finder()

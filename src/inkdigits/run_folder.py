@@ -81,7 +81,7 @@ def started(folder: Path, settings: RunSettings) -> Iterator[None]:
 
 @contextmanager
 def told_of_moving(folder: Path) -> Iterator[None]:
-    """Where a run that had begun finds its data no more, say how to tell where they are now."""
+    """If a stopped run no longer finds its data, name the options that tell where they are now."""
     try:
         yield
     except DataError as error:

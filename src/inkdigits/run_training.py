@@ -135,7 +135,7 @@ def _begun(
             state.recipe = replace(state.recipe, network=recipe.network)
         if (state.recipe, state.seed) != (recipe, settings.seed):
             raise TrainingError(
-                f"{checkpoint}: was made with another recipe or seed than {SETTINGS} says; "
+                f"{checkpoint}: was made with another recipe or seed than {SETTINGS} states; "
                 "start a new run"
             )
         refuse_other(state.learnt_from, learnt_from, folder)

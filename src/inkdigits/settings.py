@@ -107,7 +107,7 @@ class RunSettings:
         for name, value in settings.named().items():
             if value is None or row.get(name) == value:
                 continue
-            # The model that it starts from says which network it is.
+            # The model that it starts from states its network.
             if name == "network" and self.start and not is_module(value):
                 continue
             flag = f"--{name.replace('_', '-')}"

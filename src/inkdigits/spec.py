@@ -64,7 +64,7 @@ def check_metadata(found: Mapping[str, str], model_name: str) -> None:
             )
         if found[key] != expected:
             raise ModelError(
-                f"{model_name} says {key} is {found[key]!r}, this program feeds {expected!r}; "
+                f"{model_name} states {key} is {found[key]!r}, this program feeds {expected!r}; "
                 "train it again with this version: inkdigits train"
             )
 
@@ -103,5 +103,5 @@ def _confidence(found: Mapping[str, str], key: str, default: str, model_name: st
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise ModelError(f"{model_name} says {key} is {stated!r}, expected a number from 0 to 1")
+        raise ModelError(f"{model_name} states {key} is {stated!r}, expected a number from 0 to 1")
     return value

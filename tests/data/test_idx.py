@@ -188,7 +188,7 @@ def test_qmnists_labels_are_the_first_of_eight_columns(tmp_path):
 def test_labels_of_no_or_endless_columns_are_refused(tmp_path, columns):
     path = tmp_path / "qmnist-test-labels-idx2-int"
     path.write_bytes(struct.pack(">III", 0xC02, 2, columns))
-    with pytest.raises(DataError, match=r"byte 8 says labels of [0-9,]* columns, expected 8"):
+    with pytest.raises(DataError, match=r"byte 8 gives labels of [0-9,]* columns, expected 8"):
         idx.read_idx(path, idx.LABELS_MAGIC, idx.QMNIST_MAGIC)
 
 

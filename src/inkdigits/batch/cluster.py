@@ -23,7 +23,7 @@ from inkdigits.machine import cores
 
 GO_ON = "what was read is kept: fix that and start the same command again"
 _OBJECT_STORE = 200_000_000  # bytes; part numbers and counts go through it, never a picture
-_HINTS = {  # by what Ray says
+_HINTS = {  # by Ray's message
     "No module named": "the cluster's machines all need pip install 'inkdigits[batch]'",
     "Failed to connect": "a cluster with a token is joined with RAY_AUTH_MODE=token",
 }

@@ -1,4 +1,4 @@
-"""What every command does on a terminal: say something, show a counter, stop cleanly.
+"""What every command does on a terminal: print a message, show a counter, stop cleanly.
 
 In: lines and signals. Out: standard error and exit codes.
 """

@@ -183,7 +183,7 @@ def picture_files(given: tuple[str, ...], *drawn: Path | None) -> Iterator[File]
                 found = True
                 yield from pages_in(file)
         if not found:
-            yield name  # reading it says what is wrong with it
+            yield name  # reading it raises the error
 
 
 def _standard_input(most: int) -> bytes:

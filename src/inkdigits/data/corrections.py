@@ -184,7 +184,7 @@ def read_corrections(path: Path) -> Iterator[Row]:
         is_open = path.with_name(f"{path.name}-wal").exists()
         address = f"{path.resolve().as_uri()}?mode=ro{'' if is_open else '&immutable=1'}"
         with closing(sqlite3.connect(address, timeout=10, uri=True)) as connection:
-            # A server keeps no larger pictures; a damaged file may say that it has.
+            # A server keeps no larger pictures; a damaged file may claim them.
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_BYTES)
             version = _version(connection, path)
             if not version:

@@ -78,10 +78,10 @@ def read_idx(path: Path, *magics: int) -> NDArray[np.integer[Any]]:
     shape = tuple(np.frombuffer(data[:header].ljust(header, b"\0"), ">u4", n_dims, 4).tolist())
     if n_dims == 3 and shape[1:] != (SIDE, SIDE):
         raise DataError(
-            f"{path}: byte 8 says images of {shape[1]}x{shape[2]}, expected {SIDE}x{SIDE}"
+            f"{path}: byte 8 gives images of {shape[1]}x{shape[2]}, expected {SIDE}x{SIDE}"
         )
     if found == QMNIST_MAGIC and not 1 <= shape[1] <= _MOST_COLUMNS:
-        raise DataError(f"{path}: byte 8 says labels of {shape[1]:,} columns, expected 8")
+        raise DataError(f"{path}: byte 8 gives labels of {shape[1]:,} columns, expected 8")
     kind = np.dtype(">i4" if found == QMNIST_MAGIC else "u1")
     expected = header + kind.itemsize * int(np.prod(shape, dtype=np.int64))
     if len(data) < expected:
@@ -166,7 +166,7 @@ def most_unpacked(packed: int) -> int:
 
 
 def opened(path: Path) -> BinaryIO:
-    """The file, open to read; unpacked if it starts as gzip does, whatever its name says.
+    """The file, open to read; unpacked if it starts as gzip does, whatever its name is.
 
     Raises OSError; reading from it OSError, EOFError and zlib.error.
     """

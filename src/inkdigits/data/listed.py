@@ -162,7 +162,7 @@ def _fault(path: Path, place: str, row: _Row, labels: set[str], is_again: bool) 
 
 
 def _layout(path: Path) -> _Layout | None:
-    """How the table is laid out, as its header says; None if that is none of a list."""
+    """The table's layout by its header; None if it is not a list of pictures."""
     try:
         with path.open("rb") as file:
             first = file.readline(_MAX_LINE).decode("utf-8-sig")

@@ -165,7 +165,7 @@ def _arrays(path: Path, expected: tuple[str, ...], *more: str) -> list[NDArray[A
     except DataError:
         raise
     # A damaged archive fails in many ways: BadZipFile, zlib.error, NotImplementedError (packed in
-    # another way), RuntimeError (a password), MemoryError (an array that says it is huge).
+    # another way), RuntimeError (a password), MemoryError (an array that declares a huge size).
     except Exception as error:
         raise _unreadable(path, error) from error
 

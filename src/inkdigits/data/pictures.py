@@ -85,7 +85,7 @@ class Looked(NamedTuple):
 
 
 def together(*looked: Looked | None) -> Looked | None:
-    """What became of all of them; None where there is nothing to tell."""
+    """What became of all of them; None if there is nothing to report."""
     some = [one for one in looked if one is not None]
     if not some:
         return None
@@ -151,7 +151,7 @@ _Chunk = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 
 
 def _map_chunks(files: Sequence[str | bytes]) -> Iterator[_Chunk]:
-    """What _read_chunk says of all files, in order; on all cores where there are enough."""
+    """_read_chunk's results for all files, in order; on all cores where there are enough."""
     chunks = [files[i : i + _CHUNK] for i in range(0, len(files), _CHUNK)]
     if len(files) < _POOL_FROM or machine.cores() < 2:
         yield from map(_read_chunk, chunks)
@@ -196,7 +196,7 @@ def _digit_array(file: str | bytes) -> NDArray[np.uint8] | None:
             with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
                 pixels = np.asarray(image)
         # Pillow fails on broken files in many ways: OSError, SyntaxError, ValueError, struct.error,
-        # zlib.error, DecompressionBombError. Looking for the digit says what is wrong.
+        # zlib.error, DecompressionBombError. Looking for the digit raises the error.
         except Exception:  # noqa: BLE001
             return None
     border = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))

@@ -65,7 +65,7 @@ def _load_named(name: str, advance: Advance) -> DigitSets:
 
 
 def _load_path(path: Path, frame: Frame, advance: Advance) -> DigitSets:
-    """Sets from a path, its kind told by what is there."""
+    """Sets from a path, its kind by what is there."""
 
     def read(done: int, total: int) -> None:
         advance("reading pictures", done, total)
@@ -88,7 +88,7 @@ def _load_path(path: Path, frame: Frame, advance: Advance) -> DigitSets:
         npz.read_npz(files[0])
         if files
         else parquet.read_parquet_folder(folder, frame, read)
-        # What a table says of pictures counts before their names.
+        # A table's labels of pictures count before their names.
         or listed.read_list_folder(folder, frame, read)
         or folders.read_picture_folder(folder, frame, read)
         # Last: beside pictures a table may list anything.

@@ -67,7 +67,7 @@ def read_csv_folder(folder: Path) -> DigitSets | None:
     labelled = [path for path in digits if _n_values(path) == N_PIXELS + 1]
     if not labelled:
         named = [path for path in files if path.suffix.lower() != ".txt"]
-        # The first says what is wrong with it; a text beside pictures is none of ours.
+        # The first raises the error; a text beside pictures is none of ours.
         return read_csv_file(named[0]) if named else None
     pairs = pairs_of(labelled)
     name = folder.resolve().name

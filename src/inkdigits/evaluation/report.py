@@ -30,7 +30,7 @@ PICTURES = (
 
 
 def as_html(title: str, notice: str, figures: Sequence[Figure]) -> str:
-    """A line, what its numbers' reader must be told, and some figures, for a notebook."""
+    """A line, the notice, and some figures, for a notebook."""
     shown = "".join(
         f'<img style="max-width: 100%" alt="" src="data:image/png;base64,'
         f'{base64.b64encode(as_png(figure)).decode("ascii")}">'

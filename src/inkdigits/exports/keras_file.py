@@ -82,7 +82,7 @@ def load_keras(path: Path) -> KerasFile:
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    """What the file says of itself; nothing if it is not ours. Its arrays are counted first."""
+    """The file's metadata; empty if it is not ours. Its arrays are counted first."""
     size = path.stat().st_size
     if path.suffix == ".h5":
         _check_size(path, size)

@@ -78,7 +78,7 @@ def _exported(own: Own, name: str) -> ExportedProgram:
     except Exception as error:
         said = (str(error).strip().splitlines() or [""])[0]
         raise ConfigError(
-            f"network {name} cannot be saved as a model: torch.export says "
+            f"network {name} cannot be saved as a model: torch.export raises "
             f"{type(error).__name__}: {said:.200}; expected a forward without branches on values, "
             "for any number of images"
         ) from error

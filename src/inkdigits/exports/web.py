@@ -157,7 +157,7 @@ def _plain(value: object) -> Any:
 
 
 def _about(source: Path, about: Mapping[str, str]) -> dict[str, object]:
-    """What the service says at /v1/model, and what the finding networks state."""
+    """What the service answers at /v1/model, and the metadata of the finding networks."""
     paths = (source, FINDER_MODEL, CLOSE_UP_MODEL)
     digests = digests_of(paths)
     found = shipped_finder().metadata

@@ -126,7 +126,7 @@ def _no_memory(name: str) -> PictureError:
 
 
 def _why(error: Exception) -> str:
-    """What a decoder says, without the address of the bytes it had."""
+    """A decoder's message, without the address of the bytes it had."""
     return str(error).split("<inkdigits")[0].strip() or type(error).__name__
 
 
@@ -158,7 +158,7 @@ class Shown(NamedTuple):
 
 
 def upright_image(picture: Picture, max_pixels: int = MAX_PIXELS) -> Shown:
-    """A picture in its colours, turned as its EXIF says, on the ground its ink stands out from.
+    """A picture in its colours, turned as its EXIF states, on the ground its ink stands out from.
 
     Raises PictureError.
     """
@@ -214,7 +214,7 @@ def _upright(image: Image.Image, name: str, max_pixels: int) -> tuple[Image.Imag
     if held > _MUCH:
         give_back_memory()  # what networks took for the picture before adds to what this one takes
     if image.format == "TIFF":
-        image.load()  # which turns it: what EXIF says, and its size, are others afterwards
+        image.load()  # which turns it: its EXIF and its size are others afterwards
         width, height = image.size
     orientation = image.getexif().get(_ORIENTATION, 1)
     if orientation in _LYING:

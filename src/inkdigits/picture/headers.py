@@ -1,4 +1,4 @@
-"""What a file's headers say that it would cost to decode it: looked at before that is done.
+"""What it would cost to decode a file, by its headers: checked before it is decoded.
 
 In: a file's bytes, and the image that Pillow has opened of them but not decoded. Out: PictureError
 for what a small file can make slow or large beyond what its pixels take.

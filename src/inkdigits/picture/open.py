@@ -85,7 +85,7 @@ def open_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> Opened:
 
 
 def read_page(path: str | Path) -> tuple[bytes, int]:
-    """A file's bytes, MAX_BYTES and one at most, and which of its pages its name says.
+    """A file's bytes, MAX_BYTES and one at most, and the page that its name gives.
 
     Raises PictureError.
     """
@@ -130,7 +130,7 @@ def as_known(picture: Any) -> str | Path | bytes | DocumentPage | Image.Image | 
         array = np.asarray(picture)
     except PictureError:
         raise
-    except Exception as error:  # whatever a library's own array raises: a tensor on a GPU, say
+    except Exception as error:  # whatever a library's own array raises, such as a tensor on a GPU
         raise NotAPictureError(
             f"{type(picture).__name__}: cannot be converted to an array of pixels ({error})"
         ) from error
@@ -172,7 +172,7 @@ def _why_unread(path: str | Path, error: Exception) -> str:
 
 
 def as_pixels(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """An array as 8-bit, its range told by its type; floats must lie in [0, 1]."""
+    """An array as 8-bit, its range by its type; floats must lie in [0, 1]."""
     shape = array.shape
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
         raise PictureError(f"array is {shape}, expected (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")

@@ -143,7 +143,7 @@ class Bodies:
 
 
 def check_is_picture(request: Request) -> None:
-    """Raise RefusedError unless the request says that its body is a picture."""
+    """Raise RefusedError unless the request declares its body as a picture."""
     if not _media_type(request).startswith("image/"):
         raise _other_kind(request)
 

@@ -78,7 +78,7 @@ HEADER = struct.Struct("<Q")  # before each message: how many bytes it has
 
 
 def run(pipe: socket.socket, model: str | None, max_pixels: int) -> None:
-    """All that a worker does: say what it has loaded, then answer batches until the pipe ends.
+    """All that a worker does: report what it has loaded, then answer batches until the pipe ends.
 
     Answers with the error, in place of what was asked for, where there is one.
     """

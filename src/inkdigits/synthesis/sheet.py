@@ -18,7 +18,7 @@ from inkdigits.synthesis.hands import Hands
 from inkdigits.synthesis.strokes import inked, sketched
 
 Part = tuple[int, int, int, int]  # left, top, right, bottom, pixels
-Grey = NDArray[Any]  # float32; OpenCV does not say what it gives
+Grey = NDArray[Any]  # float32; OpenCV's types do not state what it gives
 Patch = NDArray[Any]  # uint8
 
 _CRISP = 3.0  # how much steeper an enlarged shape's edges are made, which enlarging blurred

@@ -143,7 +143,7 @@ _VALUES: dict[str, tuple[type, float, float, str]] = {
 
 
 def _check_values(layer: Layer) -> None:
-    """Raise ValueError that says which value of the layer cannot be."""
+    """Raise ValueError that names the value of the layer that cannot be."""
     if not isinstance(layer, Layer):
         raise ValueError(f"is not a layer; expected {', '.join(_LAYERS)}")
     for field in fields(layer):

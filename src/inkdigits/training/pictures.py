@@ -55,7 +55,7 @@ def _framed(picture: Labelled, seen: Seen, reading: Reading, reader: Reader) -> 
 
 
 def _expected(picture: Labelled, reader: Reader) -> NDArray[np.float32] | None:
-    """The likeliest digit where none is sure, if it is the label's: a 1 that may be a sign, say."""
+    """The likeliest digit where none is sure, if it is the label's, such as a 1 like a sign."""
     try:
         array = digit_array(picture.file)
     except PictureError:

@@ -274,7 +274,7 @@ RECIPES: dict[str, Recipe] = {
             settle=20_000,
             calibrate=True,
         ),
-        # What a larger network says of most digits, in a twentieth of its time. Needs --teacher.
+        # A larger network's answers to most digits, in a twentieth of its time. Needs --teacher.
         Recipe(
             name="first",
             network="nano",

@@ -1,4 +1,4 @@
-"""Training images moved about once, and what a teacher says of them, to learn from many times.
+"""Training images augmented once, and a teacher's answers to them, to learn from many times.
 
 In: training images and a teacher. Out: Views. A large teacher costs many times what its student
 does; asked again at every batch it would take nearly all of the time.
