@@ -5,7 +5,7 @@ RUN ?= runs/$(shell date +%Y-%m-%dT%H-%M-%S)-fast
 WITH_NODE := PATH="$$PATH:$(CURDIR)/$(BIN)"
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run serve test notebooks lint lint-python lint-javascript test-tensorflow test-wheel clean
+.PHONY: run serve test notebooks lint lint-python lint-javascript lint-words test-tensorflow test-wheel clean
 
 run: .venv/.train
 	$(BIN)/inkdigits train --recipe fast --out $(RUN)
@@ -26,13 +26,18 @@ notebooks: .venv/.dev
 	--ExecutePreprocessor.record_timing=False examples/*.ipynb
 	$(BIN)/jupyter nbconvert --to notebook --inplace --coalesce-streams examples/*.ipynb
 
-lint: lint-python lint-javascript
+lint: lint-python lint-javascript lint-words
 
 lint-python: .venv/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Spelling, and the language rules of CONTRIBUTING.md.
+lint-words: .venv/.dev
+	$(BIN)/codespell *.md benchmarks docs examples fuzz/*.py scripts src tests tools
+	$(BIN)/python tools/prose.py
 
 # The modules import Python's constants, which the export writes into its folder.
 lint-javascript: .venv/.dev node_modules/.done

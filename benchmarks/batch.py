@@ -254,18 +254,18 @@ def kill(folder: Path, n: int) -> None:
     seconds = run(folder / "in", out, 2)[0]
     kept = sum((out / name).stat().st_mtime_ns == time for name, time in before.items())
     paths = paths_in(out)
-    wanted = {
+    expected = {
         f"{file}#{row}"
         for i, file in enumerate(sorted((folder / "in").glob("*.parquet")))
         for row in range(min(PER_FILE, n - i * PER_FILE))
     }
     print(f"started again: {seconds:.1f} s; {kept} of {len(before)} files left as they were")
     print(
-        f"{len(paths):,} rows, {len(set(paths)):,} paths, {len(wanted):,} inputs, "
-        f"{len(set(paths) ^ wanted)} differ"
+        f"{len(paths):,} rows, {len(set(paths)):,} paths, {len(expected):,} inputs, "
+        f"{len(set(paths) ^ expected)} differ"
     )
-    assert len(paths) == len(wanted)
-    assert set(paths) == wanted
+    assert len(paths) == len(expected)
+    assert set(paths) == expected
 
 
 def listing(folder: Path, n: int) -> None:

@@ -160,7 +160,7 @@ def write(found: dict[str, str]) -> None:
     before, marker, rest = path.read_text().partition("<!-- recipes -->\n")
     block, end, after = rest.partition("<!-- /recipes -->")
     if not (marker and end):
-        sys.exit("RESULTS.md has no place for the table: wanted <!-- recipes --> markers once")
+        sys.exit("RESULTS.md has no place for the table: expected <!-- recipes --> markers once")
     old = {line.split("`")[1]: line for line in block.splitlines() if line.startswith("| `")}
     rows = {**old, **found}
     path.write_text(f"{before}{marker}{table(rows)}\n{end}{after}")

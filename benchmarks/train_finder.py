@@ -7,7 +7,7 @@
 Needs $INKDIGITS_DATA and, of $INKDIGITS_FIELD, the two sets whose licences allow training: hwd1000
 (MIT) and optdigits32 (CC BY 4.0), every second picture. Validated by the last 10,000 of MNIST's
 training digits, every eighth font and scenes of another seed. The two networks train side by side,
-a core each, for some two hours; the same command goes on after an interruption.
+a core each, for about two hours; the same command continues after an interruption.
 """
 
 import argparse

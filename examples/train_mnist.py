@@ -33,7 +33,7 @@ def main(recipe: str = "fast", data: str = "auto", mine: str | None = None) -> N
         print(report)
         report.save(Path("mine-evaluated"))
 
-    print(f"open {run.folder / 'report.html'}; go on with: inkdigits train --from {run.folder}")
+    print(f"open {run.folder / 'report.html'}; continue with: inkdigits train --from {run.folder}")
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ def test_a_folder_in_use_is_not_written_to(run_folder):
     folder, _ = run_folder
     done = run("train", "--out", folder)
     assert done.returncode == 2
-    assert "is there already and not empty" in done.stderr
+    assert "already exists and is not empty" in done.stderr
 
 
 def test_a_fresh_models_run_folder_reads_a_picture(run_folder, tmp_path, sample):
@@ -148,7 +148,7 @@ def test_a_stopped_run_goes_on_and_ends_with_an_unbroken_runs_weights(tmp_path, 
         code = process.wait(60)
     assert code == {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGKILL: -9}[stop]
     if stop != signal.SIGKILL:
-        assert f"go on with: inkdigits train --resume {broken}" in rest
+        assert f"continue with: inkdigits train --resume {broken}" in rest
     assert not (broken / "result.json").exists()
     assert (broken / "checkpoint.safetensors").is_file()
     if stop == signal.SIGKILL:  # once: to go on takes the longest
@@ -162,11 +162,11 @@ def test_a_stopped_run_goes_on_and_ends_with_an_unbroken_runs_weights(tmp_path, 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--epochs", "0"], "epochs is 0, wanted 1 to 10,000"),
+        (["--epochs", "0"], "epochs is 0, expected 1 to 10,000"),
         (["--recipe", "slow"], "no recipe 'slow'; there are original, flash, fast"),
-        (["--learning-rate", "-1"], "learning_rate is -1.0, wanted over 0"),
-        (["--threads", "0"], "threads is 0, wanted 1 to 1024"),
-        (["--resume", "x", "--epochs", "3"], "--resume goes on with the run's own settings"),
+        (["--learning-rate", "-1"], "learning_rate is -1.0, expected over 0"),
+        (["--threads", "0"], "threads is 0, expected 1 to 1024"),
+        (["--resume", "x", "--epochs", "3"], "--resume continues with the run's own settings"),
         (["--device", "gpu"], "device is 'gpu', expected one of auto, cpu, cuda, mps"),
         (["--config", "run.toml"], "run.toml: cannot be read as TOML"),
     ],
@@ -254,7 +254,7 @@ def test_a_folder_without_pictures_is_said_to_be_one(tmp_path):
     (tmp_path / "notes.txt").touch()
     done = run("predict", tmp_path)
     assert done.returncode == 1
-    assert f"{tmp_path}: is a folder with no picture in it; wanted .avif" in done.stderr
+    assert f"{tmp_path}: is a folder with no picture in it; expected .avif" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names that are no text")
@@ -360,6 +360,21 @@ def test_every_command_has_help_with_an_example_and_imports_nothing_heavy(comman
     assert "heavy: []" in done.stdout
 
 
+def test_the_help_of_train_lists_the_recipes_settings_apart_with_their_values():
+    own, of_recipe = run("train", "--help").stdout.split("Recipe settings (an option overrides")
+    words = " ".join(of_recipe.split())
+    assert "--epochs INTEGER Passes over the training set. [1 to 10,000]" in words
+    assert "[constant, one_cycle]" in words
+    assert "--resume" in own
+    assert "--epochs INTEGER" not in own
+
+
+def test_the_list_of_commands_shows_whole_sentences():
+    listed = run("--help").stdout.split("Commands:")[1].strip().splitlines()
+    assert len(listed) == 10
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed)
+
+
 def test_version_is_printed():
     assert run("--version").stdout.strip() == f"inkdigits, version {__version__}"
 
@@ -410,5 +425,5 @@ def test_a_table_of_pixels_becomes_a_submission(tmp_path, sample):
     assert rows == [f"{i},{label}" for i, label in enumerate(labels, 1)]
     again = run("predict", "--submission", tmp_path / "test.csv", tmp_path / "test.csv")
     assert again.returncode == 2
-    assert "is what is read; name another file" in again.stderr
+    assert "is also the input; name another file" in again.stderr
     assert run("predict", "--submission", out, "--json", tmp_path / "test.csv").returncode == 2

@@ -51,7 +51,7 @@ def test_nothing_combined_is_nothing():
 def test_the_numbers_come_back_from_metadata():
     rule = Combination(0.1, 0.2, 0.3, -0.4, 0.5, 0.6, -0.7)
     assert Combination.from_metadata(rule.metadata(), "finder.onnx") == rule
-    with pytest.raises(ModelError, match=r"finder\.onnx does not say how to combine"):
+    with pytest.raises(ModelError, match=r"finder\.onnx does not state how answers are combined"):
         Combination.from_metadata({}, "finder.onnx")
 
 

@@ -66,11 +66,11 @@ def test_an_ensemble_gives_the_mean_of_its_members(tmp_path, runs, small, averag
 
 def test_an_ensemble_is_refused_where_it_would_mislead(tmp_path, runs, average):
     first, second, begun = (runs / f"seed{seed}" for seed in range(3))
-    with pytest.raises(ConfigError, match="wanted two or more, each named once"):
+    with pytest.raises(ConfigError, match="expected two or more, each named once"):
         average([first, runs / "." / "seed0"], tmp_path / "out")
     with pytest.raises(TrainingError, match="seed2 is not a finished run"):
         average([first, begun], tmp_path / "out")
-    with pytest.raises(ConfigError, match="is there already and not empty"):
+    with pytest.raises(ConfigError, match="already exists and is not empty"):
         average([first, second], first)
     assert not (tmp_path / "out").exists()
 

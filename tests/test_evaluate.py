@@ -89,7 +89,9 @@ def test_of_what_the_model_has_learnt_only_what_it_has_not_is_scored(small, tmp_
     result = evaluate(str(tmp_path / "own.onnx"), "any", None).result
     assert result["data"]["images"] == 100
     result = evaluate(str(tmp_path / "own.onnx"), "any", "all").result
-    assert result["data"]["notice"] == "The model was trained on digits of this set: it knows them."
+    assert (
+        result["data"]["notice"] == "The model was trained on digits of this set: it has seen them."
+    )
 
 
 def test_a_few_pictures_are_scored_without_a_split(tmp_path, sample):
@@ -135,7 +137,7 @@ def test_a_filled_folder_is_refused_before_anything_is_read(tmp_path):
     (tmp_path / "result.json").write_text("{}")
     command = ["evaluate", "no such model", "--data", "no such data", "--out", str(tmp_path)]
     done = CliRunner().invoke(cli, command)
-    assert "is there already and not empty" in str(done.exception)
+    assert "already exists and is not empty" in str(done.exception)
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
 

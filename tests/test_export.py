@@ -143,7 +143,7 @@ def test_integers_may_read_ten_digits_otherwise_and_a_refused_format_stops_no_ot
 def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path):
     args = ["export", "--to", str(tmp_path / "new"), "--format", "onnx,caffe"]
     done = CliRunner().invoke(cli, args)
-    assert "--format 'caffe': wanted some of onnx, onnx-int8, keras, h5, pt2, tflite, web" in str(
+    assert "--format 'caffe': expected some of onnx, onnx-int8, keras, h5, pt2, tflite, web" in str(
         done.exception
     )
     assert not (tmp_path / "new").exists()

@@ -62,7 +62,7 @@ def test_another_folder_a_file_and_a_link_are_left_alone(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(tmp_path / "theirs")
     for name, message in (
-        ("theirs", "holds no list.txt"), ("file", "is no folder"), ("link", "is no folder"),
+        ("theirs", "holds no list.txt"), ("file", "is not a folder"), ("link", "is not a folder"),
     ):  # fmt: skip
         with pytest.raises(ConfigError, match=message):
             written(tmp_path / name)

@@ -91,7 +91,7 @@ def test_a_broken_network_is_named(tmp_path):
 
 
 def test_another_network_in_place_of_the_finder_is_refused():
-    with pytest.raises(ModelError, match="expected views and sorts, ink; install inkdigits anew"):
+    with pytest.raises(ModelError, match="expected views and sorts, ink; reinstall inkdigits"):
         Finder(close_up=FINDER_MODEL)
-    with pytest.raises(ModelError, match="install inkdigits anew"):
+    with pytest.raises(ModelError, match="reinstall inkdigits"):
         Finder(finder=FINDER_MODEL.with_name("missing.onnx"))

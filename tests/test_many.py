@@ -128,7 +128,7 @@ def test_a_picture_that_ends_its_process_is_one_error(files, reader):
     wanted = list(reader.predict_many(files))
     for i, (one, other) in enumerate(zip(found, wanted, strict=True)):
         if i in (7, 8):
-            assert str(one) == f"{files[i]}: reading it ended the process that did; pass it over"
+            assert str(one) == f"{files[i]}: the worker process crashed while reading it; skip it"
         else:
             assert same(one, other)
 

@@ -152,25 +152,25 @@ def twice():
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (loop(), r"an operator's setting holds what none of ours does \(field 6\)"),
-        (filled(), "uses the operator 'ConstantOfShape', which none of our models does"),
-        (spread(), "uses Mean as none of our models does"),
+        (loop(), r"an operator's setting has field 6, which no model of ours has"),
+        (filled(), "uses the operator 'ConstantOfShape', which no model of this program uses"),
+        (spread(), "uses Mean as no model of this program does"),
         (product(), "takes over 5,000,000 values"),
-        (squared(), "uses Gemm as none of our models does"),
-        (against_one_another(), "uses Add as none of our models does"),
+        (squared(), "uses Gemm as no model of this program does"),
+        (against_one_another(), "uses Add as no model of this program does"),
         (spread_by_a_sum(), "takes over 5,000,000 values"),
-        (reshaped(1, -1), "uses Reshape as none of our models does"),  # all digits as one
-        (reshaped(0, -1), "uses Reshape as none of our models does"),
+        (reshaped(1, -1), "uses Reshape as no model of this program does"),  # all digits as one
+        (reshaped(0, -1), "uses Reshape as no model of this program does"),
         (reshaped(0, 1 << 40), "takes over 5,000,000 values"),
-        (reshaped(0, 784, kind=np.int32), "uses Reshape as none of our models does"),
-        (joined(0), "uses Concat as none of our models does"),
+        (reshaped(0, 784, kind=np.int32), "uses Reshape as no model of this program does"),
+        (joined(0), "uses Concat as no model of this program does"),
         (with_conv(pads=[20_000] * 4), "takes over 5,000,000 values"),
-        (with_conv(pads=[-1] * 4), "uses Conv as none of our models does"),
+        (with_conv(pads=[-1] * 4), "uses Conv as no model of this program does"),
         (with_conv(auto_pad="SAME_UPPER"), "sets an operator's 'auto_pad' to 'SAME_UPPER'"),
-        (with_conv(strides=[0, 0]), "uses Conv as none of our models does"),
-        (sparse(), r"its graph holds what none of ours does \(field 15\)"),
-        (function(), r"the model holds what none of ours does \(field 25\)"),
-        (custom(), "uses operators of 'others', none of ONNX's own"),
+        (with_conv(strides=[0, 0]), "uses Conv as no model of this program does"),
+        (sparse(), r"its graph has field 15, which no model of ours has"),
+        (function(), r"the model has field 25, which no model of ours has"),
+        (custom(), "uses operators of 'others', expected ONNX's own"),
         (twice(), "holds 'weights' twice"),
         (model_of([]), "holds no operator"),
         (b"\x08\x01" * 600_000, "holds over 500,000 parts"),
@@ -242,5 +242,5 @@ def test_a_model_whose_answers_are_no_numbers_with_ink_is_an_error(tmp_path, sev
     large = numpy_helper.from_array(weights, "large")
     nodes = [FLAT, helper.make_node("Gemm", ["flat", "large"], ["logits"]), END]
     reader = Reader(written(tmp_path, model_of(nodes, [large])))
-    with pytest.raises(ModelError, match="gives values that are no numbers"):
+    with pytest.raises(ModelError, match="gives values that are not numbers"):
         reader.read_arrays((seven / 255).astype(np.float32)[None])

@@ -1,4 +1,4 @@
-"""Networks of a user's own from end to end: trained, stopped, gone on with, read with, exported."""
+"""Networks of a user's own from end to end: trained, stopped, continued, read with, exported."""
 
 import json
 import subprocess
@@ -127,7 +127,7 @@ def test_a_module_is_exported_and_keras_says_why_not(trained, tmp_path):
     done, _ = trained
     found = {one.format for one in export(str(done.folder), tmp_path, ["onnx", "pt2"])}
     assert found == {"onnx", "pt2"}
-    with pytest.raises(ConfigError, match=r"--format h5: .*only one network of layers is written"):
+    with pytest.raises(ConfigError, match=r"--format h5: .*Keras files hold one network of layers"):
         list(export(str(done.folder), tmp_path / "none", ["onnx", "h5"]))
     assert not (tmp_path / "none").exists()
 
@@ -173,11 +173,11 @@ def test_a_stopped_module_goes_on_with_the_same_network_alone(digits, tmp_path):
          r"folder does not hold; name it: .*--network FILE.py:NAME, or from Python"),
         (net(activation=torch.sigmoid), TrainingError, "the network's layers are not those that"),
         (net(filters=4), TrainingError, "holds other weights than the network python:Net has"),
-        ("nano", ConfigError, "--network nano: the run goes on with its own, python:Net"),
+        ("nano", ConfigError, "--network nano: the run continues with its own, python:Net"),
     ):  # fmt: skip
         with pytest.raises(error, match=message):
             inkdigits.train(resume=folder, network=network, quiet=True)
-    with pytest.raises(ConfigError, match="epochs: resume goes on with the run's own settings"):
+    with pytest.raises(ConfigError, match="epochs: resume continues with the run's own settings"):
         inkdigits.train(resume=folder, network=net(), epochs=3)
     done = CliRunner().invoke(cli, ["train", "--config", str(folder / "settings.toml")])
     assert "the network is python:Net, a PyTorch module, and no file of settings runs code" in str(
@@ -253,7 +253,7 @@ def test_layers_train_go_on_and_are_keras_files_too(digits, tmp_path, sample):
     asked = {**ASKED, "epochs": 1}
     further = inkdigits.train(digits, start=done, out=tmp_path / "further", **asked)
     assert further.result["recipe"]["network"] == str(network)
-    with pytest.raises(ConfigError, match="network is wide, but the model to go on from"):
+    with pytest.raises(ConfigError, match="network is wide, but the model to start from"):
         inkdigits.train(digits, start=done, network="wide")
 
 

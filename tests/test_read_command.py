@@ -179,7 +179,7 @@ def test_a_drawing_never_takes_the_place_of_a_picture(folder, tmp_path):
     done = inkdigits("read", "--draw", tmp_path, tmp_path / "one.png", place / "two.png")
     assert done.returncode == 1
     assert done.stdout.splitlines()[0].endswith(texts["one"][0])
-    assert done.stderr.count("exists and is no earlier drawing; name another place to draw") == 2
+    assert done.stderr.count("exists and is not an earlier drawing; name another file") == 2
     for name in ("one.png", "two.png"):
         assert (tmp_path / name).read_bytes() == (place / name).read_bytes()
     for _ in range(2):
@@ -245,7 +245,7 @@ def test_explaining_never_takes_the_place_of_a_picture(folder, command):
     before = picture.read_bytes()
     done = inkdigits(command, "--explain", picture, picture)
     assert done.returncode == 2
-    assert "exists and is no earlier drawing" in done.stderr
+    assert "exists and is not an earlier drawing" in done.stderr
     assert picture.read_bytes() == before
 
 

@@ -398,7 +398,7 @@ def test_a_model_that_answers_no_probabilities_is_refused(tmp_path):
     bias = next(w for w in model.graph.initializer if w.name == "layer16.bias")
     bias.CopyFrom(numpy_helper.from_array(np.full(10, np.nan, np.float32), bias.name))
     onnx.save(model, str(tmp_path / "model.onnx"))
-    with pytest.raises(ModelError, match="gives values that are no numbers"):
+    with pytest.raises(ModelError, match="gives values that are not numbers"):
         Reader(tmp_path / "model.onnx")
 
 
@@ -417,7 +417,7 @@ def test_reading_imports_no_training_framework():
 def test_a_batch_of_none_and_what_is_no_array_are_refused(reader):
     with pytest.raises(ConfigError, match="batch is 0, expected 1 or more"):
         list(reader.read_many([], batch=0))
-    with pytest.raises(PictureError, match="str is no array"):
+    with pytest.raises(PictureError, match="str is not an array"):
         reader.probabilities("x")
 
 

@@ -67,8 +67,9 @@ def test_a_run_has_its_score_history_and_figures(run):
 
 def test_callbacks_are_told_in_order(run, told):
     assert told.said == [
-        "begin flash 2", "reading the data", "epoch 1", "epoch 2", "what is accepted",
-        "scoring the test set", "writing the model's files", "drawing", "end one",
+        "begin flash 2", "reading the data", "epoch 1", "epoch 2",
+        "choosing the acceptance threshold", "scoring the test set",
+        "writing the model's files", "drawing", "end one",
     ]  # fmt: skip
 
 

@@ -190,7 +190,7 @@ def test_resume_takes_what_has_moved_and_nothing_else(here, monkeypatch, capsys)
     for flags in (["--seed", 1], ["--out", "b"], ["--recipe", "fast"], ["--no-calibrate"]):
         with pytest.raises(click.UsageError, match=r"own settings.*--config run/settings\.toml"):
             train("--resume", "run", *flags)
-    with pytest.raises(ConfigError, match="--add: the run began without"):
+    with pytest.raises(ConfigError, match="--add: the run was started without it"):
         train("--resume", "run", "--add", "mine")
     elsewhere(monkeypatch, here)
     train("--resume", "../run", "--data", "../moved", "--device", "cpu", "--threads", 1)

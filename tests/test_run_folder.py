@@ -48,7 +48,7 @@ def test_settings_and_result_come_back(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[1]", "holds a list, wanted names and values"),
+        ("[1]", "holds a list, expected names and values"),
         ("[" * 100_000, "recursion"),
         ("\xe9", "codec can't decode"),
         ("{}", "'recipe'"),
@@ -57,7 +57,7 @@ def test_settings_and_result_come_back(tmp_path):
         (json.dumps({**WANTED, "data": None}), "data is None"),
         (json.dumps({**WANTED, "more": 1}), "unexpected keyword argument 'more'"),
         (json.dumps(WANTED).replace('"epochs": 5', '"epochs": "5"'), "epochs is '5'"),
-        (json.dumps(WANTED).replace('"epochs": 5', '"epochs": 0'), "epochs is 0, wanted 1 to"),
+        (json.dumps(WANTED).replace('"epochs": 5', '"epochs": 0'), "epochs is 0, expected 1 to"),
         (json.dumps(WANTED).replace('"shift": 2', '"shift": 1' + "0" * 400), "too large"),
     ],
     ids=[
@@ -84,7 +84,7 @@ def test_settings_that_are_none_are_refused(tmp_path, text, message):
     ("text", "message"),
     [
         ("", "Expecting value"),
-        ("3", "holds a int, wanted names and values"),
+        ("3", "holds a int, expected names and values"),
         (json.dumps({**FINISHED, "scores": 3}), "'int' object is not subscriptable"),
         (json.dumps({**FINISHED, "scores": {}}), "'accuracy'"),
         (json.dumps({**FINISHED, "training_seconds": "1"}), "training_seconds is '1'"),
@@ -144,7 +144,7 @@ def test_a_folder_in_use_is_left_as_it_was(tmp_path):
     asked = RunSettings(recipe=RECIPES["fast"], data="sample", seed=1, threads=2)
     start_run(tmp_path / "run", asked)
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-    with pytest.raises(ConfigError, match="is there already"), started(tmp_path / "run", asked):
+    with pytest.raises(ConfigError, match="already exists"), started(tmp_path / "run", asked):
         pass
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
 

@@ -28,5 +28,5 @@ def test_a_model_knows_nondigits_unless_it_says_none_or_accepts_everything():
     )
     assert not spec.knows_nondigits({"inkdigits.accept": "0.0000"}, "a.onnx")
     assert not spec.knows_nondigits({}, "a.onnx")
-    with pytest.raises(ModelError, match=r"a\.onnx says inkdigits\.accept is 'x'"):
+    with pytest.raises(ModelError, match=r"a\.onnx states inkdigits\.accept is 'x'"):
         spec.knows_nondigits({"inkdigits.accept": "x"}, "a.onnx")

@@ -1,4 +1,4 @@
-"""What each found place is, from what three networks say of it.
+"""What each found place is, from the answers of three networks.
 
 In: Found, and the classifier's probabilities of the digits' 28x28 arrays. Out: (n, 21)
 probabilities of the sorts and of other, which are as sure as they are right on made scenes.
@@ -29,7 +29,7 @@ class Combination:
     far: float = 0.3  # of the finder's sorts
     close: float = 0.7  # of the close-up's
     classifier: float = 0.4  # of the 28x28 network's, for digits
-    sign: float = -0.3  # added for each sign, of which the 28x28 network says nothing
+    sign: float = -0.3  # added for each sign, on which the 28x28 network has no answer
     other: float = 0.3  # of the close-up's other
     heat: float = 2.8  # of how unsure the finder is that there is anything
     other_bias: float = 0.0
@@ -45,7 +45,7 @@ class Combination:
         try:
             values = {field.name: float(found[_METADATA + field.name]) for field in fields(cls)}
         except (KeyError, ValueError) as error:
-            raise ModelError(f"{name} does not say how to combine its answers: {error}") from error
+            raise ModelError(f"{name} does not state how answers are combined: {error}") from error
         return cls(**values)
 
     def combined(self, found: Found, classified: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -30,7 +30,7 @@ def check_drawable(path: Path) -> None:
     except (OSError, ValueError, SyntaxError):  # no picture that Pillow knows
         ours = False
     if not ours:
-        raise ConfigError(f"{path}: exists and is no earlier drawing; name another place to draw")
+        raise ConfigError(f"{path}: exists and is not an earlier drawing; name another file")
 
 
 def save_drawing(image: Image.Image, path: Path) -> None:

@@ -44,7 +44,7 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
     TrainingError if a run is not finished or was trained on other data than the first.
     """
     if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
-        raise ConfigError(f"{len(folders)} runs given, wanted two or more, each named once")
+        raise ConfigError(f"{len(folders)} runs given, expected two or more, each named once")
     run_folder.refuse_filled(out)
     results = [run_folder.finished_result(folder) for folder in folders]
     hashes = [(r["data"]["train"]["sha256"], r["data"]["test"]["sha256"]) for r in results]

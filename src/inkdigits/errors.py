@@ -1,6 +1,6 @@
 """What can go wrong, as types a caller can tell apart.
 
-Every message says what was found, what was wanted and what to do next. Libraries raise these
+Every message says what was found, what was expected and what to do next. Libraries raise these
 `from` the cause; only the command line and the server catch them.
 """
 
@@ -22,7 +22,7 @@ class DataError(InkdigitsError):
 
 
 class TrainingError(InkdigitsError):
-    """Training cannot go on, or a run folder cannot be resumed."""
+    """Training cannot continue, or a run folder cannot be resumed."""
 
 
 class ModelError(InkdigitsError):
@@ -46,7 +46,7 @@ class CorrectionsError(InkdigitsError):
 
 
 class BatchError(InkdigitsError):
-    """A job of many pictures cannot go on: no cluster, no room, a worker that cannot write."""
+    """A job of many pictures cannot continue: no cluster, no room, a worker that cannot write."""
 
 
 class ProcessError(InkdigitsError):

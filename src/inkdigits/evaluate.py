@@ -189,7 +189,7 @@ def _keras(path: Path) -> _Answering:
 def _digits(
     source: str, part: Part | None, about: dict[str, str], advance: Advance
 ) -> tuple[Digits, str]:
-    """The digits to score, and what a reader of their numbers must be told."""
+    """The digits to score, and a notice for the reader of their numbers."""
     try:
         sets = load(source, advance)
     except DataError:
@@ -206,7 +206,7 @@ def _digits(
     digits = sets.train
     notice = "" if sets.split else sets.notice
     if learnt:
-        notice = f"The model was trained on digits of this set: it knows them. {notice}".strip()
+        notice = f"The model was trained on digits of this set: it has seen them. {notice}".strip()
     if chosen == "all":
         digits = Digits(
             np.concatenate([sets.train.images, sets.test.images]),

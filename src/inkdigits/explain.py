@@ -29,9 +29,9 @@ _HIGHEST = 900  # pixels of a page's picture
 _ENLARGED = 3.0  # times that it is enlarged at most
 _HEADINGS = ("where it was found", "the network saw", "what mattered", "probabilities")
 _LEGEND = (
-    "Blue: accepted.  Orange: doubtful, the best guess.",
-    "What mattered: the digit's probability falls where a patch of ink that is red is covered with "
-    "paper, and rises where it is blue.",
+    "Blue: accepted.  Orange: uncertain, the best guess.",
+    "What mattered: covering the red ink lowers the digit's probability, covering the blue ink "
+    "raises it.",
 )
 _PAPER, _INK, _SOFT, _BESIDE = "#ffffff", "#1c1e21", "#6b7280", "#f1f3f5"
 _RIGHT, _DOUBT, _BOX = "#2a6fbb", "#b45309", "#e11d48"
@@ -276,7 +276,7 @@ def _enlarged(array: NDArray[np.float32], side: int) -> Image.Image:
 
 
 def _heat(array: NDArray[np.float32], digit: int, reader: Reader) -> Image.Image:
-    """The array in grey with what mattered over it: red spoke for the digit, blue against."""
+    """The array in grey with what mattered over it: red supports the digit, blue contradicts it."""
     lost = occlusion(reader, array, digit)
     lost = lost / max(float(np.abs(lost).max()), 0.05)
     grey = 0.25 * array[..., None] * np.ones(3)

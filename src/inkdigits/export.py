@@ -30,8 +30,8 @@ Array = NDArray[np.float32]
 USUAL = ("onnx", "onnx-int8", "keras", "h5", "pt2")  # tflite needs a gigabyte, and web npm
 KERAS = ("keras", "h5")
 NO_KERAS = (
-    "only one network of layers is written for Keras, as inkdigits.Network has them, no PyTorch "
-    "module and no ensemble; expected onnx, onnx-int8, pt2, tflite or web"
+    "Keras files hold one network of layers (inkdigits.Network), no PyTorch module and no "
+    "ensemble; expected onnx, onnx-int8, pt2, tflite or web"
 )
 CALIBRATED_ON = 1_000  # training digits of the package's sample
 CHECKED_ON = 1_000  # its test digits: none of them was calibrated on
@@ -87,7 +87,7 @@ def export(
     formats, chosen = formats or USUAL, formats is not None
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
-        raise ConfigError(f"--format {unknown[0]!r}: wanted some of {', '.join(FORMATS)}")
+        raise ConfigError(f"--format {unknown[0]!r}: expected some of {', '.join(FORMATS)}")
     with _onnx_of(model) as path:
         if not in_layers(Reader(path).model.metadata):
             if chosen and (wrong := [name for name in formats if name in KERAS]):
@@ -109,19 +109,19 @@ def _written(model: Path, folder: Path, formats: Sequence[str]) -> Iterator[Expo
     reader = Reader(model)  # of the shipped two the one that answers where it matters
     source = Source(reader.model.path, reader.model.metadata)
     arrays = load("sample").test.images[:CHECKED_ON].astype(np.float32) / np.float32(255)
-    wanted = reader.probabilities(arrays)
+    expected = reader.probabilities(arrays)
     errors: list[ModelError] = []
     for name in formats:
         try:
-            yield _one(name, folder, source, arrays, wanted)
+            yield _one(name, folder, source, arrays, expected)
         except ModelError as error:  # the others are of use without it
             errors.append(error)
     if errors:
         raise ModelError("; ".join(map(str, errors))) from errors[0]
 
 
-def _one(name: str, folder: Path, source: Source, arrays: Array, wanted: Array) -> Exported:
-    """Write one format, and keep it if it reads the arrays as `wanted` has it."""
+def _one(name: str, folder: Path, source: Source, arrays: Array, expected: Array) -> Exported:
+    """Write one format, and keep it if it reads the arrays as `expected` has it."""
     row = FORMATS[name]
     path = folder / row.file
     if row.check is not None:
@@ -135,8 +135,8 @@ def _one(name: str, folder: Path, source: Source, arrays: Array, wanted: Array) 
             found = row.read(part, arrays)
         except ModelError as error:
             raise ModelError(str(error).replace(str(part), str(path))) from error
-        differ = int((found.argmax(1) != wanted.argmax(1)).sum())
-        difference = float(np.abs(found - wanted).max())
+        differ = int((found.argmax(1) != expected.argmax(1)).sum())
+        difference = float(np.abs(found - expected).max())
         if differ > row.most or not np.isfinite(difference):
             raise ModelError(
                 f"{path}: reads {differ:,} of {len(arrays):,} digits differently than "

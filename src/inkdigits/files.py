@@ -112,7 +112,7 @@ def check_replaceable(folder: Path, marker: str, own: str) -> None:
     if not os.path.lexists(folder):
         return
     if folder.is_symlink() or not folder.is_dir():
-        raise ConfigError(f"{folder}: exists and is no folder; remove it or name another")
+        raise ConfigError(f"{folder}: exists and is not a folder; remove it or name another")
     if not (folder / marker).is_file() and not is_empty(folder):
         raise ConfigError(
             f"{folder}: exists and holds no {marker}, so this program did not write it; remove it "

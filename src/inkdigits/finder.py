@@ -47,7 +47,7 @@ _FINE = 22.0  # pixels: where digits are smaller at the last size, a larger one 
 _SMALLEST, _LARGEST = 9.0, 96.0  # heights of a digit at a size that finds it
 _LOG_SIZES = -4, 3  # of the ratio to BOX_UNIT: the network may give any number
 _SEEN = 0.2  # heat from which a place is looked at
-_FAINTEST = 0.15  # ink that is none: the close-up's doubt along edges
+_FAINTEST = 0.15  # fainter ink is dropped: the close-up is unsure along edges
 _EDGE_OF_INK = 0.5
 _INKED = 0.3  # ink that a place has somewhere, or it is shown to no classifier
 _AT_ONCE = 32  # close-ups; their activations stay in a core's cache
@@ -156,7 +156,7 @@ class Finder:
         return found.only(fits)
 
     def _looked_at(self, grey: Grey, places: _Places) -> Found:
-        """What the close-up says of each place; where it is unsure, of two views."""
+        """The close-up's answer for each place; where it is unsure, for two views."""
         boxes, close, inks = self._close_ups(grey, places.boxes, places.units)
         unsure = np.flatnonzero(close.max(1, initial=0) < _SURE)
         if len(unsure):
@@ -288,14 +288,14 @@ def _session(
         )
     except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
         raise ModelError(
-            f"{path}: not a model that ONNX Runtime can load ({error}); install inkdigits anew"
+            f"{path}: not a model that ONNX Runtime can load ({error}); reinstall inkdigits"
         ) from error
     found = [value.name for value in session.get_inputs()]
     given = tuple(value.name for value in session.get_outputs())
     if found != [input_name] or given != outputs:
         raise ModelError(
             f"{path}: takes {', '.join(found)} and gives {', '.join(given)}, expected {input_name} "
-            f"and {', '.join(outputs)}; install inkdigits anew"
+            f"and {', '.join(outputs)}; reinstall inkdigits"
         )
     return session
 

@@ -23,7 +23,7 @@ def cores() -> int:
 
 
 def live_terminal() -> bool:
-    """Whether standard error is a terminal on which a line can be written anew.
+    """Whether standard error is a terminal on which a line can be rewritten.
 
     A notebook gives `!command` a terminal too, and keeps every state of each line that it sees; to
     Jupyter's kernels belongs the variable.

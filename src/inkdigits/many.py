@@ -44,7 +44,7 @@ def name_of(file: File) -> str:
 def pictures_below(folder: str) -> Iterator[str]:
     """The picture files in a folder and in the folders in it, by name.
 
-    Holds the names of one folder at a time; a link to a folder is passed over. A folder that
+    Holds the names of one folder at a time; a link to a folder is skipped. A folder that
     may not be listed is given itself: reading it says so.
     """
     waiting = [("", iter([(folder, True)]))]  # a stack, for folders of any depth
@@ -120,7 +120,7 @@ def _in_order(
 
 
 def _lost(file: File) -> PictureError:
-    return PictureError(f"{name_of(file)}: reading it ended the process that did; pass it over")
+    return PictureError(f"{name_of(file)}: the worker process crashed while reading it; skip it")
 
 
 def _begun(model: str | Path | None, what: What) -> Callable[[Iterator[File]], Iterator[Result]]:

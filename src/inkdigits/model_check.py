@@ -111,7 +111,7 @@ def _check(data: bytes) -> None:
                 if any(len(sizes[name]) < len(size) for name in of_digits):
                     raise ValueError("axes")
         except (LookupError, ValueError, ZeroDivisionError) as error:
-            raise _RefusedError(f"uses {node.operator} as none of our models does") from error
+            raise _RefusedError(f"uses {node.operator} as no model of this program does") from error
         values += prod(size)
         products += taken
         if values > MAX_VALUES or products > MAX_PRODUCTS:
@@ -167,7 +167,7 @@ def _result(node: _Node, given: list[_Size]) -> tuple[_Size, int]:  # noqa: PLR0
             return tuple(map(max, *filled)), 0
         case operator if operator in _EACH:
             return first, 0
-    raise _RefusedError(f"uses the operator {node.operator!r}, which none of our models does")
+    raise _RefusedError(f"uses the operator {node.operator!r}, which no model of this program uses")
 
 
 def _slid(size: _Size, kernel: _Size, settings: dict[str, list[int]]) -> _Size:
@@ -185,8 +185,8 @@ def _slid(size: _Size, kernel: _Size, settings: dict[str, list[int]]) -> _Size:
     return -(-height // down) + 1, -(-width // across) + 1
 
 
-def _one_of(found: list[int], *wanted: int) -> int:
-    if len(found) != 1 or found[0] not in wanted:
+def _one_of(found: list[int], *expected: int) -> int:
+    if len(found) != 1 or found[0] not in expected:
         raise ValueError(str(found))
     return found[0]
 
@@ -194,7 +194,7 @@ def _one_of(found: list[int], *wanted: int) -> int:
 class _Contents:
     """The operators in a model file, and how large its input and its weights are.
 
-    Raises _RefusedError for what no model of ours has, ValueError for what is no ONNX file.
+    Raises _RefusedError if no model of ours has it, ValueError if it is not ONNX.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -232,7 +232,7 @@ class _Contents:
                     raise _RefusedError(f"sets {name!r} of an operator twice")
                 node.settings[name] = setting
             elif number == 7 and wire.text(value):
-                raise _RefusedError(f"uses operators of {wire.text(value)!r}, none of ONNX's own")
+                raise _RefusedError(f"uses operators of {wire.text(value)!r}, expected ONNX's own")
         if not (node.operator and node.inputs and node.outputs):
             raise _RefusedError("holds an operator that lacks a name, an input or an output")
         return node
@@ -275,5 +275,5 @@ class _Contents:
             if self._left < 0:
                 raise _RefusedError(f"holds over {_MAX_FIELDS:,} parts")
             if number not in known:
-                raise _RefusedError(f"{what} holds what none of ours does (field {number})")
+                raise _RefusedError(f"{what} has field {number}, which no model of ours has")
             yield number, value

@@ -80,8 +80,8 @@ class ModelFile:
             raise ModelError(f"{self.path}: ONNX Runtime cannot run it: {error}") from error
         if not np.isfinite(found).all():
             raise ModelError(
-                f"{self.path} gives values that are no numbers (NaN or infinite), expected "
-                "probabilities; its training went wrong: train it anew"
+                f"{self.path} gives values that are not numbers (NaN or infinite), expected "
+                "probabilities; its training failed: train it again"
             )
         return found
 
@@ -99,7 +99,7 @@ class ModelFile:
         answer = self.run(np.zeros((1, SIDE, SIDE), np.float32))[0]
         if not (answer.min() >= 0 and abs(float(answer.sum()) - 1) < _ROUNDING):
             raise ModelError(
-                f"{self.path} answers {answer.tolist()}, wanted ten probabilities that sum to 1; "
+                f"{self.path} answers {answer.tolist()}, expected ten probabilities that sum to 1; "
                 "export it again: inkdigits train"
             )
 

@@ -65,7 +65,7 @@ class Digits:
         for place, label in labels.items():
             if not (0 <= place < len(self) and 0 <= label <= 9):
                 raise DataError(
-                    f"labels say that digit {place} is {label}; expected places from 0 to "
+                    f"labels give digit {place} as {label}; expected places from 0 to "
                     f"{len(self) - 1} and digits from 0 to 9"
                 )
         folder.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ class Page:
         return [place[i] for i in range(len(self.numbers))]
 
     def draw(self, picture: Picture | None = None) -> Image.Image:
-        """The picture with a box and its reading on each digit; doubtful ones are orange.
+        """The picture with a box and its reading on each digit; uncertain ones are orange.
 
         picture: what was read; without it the digits' ink stands on white. A large one is made
         smaller, its longer side under 4,000 pixels. Raises PictureError.

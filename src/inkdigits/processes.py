@@ -134,7 +134,7 @@ def _end_with(parent: Any) -> None:
 
 
 def end_with_launcher() -> None:
-    """Let this process end within a second of the program that started it, torchrun say.
+    """Let this process end within a second of the program that started it, such as torchrun.
 
     That ends its workers, but not where it is killed.
     """
@@ -325,8 +325,8 @@ class _Team:
                 self._waiting.appendleft(share)
             elif self._lost is None:
                 raise ProcessError(
-                    "a worker process ended, twice, at the same work: memory was short, say; close "
-                    "other programs and start again"
+                    "a worker process ended twice on the same work, perhaps because memory was "
+                    "short; close other programs and start again"
                 )
             else:
                 share.answers = [self._lost(share.things[0])]

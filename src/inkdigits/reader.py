@@ -179,7 +179,7 @@ class Reader:
             values = np.asarray(arrays, np.float32)
         except (TypeError, ValueError) as error:
             raise PictureError(
-                f"{type(arrays).__name__} is no array, expected (N, {SIDE}, {SIDE}) ({error})"
+                f"{type(arrays).__name__} is not an array, expected (N, {SIDE}, {SIDE}) ({error})"
             ) from error
         if values.ndim != 3 or values.shape[1:] != (SIDE, SIDE):
             raise PictureError(f"arrays are {values.shape}, expected (N, {SIDE}, {SIDE})")
@@ -195,7 +195,7 @@ class Reader:
     ) -> Iterator[_Placed | PictureError]:
         """Each picture opened, and what stands in it; at most `batch` are gathered, fewer if large.
 
-        blank_too: a picture of one colour is no error, it holds nothing. Raises ConfigError.
+        blank_too: a picture of one colour is not an error but empty. Raises ConfigError.
         """
         if batch < 1:
             raise ConfigError(f"batch is {batch}, expected 1 or more")
@@ -325,7 +325,7 @@ class _Placed(NamedTuple):
 
 
 class _FoundBy:
-    """The networks that find digits, and what the package says of them."""
+    """The networks that find digits, and their metadata."""
 
     def __init__(self) -> None:
         self.finder = shipped_finder()
@@ -381,7 +381,7 @@ def _share(places: Places) -> float:
 
 
 def _reason(confidence: float, accept: float) -> str:
-    """Why an answer is doubtful; nothing if it is accepted."""
+    """Why an answer is not accepted; empty if it is."""
     if confidence >= accept:
         return ""
     return "no digit" if confidence < _NO_DIGIT else "unsure"

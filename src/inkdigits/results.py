@@ -143,8 +143,8 @@ def _resumed(
     wrong = sorted(values.keys() - OF_THE_MACHINE) + (["out"] if out else [])
     if wrong:
         raise ConfigError(
-            f"{wrong[0]}: resume goes on with the run's own settings; leave it out, or start a new "
-            "run without resume"
+            f"{wrong[0]}: resume continues with the run's own settings; leave it out, or start a "
+            "new run without resume"
         )
     settings = moved(run_folder.read_settings(folder), values)
     if "network" in values:

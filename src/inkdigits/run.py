@@ -124,7 +124,7 @@ def _finish(
         state = trained.state
     if not workers.is_first:
         return {}
-    callback.phase("what is accepted")
+    callback.phase("choosing the acceptance threshold")
     with phases.timed("limits"):
         found = limits(state.evaluated, sets.train, trained.held, settings.seed, trained.accept)
     say(str(found))
@@ -157,7 +157,7 @@ def _finish(
     result["command"] = _command(settings, trained.state, device, sets, workers)
     with written_whole(folder / "report.html") as part:
         report.write_report(result, folder, part)
-    write_json(folder / RESULT, result)  # last: its presence says that the run is finished
+    write_json(folder / RESULT, result)  # last: its presence shows that the run is finished
     if module is not None:
         load_back(cast("Own", state.evaluated), cast("torch.nn.Module", network))
     return read_result(folder)

@@ -30,8 +30,8 @@ _MAX_DIFFERENCE = 1e-5  # of a probability, exported file against PyTorch
 _MAX_OF_OWN = 1e-4  # of a network of a user's own, which may have many more layers
 
 NO_KERAS = (
-    "No Keras files were written: the network is a PyTorch module, and Keras has only networks of "
-    "layers (inkdigits.Network)."
+    "No Keras files were written: the network is a PyTorch module, and they hold only networks "
+    "of layers (inkdigits.Network)."
 )
 
 
@@ -63,8 +63,8 @@ def tried(name: str, own: Own | None) -> str | None:
         difference = float(np.abs(model.run(arrays) - probabilities(own, images)).max())
     if not difference <= _MAX_OF_OWN:
         raise ConfigError(
-            f"the network's model answers otherwise than the module, by {difference:.2g} in a "
-            f"probability, expected at most {_MAX_OF_OWN:g}; what it does cannot be saved"
+            f"the saved model differs from the module by {difference:.2g} in a probability, "
+            f"expected at most {_MAX_OF_OWN:g}; this module cannot be saved as a model"
         )
     return sha256_of(nodes)
 
@@ -98,8 +98,8 @@ def write_models(
         if not difference <= most:
             (folder / file).unlink()
             raise ModelError(
-                f"{file} differs from PyTorch by {difference:.2g} in a probability, wanted at most "
-                f"{most:g}; it was removed"
+                f"{file} differs from PyTorch by {difference:.2g} in a probability, expected "
+                f"at most {most:g}; it was removed"
             )
     return differences
 

@@ -32,8 +32,8 @@ FILES = {  # what a finished run folder holds
     "best_mnist_model.h5": "the epoch with the best validation accuracy",
     "training_history.png": "loss, accuracy and rate by epoch",
     "confusion_matrix_mnist.png": "true digit against digit read",
-    "incorrect_predictions.png": "read wrongly, the surest first",
-    "correct_predictions.png": "read right, the least sure",
+    "incorrect_predictions.png": "read wrongly, most confident first",
+    "correct_predictions.png": "read right, least confident first",
     "sample_digits.png": "40 digits of the training set",
     "class_distribution_mnist.png": "images per digit",
     PICTURES: "pictures learnt, each with the digit that was found in it",
@@ -41,7 +41,7 @@ FILES = {  # what a finished run folder holds
     "history.json": "each epoch's numbers",
     "training_history.pkl": "the same, as Keras's History.history",
     CHECKPOINT: "weights and optimiser, for --resume",
-    SETTINGS: "what the run was asked to do",
+    SETTINGS: "the run's settings",
     CONFIG: "the same, for inkdigits train --config",
 }
 
@@ -54,7 +54,7 @@ def usual_folder(settings: RunSettings) -> Path:
 
 def start_run(folder: Path, settings: RunSettings) -> None:
     """Make the run folder with its settings. Raises ConfigError if it is there and not empty."""
-    refuse_filled(folder, f", or go on with it: inkdigits train --resume {folder}")
+    refuse_filled(folder, f", or continue it: inkdigits train --resume {folder}")
     write_settings(folder, settings)
 
 
@@ -81,7 +81,7 @@ def started(folder: Path, settings: RunSettings) -> Iterator[None]:
 
 @contextmanager
 def told_of_moving(folder: Path) -> Iterator[None]:
-    """Where a run that had begun finds its data no more, say how to tell where they are now."""
+    """If a stopped run no longer finds its data, name the options that tell where they are now."""
     try:
         yield
     except DataError as error:
@@ -103,7 +103,7 @@ def write_settings(folder: Path, settings: RunSettings) -> None:
 def refuse_filled(folder: Path, instead: str = "") -> None:
     """Raise ConfigError if the folder is there and not empty. instead: what else to do."""
     if folder.exists() and (not folder.is_dir() or not is_empty(folder)):
-        raise ConfigError(f"{folder}: is there already and not empty; name another --out{instead}")
+        raise ConfigError(f"{folder}: already exists and is not empty; name another --out{instead}")
 
 
 def read_settings(folder: Path) -> RunSettings:
@@ -132,7 +132,7 @@ def read_result(folder: Path) -> dict[str, Any]:
 
 
 def finished_result(folder: Path) -> dict[str, Any]:
-    """The same, and TrainingError says how to go on where the run is not finished."""
+    """The same, and a TrainingError with the command to continue if the run is not finished."""
     if not (folder / RESULT).is_file():
         raise TrainingError(
             f"{folder} is not a finished run: it has no {RESULT}; "
@@ -160,14 +160,14 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise _not_a_run(folder, name, error) from error
     if not isinstance(found, dict):
-        raise _not_a_run(folder, name, f"holds a {type(found).__name__}, wanted names and values")
+        raise _not_a_run(folder, name, f"holds a {type(found).__name__}, expected names and values")
     return found
 
 
 def _not_a_run(folder: Path, name: str, why: object) -> TrainingError:
     return TrainingError(
         f"{folder}: is not a run folder ({name}: {why}); --resume and ensemble take folders that "
-        "inkdigits train named"
+        "inkdigits train wrote"
     )
 
 

@@ -134,11 +134,11 @@ def _begun(
             state.recipe = replace(state.recipe, network=recipe.network)
         if (state.recipe, state.seed) != (recipe, settings.seed):
             raise TrainingError(
-                f"{checkpoint}: was made with another recipe or seed than {SETTINGS} says; "
+                f"{checkpoint}: was made with another recipe or seed than {SETTINGS} states; "
                 "start a new run"
             )
         refuse_other(state.learnt_from, learnt_from, folder)
-        say(f"going on after epoch {state.epoch}")
+        say(f"continuing after epoch {state.epoch}")
     else:
         # The first worker times what is not known yet, and all compute alike.
         precision = used_precision(recipe, device, own) if workers.is_first else None
@@ -166,7 +166,7 @@ def train_run(
     start, accept = None, 0.0
     if settings.start is not None:
         known = Model(model_path(settings.start), settings.threads)
-        if known.knows_nondigits:  # what it was taught to doubt it doubts still
+        if known.knows_nondigits:  # it keeps its acceptance threshold
             accept = known.accept
         start = {name: torch.tensor(array) for name, array in load_onnx(known.path)[1].items()}
         if state.epoch == 0:

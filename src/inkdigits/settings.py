@@ -35,16 +35,16 @@ class RunSettings:
     data: str
     seed: int
     threads: int  # of all workers together
-    start: str | None = None  # an .onnx file or run folder to go on from
+    start: str | None = None  # an .onnx file or run folder to start from
     teacher: str | None = None  # an .onnx file or run folder whose answers are learnt
     add: str | None = None  # a folder or table of pictures to learn as well, all of them
     device: Device = "auto"  # what trains; auto is a CUDA GPU if there is one, else the processor
 
     def __post_init__(self) -> None:
         if self.seed < 0:
-            raise ConfigError(f"seed is {self.seed}, wanted 0 or more")
+            raise ConfigError(f"seed is {self.seed}, expected 0 or more")
         if not 1 <= self.threads <= 1024:
-            raise ConfigError(f"threads is {self.threads}, wanted 1 to 1024")
+            raise ConfigError(f"threads is {self.threads}, expected 1 to 1024")
         if self.device not in get_args(Device):
             raise ConfigError(
                 f"device is {self.device!r}, expected one of {', '.join(get_args(Device))}"
@@ -57,7 +57,7 @@ class RunSettings:
             )
         if self.start is not None and not self.recipe.validation_share:
             raise ConfigError(
-                "validation_share is 0: going on from a model needs a validation set, "
+                "validation_share is 0: fine-tuning a model needs a validation set, "
                 "to tell whether it got better"
             )
 
@@ -107,7 +107,7 @@ class RunSettings:
         for name, value in settings.named().items():
             if value is None or row.get(name) == value:
                 continue
-            # The model that it starts from says which network it is.
+            # The model that it starts from states its network.
             if name == "network" and self.start and not is_module(value):
                 continue
             flag = f"--{name.replace('_', '-')}"
@@ -174,7 +174,7 @@ def _called(network: object) -> str:
 
 
 def _further(start: str, known: str, asked: str | None) -> str:
-    """The network of a run that goes on from a model. Raises ConfigError where it is another."""
+    """The network of a run that starts from a model. Raises ConfigError where it is another."""
     if is_module(known):
         if asked is None or not is_module(asked):
             raise ConfigError(
@@ -186,24 +186,24 @@ def _further(start: str, known: str, asked: str | None) -> str:
         is_module(asked) or network_named(asked) != network_named(known)
     ):  # fmt: skip
         raise ConfigError(
-            f"network is {asked:.80}, but the model to go on from, {start}, has the network "
+            f"network is {asked:.80}, but the model to start from, {start}, has the network "
             f"{known:.80}; leave it out"
         )
     return known
 
 
-# What a run that goes on may be told anew: where things are, and what trains.
+# What may change when a run is resumed: where things are, and what trains.
 OF_THE_MACHINE = frozenset({"data", "add", "from", "teacher", "device", "threads", "network"})
 
 
 def moved(settings: RunSettings, given: Mapping[str, Any]) -> RunSettings:
-    """A run's settings where it goes on: data or models that are elsewhere, another device.
+    """The settings of a resumed run: data or models that have moved, another device.
 
     given: by the names of flags. Raises ConfigError for what the run began without.
     """
     for name in given:
         if settings.named()[name] is None:
-            raise ConfigError(f"--{name}: the run began without; start a new one")
+            raise ConfigError(f"--{name}: the run was started without it; start a new run")
     anew = {"start" if name == "from" else name: value for name, value in given.items()}
     if settings.teacher == settings.start and "start" in anew:  # one model is both
         anew = {"teacher": anew["start"], **anew}
@@ -211,7 +211,8 @@ def moved(settings: RunSettings, given: Mapping[str, Any]) -> RunSettings:
         known, network = settings.recipe.network, _called(anew.pop("network"))
         if not (is_module(known) and is_module(network)):
             raise ConfigError(
-                f"--network {network:.80}: the run goes on with its own, {known:.80}; leave it out"
+                f"--network {network:.80}: the run continues with its own, {known:.80}; leave it "
+                "out"
             )
         anew["recipe"] = replace(settings.recipe, network=network)
     return replace(settings, **anew).absolute()

@@ -106,7 +106,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """(n,) the likeliest class of each digit."""
-        found = self.predict_proba(X).argmax(1)  # says what is wrong where nothing was fitted
+        found = self.predict_proba(X).argmax(1)  # raises the error if nothing was fitted
         return cast("NDArray[Any]", self.classes_[found])
 
     def __sklearn_tags__(self) -> Tags:

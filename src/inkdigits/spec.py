@@ -18,14 +18,14 @@ N_PIXELS = SIDE * SIDE  # 784
 INK_BOX = 20  # pixels: MNIST scales the ink's longer side to this, then centres by mass
 INK, PAPER = 1.0, 0.0  # float32 values
 
-# Networks take [0, 1] as it is, as the original project did. A network that wants standardised
+# Networks take [0, 1] as it is, as the original project did. A network that expects standardised
 # input folds that into its first layer, so that no caller can forget it.
 MEAN, STD = 0.0, 1.0
 
 CLASS_NAMES = tuple("0123456789")
 N_CLASSES = len(CLASS_NAMES)
 
-# What is told apart in a picture of numbers: a sort's number is its place here, OTHER is no sort.
+# The sorts in a picture of numbers; a sort's number is its place here. OTHER is not a sort.
 SORTS = "0123456789+-×÷/=().,"
 OTHER = len(SORTS)  # 20
 
@@ -41,7 +41,7 @@ INPUT_NAME, OUTPUT_NAME = "digits", "probabilities"
 
 
 def metadata() -> dict[str, str]:
-    """Key and value pairs that every exported model carries; values are strings as ONNX wants."""
+    """Key and value pairs of every exported model; values are strings, as ONNX requires."""
     return {
         "inkdigits.spec": str(SPEC_VERSION),
         "inkdigits.input": f"float32 (N, 1, {SIDE}, {SIDE}), ink {INK}, paper {PAPER}",
@@ -56,15 +56,15 @@ def check_metadata(found: Mapping[str, str], model_name: str) -> None:
 
     found: a model file's metadata. model_name: how to call the file in the message.
     """
-    for key, wanted in metadata().items():
+    for key, expected in metadata().items():
         if key not in found:
             raise ModelError(
                 f"{model_name} has no metadata entry {key!r}, so what it takes is unknown; "
                 "this program reads models it exported itself: inkdigits train writes model.onnx"
             )
-        if found[key] != wanted:
+        if found[key] != expected:
             raise ModelError(
-                f"{model_name} says {key} is {found[key]!r}, this program feeds {wanted!r}; "
+                f"{model_name} states {key} is {found[key]!r}, this program feeds {expected!r}; "
                 "train it again with this version: inkdigits train"
             )
 
@@ -103,5 +103,5 @@ def _confidence(found: Mapping[str, str], key: str, default: str, model_name: st
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise ModelError(f"{model_name} says {key} is {stated!r}, wanted a number from 0 to 1")
+        raise ModelError(f"{model_name} states {key} is {stated!r}, expected a number from 0 to 1")
     return value

@@ -46,7 +46,7 @@ def parse_seeds(text: str) -> list[int]:
             seeds.extend(range(int(first), int(last or first) + 1))
     except ValueError as error:
         raise ConfigError(
-            f"seeds is {text!r}, wanted numbers and ranges like 0-9 or 0,3"
+            f"seeds is {text!r}, expected numbers and ranges like 0-9 or 0,3"
         ) from error
     if not seeds or len(set(seeds)) != len(seeds):
         raise ConfigError(f"seeds is {text!r}: it names no seed, or one twice")
@@ -63,7 +63,7 @@ def run_seeds(
 ) -> Iterator[dict[str, Any]]:
     """Run each seed in folder/RECIPE/seedN and yield its result; finished ones are only read.
 
-    A network that is FILE.py:NAME is made anew for each. Raises ConfigError if a folder that is
+    A network that is FILE.py:NAME is made again for each. Raises ConfigError if a folder that is
     there was made with other settings.
     """
     for seed in seeds:

@@ -56,16 +56,16 @@ def test_a_row_without_bytes_is_an_error(tmp_path):
     pq.write_table(pa.table({"image": pa.array([b"x", None])}), tmp_path / "t.parquet")
     error = read(Source(str(tmp_path)))[1][1]
     assert isinstance(error, PictureError)
-    assert str(error) == "the row holds no bytes, wanted a picture's"
+    assert str(error) == "the row has no bytes, expected a picture's"
 
 
 def test_a_table_says_which_columns_it_has(tmp_path):
     pq.write_table(pa.table({"a": [b"x"], "b": [b"x"]}), tmp_path / "t.parquet")
     with pytest.raises(
-        ConfigError, match=r"has the columns a \(binary\), b \(binary\), wanted one"
+        ConfigError, match=r"has the columns a \(binary\), b \(binary\), expected one"
     ):
         entries(Source(str(tmp_path)))
-    with pytest.raises(ConfigError, match=r"wanted 'c' with bytes; .*: --column NAME"):
+    with pytest.raises(ConfigError, match=r"expected 'c' with bytes; .*: --column NAME"):
         entries(Source(str(tmp_path), "c"))
     assert len(entries(Source(str(tmp_path), "b"))) == 1
 
@@ -92,7 +92,7 @@ def test_a_broken_table_is_one_error(tmp_path):
     (tmp_path / "t.parquet").write_bytes(b"no table at all")
     ((path, error),) = read(Source(str(tmp_path)))
     assert path == f"{tmp_path}/t.parquet"
-    assert "is no Parquet file that can be read" in str(error)
+    assert "is not a readable Parquet file" in str(error)
 
 
 def test_a_table_that_grew_shorter_gives_an_error_for_each_row_it_lost(tmp_path):
@@ -146,7 +146,7 @@ def test_a_doubled_name_is_refused(tmp_path):
     for names in (["png", "png"], ["png", "x", "x"]):
         columns = [pa.array([b"x"]), *(pa.array([b"y"]) for _ in names[1:])]
         pq.write_table(pa.Table.from_arrays(columns, names), tmp_path / "t.parquet")
-        said = rf"t.parquet has two columns that are called '{names[-1]}'; expected a name for each"
+        said = rf"t.parquet has two columns named '{names[-1]}'; expected a name for each"
         with pytest.raises(ConfigError, match=said):
             entries(Source(str(tmp_path), "png"))
 

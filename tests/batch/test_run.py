@@ -110,9 +110,9 @@ def test_a_second_start_reads_what_is_missing_and_nothing_else(done, pictures):
 
 def test_another_job_in_the_same_folder_is_refused(done, pictures, tmp_path):
     out, *_ = done
-    with pytest.raises(ConfigError, match=r"was begun with source .*/pictures0'.*another folder"):
+    with pytest.raises(ConfigError, match=r"was started with source .*/pictures0'.*another folder"):
         read_all(job(tmp_path, out))
-    with pytest.raises(ConfigError, match="was begun with part_size 50, this is 60"):
+    with pytest.raises(ConfigError, match="was started with part_size 50, this is 60"):
         read_all(Job(source=Source(str(pictures)), out=str(out), part_size=60))
 
 
@@ -120,7 +120,7 @@ def test_a_folder_of_something_else_is_refused(pictures, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(ConfigError, match=r"holds mine.txt and no _manifest.json"):
         read_all(job(pictures, tmp_path))
-    with pytest.raises(ConfigError, match="is a file, wanted a folder"):
+    with pytest.raises(ConfigError, match="is a file, expected a folder"):
         read_all(job(pictures, tmp_path / "mine.txt"))
 
 
@@ -130,9 +130,9 @@ def test_output_among_the_input_is_refused(pictures):
 
 
 def test_settings_are_checked_at_once():
-    with pytest.raises(ConfigError, match="workers is 0, wanted 1 or more"):
+    with pytest.raises(ConfigError, match="workers is 0, expected 1 or more"):
         Job(source=Source("x"), out="y", workers=0)
-    with pytest.raises(ConfigError, match=r"address is 'ray://head', wanted .* host:port"):
+    with pytest.raises(ConfigError, match=r"address is 'ray://head', expected .* host:port"):
         Job(source=Source("x"), out="y", address="ray://head")
 
 
@@ -345,7 +345,7 @@ def test_a_picture_that_ends_its_process_is_passed_over_the_fifth_time(three, mo
         assert not (out / name_of(0)).exists()
     assert one.read(0).failed == 1
     rows = rows_of(out)
-    assert rows[1]["error"].startswith("picture: reading it ended the process, twice")
+    assert rows[1]["error"].startswith("picture: the worker process crashed twice while reading it")
     assert rows[0]["digit"] == rows[2]["digit"] is not None
     wanted = [listing_name(0), MANIFEST, SCHEMA, name_of(0)]
     assert sorted(path.name for path in out.iterdir()) == wanted
@@ -442,7 +442,7 @@ def test_a_job_keeps_its_model(three):
     worker(source, out, model=str(Reader().model.path))
     assert (out / MODEL).read_bytes() == Reader().model.path.read_bytes()
     assert worker(source, out, model=str(Reader().model.path)).read(0).pictures == 3
-    with pytest.raises(ConfigError, match=r"begun with a model .* go on with the same --model"):
+    with pytest.raises(ConfigError, match=r"with a model .* continue with the same --model"):
         worker(source, out)
 
 
@@ -457,7 +457,7 @@ def test_a_machine_with_other_networks_reads_nothing(three, monkeypatch):
 
 @pytest.mark.parametrize(
     ("names", "said"),
-    [([], "no picture in it; wanted a folder"), (["a.txt"], r"passed over: .*/in/a\.txt$")],
+    [([], "no picture in it; expected a folder"), (["a.txt"], r"skipped: .*/in/a\.txt$")],
 )
 def test_a_source_without_pictures_says_so_and_leaves_nothing(tmp_path, names, said):
     source, out = tmp_path / "in", tmp_path / "out"
@@ -494,7 +494,7 @@ def test_the_last_lines_count_and_name_what_was_passed_over(summaries):
     some = Some(3, ["a.txt", "b.txt", "c.pdf"], Counter({".txt": 2, ".pdf": 1}))
     done = summaries("batch", passed_over=some)
     assert done.stdout == (
-        "read/: 5 pictures in 1 file; 1 doubtful, 0 not read; 3 files passed over\n"
+        "read/: 5 pictures in 1 file; 1 not accepted, 0 not read; 3 files skipped\n"
     )
     assert done.stderr == (
         "passed over: 2 .txt, 1 .pdf: a.txt, b.txt, c.pdf; all are in read/_passed_over.txt\n"

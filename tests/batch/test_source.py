@@ -116,8 +116,10 @@ def test_a_folder_apart_is_not_found(tmp_path):
     assert [file.address for file in found] == [f"{tmp_path}/a.png"]
 
 
-def test_an_unknown_protocol_names_what_is_wanted():
-    with pytest.raises(ConfigError, match=r"nosuch://x: cannot be opened: .*; wanted a local path"):
+def test_an_unknown_protocol_names_what_is_expected():
+    with pytest.raises(
+        ConfigError, match=r"nosuch://x: cannot be opened: .*; expected a local path"
+    ):
         Place("nosuch://x")
 
 
@@ -137,7 +139,9 @@ def test_colons_in_a_name_are_part_of_it(tmp_path):
 def test_a_chain_of_protocols_is_followed():
     place = Place("simplecache::memory://chained/a.png")
     assert (type(place.files).__name__, place.path) == ("SimpleCacheFileSystem", "/chained/a.png")
-    with pytest.raises(ConfigError, match=r"zip://a::b.zip: cannot be opened: .*; wanted a local"):
+    with pytest.raises(
+        ConfigError, match=r"zip://a::b.zip: cannot be opened: .*; expected a local"
+    ):
         Place("zip://a::b.zip")
 
 

@@ -48,7 +48,7 @@ def test_class_folders_need_not_be_ten(tmp_path, seven):
 
 
 def test_a_folder_that_is_not_there_says_what_writes_one(tmp_path):
-    with pytest.raises(DataError, match=r"mine: is no folder; expected one of pictures, as inkd"):
+    with pytest.raises(DataError, match=r"mine: is not a folder; expected a folder of pict"):
         read_all_pictures(tmp_path / "mine", only_arrays)
 
 

@@ -56,7 +56,7 @@ def test_who_has_no_finder_is_told_which_picture_needs_one(tmp_path, small):
     write_png_folder(small, tmp_path / "digits")
     large = tmp_path / "digits" / "train" / "7_9.png"
     Image.new("L", (32, 28)).save(large)
-    with pytest.raises(DataError, match=r"7_9\.png: is no 28x28 PNG of 8-bit grey, white on black"):
+    with pytest.raises(DataError, match=r"7_9\.png: is not a 28x28 PNG of 8-bit grey"):
         load(str(tmp_path / "digits"))
 
 
@@ -74,7 +74,7 @@ def test_a_folder_without_its_test_half_is_refused(tmp_path, small):
 
 def test_export_never_writes_into_a_folder_in_use(tmp_path, small):
     (tmp_path / "mine.txt").touch()
-    with pytest.raises(DataError, match="is there already and not empty"):
+    with pytest.raises(DataError, match="already exists and is not empty"):
         write_png_folder(small, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
@@ -91,7 +91,7 @@ def test_an_interrupted_export_leaves_nothing(tmp_path, small):
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (np.zeros((2, 28, 27), np.uint8), [0, 1], r"wanted uint8 \(N, 28, 28\)"),
+        (np.zeros((2, 28, 27), np.uint8), [0, 1], r"expected uint8 \(N, 28, 28\)"),
         (np.zeros((2, 28, 28), np.float32), [0, 1], r"images are float32"),
         (np.zeros((2, 28, 28), np.uint8), [0], r"2 images but labels of shape \(1,\)"),
         (np.zeros((2, 28, 28), np.uint8), [0, -1], r"label -1 at entry 1 is not in 0-9"),
@@ -124,7 +124,7 @@ def test_a_test_part_without_labels_is_passed_over_and_said(tmp_path, small):
         path.rename(path.with_name(f"img{path.name}"))
     sets = load(str(tmp_path / "digits"))
     assert (len(sets.train), len(sets.test)) == (48, 12)
-    assert "test has no labels and is passed over." in sets.notice
+    assert "test has no labels and is skipped." in sets.notice
 
 
 def test_names_hold_a_label_and_any_name_after_it(tmp_path, small):

@@ -164,12 +164,12 @@ def test_of_emnists_archive_the_digits_are_taken_and_said(tmp_path):
         write_named(tmp_path, emnist_names(of))
     sets = load(str(tmp_path))
     assert sets.name == "emnist-digits"
-    assert "emnist-mnist too; emnist-digits is taken" in sets.notice
+    assert "emnist-mnist too; emnist-digits is used" in sets.notice
 
 
 def test_emnists_letters_are_refused_for_what_they_are(tmp_path):
     write_named(tmp_path, emnist_names("balanced", ""))
-    with pytest.raises(DataError, match=r"holds emnist-balanced, which is made of letters as well"):
+    with pytest.raises(DataError, match=r"holds emnist-balanced, which also holds letters"):
         load(str(tmp_path))
 
 
@@ -188,11 +188,11 @@ def test_qmnists_labels_are_the_first_of_eight_columns(tmp_path):
 def test_labels_of_no_or_endless_columns_are_refused(tmp_path, columns):
     path = tmp_path / "qmnist-test-labels-idx2-int"
     path.write_bytes(struct.pack(">III", 0xC02, 2, columns))
-    with pytest.raises(DataError, match=r"byte 8 says labels of [0-9,]* columns, expected 8"):
+    with pytest.raises(DataError, match=r"byte 8 gives labels of [0-9,]* columns, expected 8"):
         idx.read_idx(path, idx.LABELS_MAGIC, idx.QMNIST_MAGIC)
 
 
 def test_one_of_the_four_files_is_told_from_their_folder(tmp_path):
     write_named(tmp_path, PLAIN)
-    with pytest.raises(DataError, match=r"is one of a set's four files; name the folder: "):
+    with pytest.raises(DataError, match=r"is one of a set's four files; name their folder: "):
         load(str(tmp_path / PLAIN[0]))

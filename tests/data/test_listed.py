@@ -108,7 +108,7 @@ def test_rows_that_are_no_labelled_picture_are_named_counted_and_left_out(folder
         (names[4], "", "label 'ten', expected a digit (labels.csv, line 44)"),
         (names[5], "", "has no label (labels.csv, line 45)"),
         (str(folder), "7", "names no file (labels.csv, line 46)"),
-        (names[0], "0", "stands there twice (labels.csv, line 48)"),
+        (names[0], "0", "is listed twice (labels.csv, line 48)"),
         (names[8], "5", "has several labels: 2, 5 (labels.csv, line 49)"),
     ]  # fmt: skip
     assert "8 were left out, " in found.notice
@@ -128,7 +128,7 @@ def test_a_table_without_any_picture_says_why(folder, digits, tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"file,label\n\xff.png,3\n", r"is no UTF-8: .*; save it as CSV UTF-8"),
+        (b"file,label\n\xff.png,3\n", r"is not UTF-8: .*; save it as CSV UTF-8"),
         (b"file,label\n" + b"x" * 200_000 + b",3\n", "line 2 cannot be read as CSV: field larger"),
         (b"name,digit\na.png,3\n", r"line 1 has 2 columns.*file,label"),
     ],

@@ -41,7 +41,7 @@ def test_auto_falls_back_to_the_sample_and_says_why(empty_cache, monkeypatch):
     monkeypatch.setattr(requests, "get", no_network)
     sets = load("auto")
     assert sets.name == "sample"
-    assert "MNIST could not be had" in sets.notice
+    assert "MNIST is not available" in sets.notice
     assert "no network in tests" in sets.notice
 
 

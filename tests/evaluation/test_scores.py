@@ -46,7 +46,7 @@ def test_calibration_error_weighs_bins_by_their_size():
 
 
 def test_an_image_left_out_is_an_error():
-    with pytest.raises(DataError, match="wanted every one of 10,000 images exactly once"):
+    with pytest.raises(DataError, match="expected every one of 10,000 images exactly once"):
         score(np.zeros(9_999, np.uint8), np.full((9_999, 10), 0.1, np.float32), 10_000)
 
 

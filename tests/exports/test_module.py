@@ -136,7 +136,7 @@ def branches(images):
         (lambda images: F.gelu(images, approximate="tanh"), "uses gelu with approximate=tanh"),
         (lambda images: torch.cat([images[:, :, 9:], images[:, :, :9]], 2), "uses slice of a part"),
         (lambda images: F.pad(images, (1, 1, 1, 1))[:, :, 1:29, 1:29], "uses pad"),
-        (branches, "cannot be saved as a model: torch.export says"),
+        (branches, "cannot be saved as a model: torch.export raises"),
     ],
     ids=["operator", "transposed", "setting", "part", "padded", "branch"],
 )  # fmt: skip

@@ -105,7 +105,7 @@ def test_a_closed_standard_input_is_an_empty_picture(picture):
     done = subprocess.run(["sh", "-c", command], capture_output=True, timeout=120, check=False)
     assert done.returncode == 1
     assert done.stdout.startswith(b"7 ")
-    assert done.stderr == b"error: -: picture: is empty, wanted a picture\n"
+    assert done.stderr == b"error: -: picture: is empty, expected a picture\n"
 
 
 def slowly(picture, file):
@@ -176,8 +176,8 @@ def test_what_is_read_is_not_written_to(picture, tmp_path):
     (tmp_path / "made.npz").write_bytes(b"digits")
     (tmp_path / "test.csv").write_text("pixels")
     for args, said in (
-        (("predict", "--explain", png, png), "exists and is no earlier drawing"),
-        (("read", "--explain", png, png), "exists and is no earlier drawing"),
+        (("predict", "--explain", png, png), "exists and is not an earlier drawing"),
+        (("read", "--explain", png, png), "exists and is not an earlier drawing"),
         (("predict", "--submission", tmp_path / "test.csv", tmp_path / "test.csv"), "what is read"),
         (("data", "make", tmp_path / "made.npz", "--data", tmp_path / "made.npz"), "what is read"),
         (("data", "make", tmp_path / "made.npz", "--add", tmp_path / "made.npz"), "what is read"),

@@ -146,4 +146,4 @@ def test_an_offer_of_another_protocol_is_declined_and_the_body_read(service):
             assert sock.recv(1 << 16).startswith(b"HTTP/1.1 200")
     with connected(service) as sock:
         sock.sendall(b"CONNECT other.example:443 HTTP/1.1\r\nHost: other.example\r\n\r\n")
-        assert refused(answer(sock)) == (405, "this server is no proxy")
+        assert refused(answer(sock)) == (405, "this server is not a proxy")

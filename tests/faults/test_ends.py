@@ -83,7 +83,7 @@ def test_a_second_tar_behind_the_first_is_a_row(tmp_path):
     first.write_bytes(first.read_bytes() + second.read_bytes())
     (_, fine), (name, error) = rows(first)
     assert (fine, name) == ("", "s.tar")
-    assert "goes on after the mark that ends a tar" in error
+    assert "continues after its end mark" in error
 
 
 def test_a_whole_tar_has_no_such_row(tmp_path):
@@ -101,7 +101,7 @@ def test_links_in_a_tar_are_rows(tmp_path):
         ("s.tar#1.png", ""),
         ("s.tar#2.png", "is a link to 1.png, expected a file; links are not followed"),
         ("s.tar#3.png", "is a link to /etc/passwd, expected a file; links are not followed"),
-        ("s.tar#4.png", "is no file: a device or a pipe; expected a picture's file"),
+        ("s.tar#4.png", "is a device or a pipe, expected a picture file"),
     ]
 
 
@@ -133,7 +133,7 @@ def test_a_folder_that_may_not_be_listed_is_a_row(closed, pattern):
     (item,) = source.items(listed[1:2])
     assert item.name == f"{closed}/closed/"
     assert str(item.data) == (
-        "is a folder that cannot be listed (Permission denied): no picture in it was read; mend "
+        "is a folder that cannot be listed (Permission denied): none of its pictures was read; fix "
         "that and start the same command with --add-new"
     )
 

@@ -148,7 +148,7 @@ def test_workers_that_end_before_they_are_ready_are_begun_three_times(program):
 def test_work_that_ends_its_worker_is_an_error_where_no_answer_stands_for_it(program):
     file, seen = program
     done = run(file, seen, 2, 9, "sleep 0", "end", "sleep 0")
-    assert "ProcessError: a worker process ended, twice, at the same work" in done.stderr
+    assert "ProcessError: a worker process ended twice on the same work" in done.stderr
 
 
 @pytest.mark.parametrize("error", ["DataError", "OSError"])  # as a broken pipe is one

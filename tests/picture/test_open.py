@@ -90,7 +90,7 @@ def test_any_size_comes_out_bounded(size):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "is empty, wanted a picture"),
+        (b"", "is empty, expected a picture"),
         (b"GIF89a", "not a picture this program can read"),
         (b"%PDF-1.4 something", "not a picture this program can read"),
         (b"just text", "it reads PNG, JPEG, GIF, BMP, PPM, TIFF, WEBP"),
@@ -125,11 +125,11 @@ def test_a_missing_file_is_named():
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((5, 5, 2), np.uint8), r"array is \(5, 5, 2\), wanted \(H, W\)"),
+        (np.zeros((5, 5, 2), np.uint8), r"array is \(5, 5, 2\), expected \(H, W\)"),
         (np.zeros((0, 5), np.uint8), r"it has no pixel"),
         (np.full((5, 5), 256), r"array is int64, expected uint8"),
-        (np.full((5, 5), 7.0), r"array runs from 7 to 7, wanted \[0, 1\] for floats"),
-        (np.full((5, 5), np.nan), r"wanted \[0, 1\] for floats"),
+        (np.full((5, 5), 7.0), r"array runs from 7 to 7, expected \[0, 1\] for floats"),
+        (np.full((5, 5), np.nan), r"expected \[0, 1\] for floats"),
     ],
 )
 def test_an_array_of_another_kind_is_refused(array, message):
@@ -139,7 +139,7 @@ def test_an_array_of_another_kind_is_refused(array, message):
 
 def test_a_tiff_of_nan_is_refused():
     data = encoded(Image.fromarray(np.full((30, 30), np.nan, np.float32)), "TIFF")
-    with pytest.raises(PictureError, match="holds values that are no numbers"):
+    with pytest.raises(PictureError, match="holds values that are not numbers"):
         open_picture(data)
 
 
@@ -184,7 +184,7 @@ def test_a_tiff_is_turned_as_a_png_is(drawing, orientation):
 def test_a_jpeg_of_many_scans_is_refused(drawing):
     data = encoded(drawing, "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
-    with pytest.raises(PictureError, match="has over 100 scans, where a JPEG has some ten"):
+    with pytest.raises(PictureError, match="has over 100 scans, a JPEG has about ten"):
         open_picture(data[:-2] + data[last:-2] * 100 + data[-2:])
     # What looks like scans in another format, or behind the picture (a phone's film), is none.
     assert open_picture(data + data[last:-2] * 200).width == 280

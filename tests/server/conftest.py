@@ -82,7 +82,7 @@ def service(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def guarded():
-    """A service that wants a token, lets another site call it and keeps no corrections."""
+    """A service that requires a token, lets another site call it and keeps no corrections."""
     with running("--token", "secret", "--allow-origin", "http://other.example") as started:
         yield started
 

@@ -103,7 +103,7 @@ def test_a_pdf_is_an_error_of_its_own_where_it_cannot_be_read(service):
         broken = service.client.post(path, content=b"%PDF-1.4 and so on", headers=headers)
         assert (broken.status_code, broken.json()["status"]) == (415, 415)
     answer = service.client.post("/v1/predict", content=b"%PDF-1.4", headers=headers)
-    assert (answer.status_code, "wanted image/png" in answer.text) == (415, True)
+    assert (answer.status_code, "expected image/png" in answer.text) == (415, True)
 
 
 def test_a_page_that_takes_too_long_is_an_error_among_the_others(endless_pdf, monkeypatch):

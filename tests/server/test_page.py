@@ -317,7 +317,7 @@ def test_a_scribble_is_doubted_in_words(open_page):
     draw(page, [[(0.2, 0.2), (0.8, 0.8)], [(0.8, 0.2), (0.2, 0.8)], [(0.5, 0.1), (0.5, 0.9)],
                 [(0.1, 0.5), (0.9, 0.5)]])  # fmt: skip
     expect(page.locator("#result")).to_have_attribute("data-state", "doubt")
-    expect(page.locator("#verdict")).to_contain_text(re.compile("no digit|Not sure"))
+    expect(page.locator("#verdict")).to_contain_text(re.compile("No digit|Not sure"))
 
 
 def test_a_wrong_reading_is_corrected(open_page):

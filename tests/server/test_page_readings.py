@@ -73,18 +73,18 @@ def test_a_reading_of_many_lines_is_all_shown_or_scrolls(open_page, width):
 def test_several_numbers_are_counted_and_a_doubtful_sign_marks_its_number(open_page, theme):
     page = open_page(theme)
     shown(page, reading("3.5 12\n7", doubtful=[1]))
-    expect(page.locator("#verdict")).to_have_text("3 numbers, 1 doubtful")
+    expect(page.locator("#verdict")).to_have_text("3 numbers, 1 uncertain")
     expect(page.locator("#detail")).to_have_text("5 digits. A sign may be another.")
     assert page.locator("#text .in-doubt").all_inner_texts() == ["3", ".", "5"]
     assert page.locator("#text .doubt").all_inner_texts() == ["."]
     expect(page.locator("#boxes .sign.doubt")).to_have_count(1)
     expect(page.locator("#boxes .doubt")).to_have_count(1)
     expect(page.locator("#text button").first).to_have_accessible_name(
-        re.compile("in a doubtful number")
+        re.compile("in an uncertain number")
     )
     assert [v["id"] for v in Axe().run(page).response["violations"]] == []
     shown(page, reading("12 4"))
-    expect(page.locator("#verdict")).to_have_text("2 numbers, none doubtful")
+    expect(page.locator("#verdict")).to_have_text("2 numbers, none uncertain")
     shown(page, reading("-5", doubtful=[0]))
     expect(page.locator("#verdict")).to_have_text("Not sure of a sign")
     shown(page, reading("-5"))

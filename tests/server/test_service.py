@@ -105,7 +105,7 @@ def test_a_form_has_an_answer_for_each_picture_and_an_error_for_what_is_none(ser
     [
         (400, b"", PNG, "empty"),
         (415, b"no picture", PNG, "not a picture"),
-        (415, b"x", {"Content-Type": "text/plain"}, "wanted image/png"),
+        (415, b"x", {"Content-Type": "text/plain"}, "expected image/png"),
         (415, b"x", {}, "missing"),
         (413, b"x" * 10_000_001, PNG, "10,000,000 bytes"),
         (422, png(np.zeros((9, 9), np.uint8)), PNG, "all one colour"),
@@ -130,7 +130,7 @@ def test_wrong_addresses_and_parameters_are_json_errors(service):
     assert service.client.get("/v1/predict").status_code == 405
     assert service.client.get("/nothing").json()["status"] == 404
     answer = service.client.post("/v1/predict?array=perhaps", content=b"x", headers=PNG)
-    assert (answer.status_code, "wanted true or false" in answer.text) == (422, True)
+    assert (answer.status_code, "expected true or false" in answer.text) == (422, True)
 
 
 def test_every_answer_has_the_headers_and_no_other_site_may_call(service):
@@ -297,7 +297,7 @@ def test_sigterm_answers_what_is_in_flight_and_exits_0():
         read = [answer.json()["digit"] for answer in answers if answer.status_code == 200]
         late = [answer.json()["error"] for answer in answers if answer.status_code == 503]
         assert read == [0] * max(1, len(read))
-        assert late == ["this server is being stopped"] * (4 - len(read))
+        assert late == ["this server is shutting down"] * (4 - len(read))
 
 
 @settings(max_examples=50, deadline=None,

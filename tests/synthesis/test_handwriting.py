@@ -76,4 +76,4 @@ def test_non_digits_have_ink_and_paper_but_for_a_few_blank_pages(sample):
             assert 0.005 < (strokes > 0.5).mean() < 0.95
         else:
             blank += 1
-    assert 1 <= blank <= 15  # 8 in 100 are wanted
+    assert 1 <= blank <= 15  # about 8 in 100

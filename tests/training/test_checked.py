@@ -160,7 +160,7 @@ def test_missing_classes_are_told(some):
     low = np.flatnonzero(some.train.labels < 4)
     found = checked(dataclasses.replace(some, train=some.train.take(low, "low")))
     assert found.notice == "Of the digits 0-9 the training set has only 0, 1, 2, 3: " + (
-        "a model learns no other."
+        "a model cannot learn the others."
     )
 
 
@@ -169,7 +169,7 @@ def test_test_images_that_are_trained_on_are_counted(some):
     labels = np.concatenate([some.test.labels, some.train.labels[:7]])
     sets = dataclasses.replace(some, test=Digits(both, labels, "test", "test"))
     assert checked(sets).notice == (
-        "7 of the 107 test images stand in the training set as well: the score is too high."
+        "7 of the 107 test images are in the training set, too: the score is too high."
     )
 
 

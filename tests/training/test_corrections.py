@@ -123,10 +123,10 @@ def test_digits_are_added_without_a_model_to_go_on_from_as_well(learnt, tmp_path
 def test_a_run_that_goes_on_takes_no_other_settings():
     done = CliRunner().invoke(cli, ["train", "--resume", "x", "--seed", "3"])
     assert done.exit_code == 2
-    assert "--resume goes on with the run's own settings" in done.stderr
+    assert "--resume continues with the run's own settings" in done.stderr
 
 
 def test_a_folder_that_is_not_there_stops_the_run(tmp_path):
     args = ["train", "--data", "sample", "--add", tmp_path / "mine", "--out", tmp_path / "run"]
     done = CliRunner().invoke(cli, list(map(str, args)))
-    assert f"{tmp_path / 'mine'}: is no folder; expected one of pictures" in str(done.exception)
+    assert f"{tmp_path / 'mine'}: is not a folder; expected a folder of" in str(done.exception)

@@ -97,7 +97,7 @@ def test_added_pictures_that_do_not_fit_are_refused(tmp_path, sample, arrays, me
 
 
 def test_numbers_below_zero_are_refused(sample):
-    with pytest.raises(ConfigError, match="wanted 0 or more"):
+    with pytest.raises(ConfigError, match="expected 0 or more"):
         made_from(sample, -1, 0, 0, nothing)
 
 

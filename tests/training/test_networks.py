@@ -53,7 +53,7 @@ def test_parameters_and_shapes_by_hand():
         ([Conv(8, padding="full"), Flatten(), Dense(10)], "padding is 'full', expected 'same' or"),
         ([Flatten(), Dropout(1), Dense(10)], "rate is 1, expected a share from 0 to 0.99"),
         ([Flatten(), Norm(float("nan")), Dense(10)], "epsilon is nan, expected a number over 0"),
-        ([Flatten, Dense(10)], "layer 1 of the network.*Flatten.*is no layer; expected Conv, Norm"),
+        ([Flatten, Dense(10)], "layer 1 of the network.*Flatten.*is not a layer; expected Conv"),
         ([Flatten(), Dense(100_000), Dense(10)], "has 79,500,010 parameters, expected at most 25"),
         # 4,000 * 784 twice, then a value for each filter, twice, and ten.
         ([Conv(4_000, 1), Relu(), MaxPool(28), Flatten(), Dense(10)],
@@ -88,7 +88,7 @@ def test_the_text_of_a_network_gives_it_back():
     ],
 )  # fmt: skip
 def test_a_text_that_is_no_network_is_refused_and_nothing_is_run(text):
-    with pytest.raises(ConfigError, match=r"wanted one of original, nano, .* layers like 'Conv"):
+    with pytest.raises(ConfigError, match=r"expected one of original, nano, .* layers like 'Conv"):
         network_named(text)
 
 

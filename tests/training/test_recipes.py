@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from inkdigits.errors import ConfigError
-from inkdigits.training.recipes import RECIPES, recipe
+from inkdigits.training.recipes import MEANINGS, RECIPES, Recipe, recipe, values_of
 from inkdigits.training.schedule import rate_share
 
 
@@ -14,6 +14,14 @@ def test_the_original_has_the_original_projects_settings():
     assert (original.early_stopping, original.plateau, original.plateau_factor) == (5, 3, 0.5)
     assert original.keep == "best_loss"
     assert not original.augments
+
+
+def test_every_field_has_its_meaning_and_its_values():
+    names = {field.name for field in dataclasses.fields(Recipe)} - {"name"}
+    assert MEANINGS.keys() == names
+    assert {name for name in names if not values_of(name)} == {"network", "calibrate"}
+    assert values_of("shift") == "0 to 14 pixels"
+    assert values_of("keep") == "last, best_loss"
 
 
 def test_fast_is_there_and_augments():
@@ -28,19 +36,19 @@ def test_an_unknown_recipe_is_told_the_known_ones():
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("epochs", 0, "epochs is 0, wanted 1 to 10,000"),
-        ("batch_size", 1, "batch_size is 1, wanted 2 to 60,000"),
-        ("learning_rate", 0, "learning_rate is 0, wanted over 0"),
+        ("epochs", 0, "epochs is 0, expected 1 to 10,000"),
+        ("batch_size", 1, "batch_size is 1, expected 2 to 60,000"),
+        ("learning_rate", 0, "learning_rate is 0, expected over 0"),
         ("learning_rate", float("nan"), "learning_rate is nan"),
         ("learning_rate", float("inf"), "learning_rate is inf"),
         ("validation_share", 1.0, "validation_share is 1.0"),
         (
             "network",
             "huge",
-            "network is 'huge', wanted one of original, nano, tiny, compact, wide, wider, deep",
+            "network is 'huge', expected one of original, nano, tiny, compact, wide, wider, deep",
         ),
-        ("schedule", "steps", "schedule is 'steps', wanted one of constant, one_cycle"),
-        ("precision", "int8", "precision is 'int8', wanted one of float32, bfloat16"),
+        ("schedule", "steps", "schedule is 'steps', expected one of constant, one_cycle"),
+        ("precision", "int8", "precision is 'int8', expected one of float32, bfloat16"),
         ("colour", 1, "no setting 'colour'; there are "),
     ],
 )

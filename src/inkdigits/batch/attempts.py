@@ -1,4 +1,4 @@
-"""Pictures that end the process that reads them: found, and passed over.
+"""Pictures that end the process that reads them: found, and skipped.
 
 A decoder that crashes or runs out of memory raises nothing; its worker is gone, and the next one
 would go the same way. So beside the parts stands how often a part was begun. From the third time on
@@ -64,7 +64,7 @@ class Attempt:
         return self._starts > _HASTY
 
     def at(self, picture: int) -> bool:
-        """Note that a picture of the part is read next; False if it is one to pass over."""
+        """Note that a picture of the part is read next; False if it is to be skipped."""
         if self._ended[picture] >= _ENOUGH:
             return False
         self._keep(picture)

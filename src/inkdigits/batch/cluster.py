@@ -21,11 +21,11 @@ from ray.exceptions import RayError
 from inkdigits.errors import BatchError
 from inkdigits.machine import cores
 
-GO_ON = "what was read is kept: mend that and start the same command again"
+GO_ON = "what was read is kept: fix that and start the same command again"
 _OBJECT_STORE = 200_000_000  # bytes; part numbers and counts go through it, never a picture
-_HINTS = {  # by what Ray says
+_HINTS = {  # by Ray's message
     "No module named": "the cluster's machines all need pip install 'inkdigits[batch]'",
-    "Failed to connect": "a cluster that wants a token is joined with RAY_AUTH_MODE=token",
+    "Failed to connect": "a cluster with a token is joined with RAY_AUTH_MODE=token",
 }
 # Ray's sockets lie 68 bytes below the temporary folder, and a socket's path has 107 at most.
 _LONGEST_FOLDER, _SHORT_FOLDER = 39, "/tmp"
@@ -36,10 +36,10 @@ _PATIENCE = 10  # seconds that a cluster's head has to answer
 def ray_for(address: str | None, workers: int | None) -> Iterator[int]:
     """How many workers the job shall have: those asked for, or one for each core.
 
-    A Ray that this process has already goes on afterwards. Raises BatchError for what Ray raises.
+    A Ray that already runs in this process stays afterwards. Raises BatchError for what Ray raises.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # A worker that ends is begun anew; that is no news for a user.
+    # Ray restarts a worker that ends; a user needs no message about it.
     os.environ.setdefault("RAY_enable_output_error_log_if_still_retry", "0")
     if len(os.fsencode(gettempdir())) > _LONGEST_FOLDER and os.path.isdir(_SHORT_FOLDER):
         os.environ.setdefault("RAY_TMPDIR", _SHORT_FOLDER)

@@ -1,7 +1,7 @@
 """The files of a listing, opened: each picture's name and bytes.
 
 In: entries, each a run of pictures in one file: a picture, a Parquet file or a tar shard. Out:
-items, some 64 in memory at a time. A file that cannot be read is an error, and ends no job.
+items, some 64 in memory at a time. A file that cannot be read is an error and does not end the job.
 """
 
 from __future__ import annotations
@@ -91,18 +91,18 @@ def _bytes_column(schema: pa.Schema, column: str, address: str) -> str:
     """The name of the column with pictures: binary, or a struct with such a field `bytes`."""
     if twice := next((name for name in schema.names if schema.names.count(name) > 1), None):
         raise ConfigError(
-            f"{address} has two columns that are called {twice!r}; expected a name for each: write "
-            "the file anew with other names"
+            f"{address} has two columns named {twice!r}; expected a name for each: write "
+            "the file again with other names"
         )
     possible: list[str] = [field.name for field in schema if _holds_bytes(field.type)]
     if column in possible:
         return column
     if column or len(possible) != 1:
         found = shortened(", ".join(f"{field.name} ({field.type})" for field in schema))
-        wanted = f"{column!r} with bytes" if column else "one with bytes"
+        expected = f"{column!r} with bytes" if column else "one with bytes"
         raise ConfigError(
-            f"{address} has the columns {found}, wanted {wanted}; name the one with the pictures' "
-            "files: --column NAME; if the file holds no pictures, move it elsewhere"
+            f"{address} has the columns {found}, expected {expected}; name the one with the "
+            "pictures' files: --column NAME; if the file holds no pictures, move it elsewhere"
         )
     return possible[0]
 
@@ -159,7 +159,7 @@ def _table(entry: Entry, column: str, kept: pa.Schema) -> Iterator[Item]:
 
 def _value(value: Any) -> bytes | PictureError:
     data = value.get("bytes") if isinstance(value, dict) else value
-    return data if data is not None else PictureError("the row holds no bytes, wanted a picture's")
+    return data if data is not None else PictureError("the row has no bytes, expected a picture's")
 
 
 def _once_broken(entry: Entry, column: str, kept: pa.Schema) -> Iterator[Item]:
@@ -175,7 +175,7 @@ def _once_broken(entry: Entry, column: str, kept: pa.Schema) -> Iterator[Item]:
     except ConfigError as error:
         why = f"{error}; then {again}"
     except Exception as error:  # noqa: BLE001 - fsspec's libraries raise their own; a file ends no job
-        why = f"is no Parquet file that can be read ({_cause(error)}): mend it, {again}"
+        why = f"is not a readable Parquet file ({_cause(error)}): repair it, {again}"
     if why:
         yield Item(entry.address, NotAPictureError(why))
     else:
@@ -190,12 +190,12 @@ def _folder(entry: Entry) -> Item:
         why = "could not be listed when this job listed its source, and can be now"
     except OSError as error:
         why = f"cannot be listed ({_cause(error)})"
-    add = "no picture in it was read; mend that and start the same command with --add-new"
+    add = "none of its pictures was read; fix that and start the same command with --add-new"
     return Item(entry.address, PictureError(f"is a folder that {why}: {add}"))
 
 
 def _shard(entry: Entry) -> Iterator[Item]:
-    """A shard's pictures, read from its beginning to its end; other members are passed over."""
+    """A shard's pictures, read from its beginning to its end; other members are skipped."""
     place = Place(entry.address)
     try:
         with (
@@ -230,26 +230,26 @@ class _Member(tarfile.TarInfo):
             raise
         except HeaderError as error:
             raise NotAPictureError(
-                f"damaged or cut off at byte {at:,} of the tar ({error}): what is behind it is not "
-                "read; fetch or make it anew"
+                f"damaged or cut off at byte {at:,} of the tar ({error}): nothing after it is "
+                "read; fetch the tar again"
             ) from error
 
 
 def _check_nothing_behind(shard: tarfile.TarFile) -> None:
-    """Raise NotAPictureError if the shard goes on after the mark that ends it."""
+    """Raise NotAPictureError if the shard continues after its end mark."""
     stream = shard.fileobj
     while stream and (block := stream.read(_BLOCK)):
         if block.strip(b"\0"):
             raise NotAPictureError(
-                "goes on after the mark that ends a tar, as tars that were joined do: what is "
-                "behind it is not read; split or make it anew"
+                "continues after its end mark, as joined tars do: nothing after it is read; split "
+                "the tar or make it again"
             )
 
 
 def _no_file(member: tarfile.TarInfo) -> str:
     if member.islnk() or member.issym():
         return f"is a link to {shortened(member.linkname)}, expected a file; links are not followed"
-    return "is no file: a device or a pipe; expected a picture's file"
+    return "is a device or a pipe, expected a picture file"
 
 
 def _unreadable(error: Exception) -> PictureError:

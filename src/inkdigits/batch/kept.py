@@ -191,7 +191,7 @@ def _check_names(columns: pa.Schema, address: str) -> None:
         if _kept_as(name) != name and _kept_as(name) in columns.names:
             raise ConfigError(
                 f"{address} has the columns {name!r} and {_kept_as(name)!r}, which would both be "
-                f"{_kept_as(name)!r} in the rows; expected one of them: write the file anew with "
+                f"{_kept_as(name)!r} in the rows; expected one of them: write the file again with "
                 "another name"
             )
 
@@ -203,8 +203,8 @@ def _unfit(
     other, whence = next(one for one in those if one is those[-1] or _wider(one[0], kind) is None)
     return ConfigError(
         f"{address}: its column {name!r} is {_said(kind)}, in {whence} it is {_said(other)}; no "
-        "type holds every value of both; expected one type in all files: write one of the two anew "
-        "with the other's type, or read them into folders of their own"
+        "type holds every value of both; expected one type in all files: write one of the two "
+        "again with the other's type, or read them into folders of their own"
     )
 
 

@@ -22,7 +22,7 @@ from inkdigits.batch.items import Entry
 from inkdigits.batch.source import File, in_order
 from inkdigits.batch.storage import Place
 
-LISTING = "_inputs"  # begins the names; readers of a folder of Parquet files pass over _
+LISTING = "_inputs"  # begins the names; readers of a folder of Parquet files skip _
 _ENTRIES = pa.schema(
     [
         ("address", pa.binary()),  # a local file's name may be any bytes
@@ -36,7 +36,7 @@ _NAMED = 5  # files that are named, of any number
 
 @dataclass
 class Some:
-    """How many files there are of a kind, the first of them, and why, if they are passed over."""
+    """How many files there are of a kind, the first of them, and why, if they are skipped."""
 
     n: int = 0
     first: list[str] = field(default_factory=list)

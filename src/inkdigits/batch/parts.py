@@ -31,7 +31,10 @@ from inkdigits.page import Page
 from inkdigits.picture.documents import DocumentPage, count_pages, page_names
 from inkdigits.reader import BATCH, Reader
 
-_DEADLY = "picture: reading it ended the process, twice: a decoder's crash, or too little memory"
+_DEADLY = (
+    "picture: the worker process crashed twice while reading it: a decoder failed, or memory was "
+    "short; skip it, or save it again with another program"
+)
 _GROUP_ROWS, _GROUP_BYTES = 4096, 8_000_000  # gathered before they are written
 _BYTES_AT_ONCE = 64_000_000  # of files that are gathered to be read
 
@@ -91,7 +94,7 @@ class Worker:
         """
         name = name_of(part)
         if self._out.has(name):
-            with suppress(pa.ArrowInvalid):  # a disk's damage: the part is read anew
+            with suppress(pa.ArrowInvalid):  # a disk's damage: the part is read again
                 return self._count(name)
         attempt = Attempt(self._out, part)
         if self._reader is None:  # only now: a process that cannot load them ends in an attempt

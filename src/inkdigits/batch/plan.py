@@ -1,4 +1,4 @@
-"""What a job is: begun, gone on with, added to. Its folder's manifest says it.
+"""What a job is: started, continued, added to. Its folder's manifest keeps it.
 
 In: a Job and its folder. Out: a Plan, which is in the manifest. What the parts need lies in the
 folder before the manifest names it: so a start that is killed here leaves nothing that is in force.
@@ -42,7 +42,7 @@ class Job:
     """What to read, where to, and by whom."""
 
     source: Source
-    out: str  # a folder, local or at an address; other than a new one only to go on
+    out: str  # a folder, local or at an address; an existing one only to continue
     model: str | None = None  # an .onnx file or a run folder; None is the shipped model
     part_size: int | None = None  # pictures in an output file; None: 2,000, or what was begun with
     workers: int | None = None  # processes of one core; None: all of the machine or cluster
@@ -53,10 +53,10 @@ class Job:
         for name in ("part_size", "workers"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise ConfigError(f"{name} is {value}, wanted 1 or more")
+                raise ConfigError(f"{name} is {value}, expected 1 or more")
         if not re.fullmatch(r"auto|[^/]+:\d+", self.address or "auto"):
             raise ConfigError(
-                f"address is {self.address!r}, wanted a Ray cluster's: host:port of its head, or "
+                f"address is {self.address!r}, expected a Ray cluster's: host:port of its head, or "
                 "auto on one of its machines"
             )
 
@@ -228,8 +228,8 @@ def _manifest_in(job: Job, out: Place) -> dict[str, Any]:
     if not ours:
         raise ConfigError(
             f"{job.out} was written by inkdigits {manifest.get('inkdigits', 'of another version')}"
-            ", whose rows have other columns than this version's; name a new folder, or go on with "
-            "that version"
+            ", whose rows have other columns than this version's; name a new folder, or continue "
+            "with that version"
         )
     return manifest
 
@@ -265,18 +265,18 @@ def _check_same(job: Job, given: dict[str, str], manifest: dict[str, Any]) -> No
     """Raise ConfigError where the folder is of another job than this."""
     if manifest["model"] != given["model"]:
         raise ConfigError(
-            f"{job.out} was begun with a model of the identity {manifest['model'][:12]}, by "
+            f"{job.out} was started with a model of the identity {manifest['model'][:12]}, by "
             f"inkdigits {manifest['inkdigits']}; this is {given['model'][:12]}, by {__version__}; "
-            "go on with the same --model and version, or name another folder"
+            "continue with the same --model and version, or name another folder"
         )
-    wanted: dict[str, object] = {**given}
+    expected: dict[str, object] = {**given}
     if job.part_size is not None:
-        wanted["part_size"] = job.part_size
-    for name, value in wanted.items():
+        expected["part_size"] = job.part_size
+    for name, value in expected.items():
         if manifest[name] != value:
             raise ConfigError(
-                f"{job.out} was begun with {name} {manifest[name]!r}, this is {value!r}; "
-                "go on with what it was begun with, or name another folder"
+                f"{job.out} was started with {name} {manifest[name]!r}, this is {value!r}; "
+                "continue with what it was started with, or name another folder"
             )
 
 
@@ -290,20 +290,20 @@ def _check_new(job: Job, source: Source, out: Place) -> None:
     if not out.files.exists(out.path):
         return
     if not out.files.isdir(out.path):
-        raise ConfigError(f"{job.out}: is a file, wanted a folder to write Parquet files to")
+        raise ConfigError(f"{job.out}: is a file, expected a folder to write Parquet files to")
     names = {posixpath.basename(path) for path in out.files.ls(out.path, detail=False)}
     ours = (".", LISTING, MODEL, SCHEMA, PASSED_OVER)  # what a start killed while listing left
     other = sorted(name for name in names if not name.startswith(ours))
     if other:
         raise ConfigError(
-            f"{job.out} holds {other[0]} and no {MANIFEST}: it is no job that could go on; name a "
-            "new or empty folder"
+            f"{job.out} holds {other[0]} and no {MANIFEST}: it is not a job to continue; name "
+            "a new or empty folder"
         )
 
 
 def _nothing(source: Source, passed_over: Some) -> ConfigError:
-    also = f"; passed over: {passed_over}" if passed_over.n else ""
+    also = f"; skipped: {passed_over}" if passed_over.n else ""
     return ConfigError(
-        f"{source.address}: no picture in it; wanted a folder, a glob or a file with "
+        f"{source.address}: no picture in it; expected a folder, a glob or a file with "
         f"{', '.join(sorted(SUFFIXES))}, {', '.join(TABLES)} or {', '.join(SHARDS)}{also}"
     )

@@ -207,7 +207,7 @@ def _digits(pages: Sequence[Page | None]) -> pa.Array:
 
 
 def _lists(columns: list[pa.Array], counts: list[int | None], kind: pa.DataType) -> pa.Array:
-    """Lists of structs from the columns of all structs, one after the other; None is no list."""
+    """Lists of structs from the columns of all structs, in turn; None is a missing list."""
     start, offsets = 0, []
     for count in counts:
         offsets.append(None if count is None else start)

@@ -39,7 +39,7 @@ class Summary:
     doubtful: int  # read, but not accepted
     there: int  # of the pictures, how many had been read before this start
     parts: int  # files
-    passed_over: Some = field(default_factory=Some)  # files of the source that are no pictures
+    passed_over: Some = field(default_factory=Some)  # files of the source that are not pictures
     added: Some = field(default_factory=Some)  # files that this start listed
     # Looked for where all had been read before, and with add_new:
     came_later: Some = field(default_factory=Some)  # files that are in no part
@@ -47,7 +47,7 @@ class Summary:
 
 
 def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> Summary:
-    """Read every picture of a job into Parquet files; go on where an earlier start stopped.
+    """Read every picture of a job into Parquet files; continue where an earlier start stopped.
 
     Columns: those of rows.OWN, then the other columns of a Parquet source. progress: told how many
     parts are done, of how many. Raises ConfigError if the source holds nothing or the folder holds

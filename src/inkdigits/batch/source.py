@@ -35,7 +35,7 @@ class File(NamedTuple):
     """A file of the source."""
 
     address: str
-    why: str = ""  # it is passed over: its ending, or what is wrong with it
+    why: str = ""  # why it is skipped: its ending, or what is wrong with it
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Source:
         return place
 
     def files(self, apart: str = "") -> Iterator[File]:
-        """Every file, in the order of `in_order`; those that are passed over, too.
+        """Every file, in the order of `in_order`; the skipped ones, too.
 
         A folder's hidden files are found if they are pictures. What a glob fits is taken for a
         picture, whatever its ending. A folder that cannot be listed is found itself, with a / at
@@ -126,7 +126,7 @@ def parts_of(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
 
 
 def _paths(place: Place, address: str) -> Iterator[tuple[str, str | None]]:
-    """Each path, in order, and why it is passed over, if it is."""
+    """Each path, in order, and why it is skipped, if it is."""
     kind = place.kind()
     if kind == "directory":
         yield from _below(place, place.path)
@@ -193,10 +193,10 @@ def _split(pattern: str) -> tuple[str, list[str]]:
 
 
 def _fitting(place: Place, folder: str, parts: list[str]) -> Iterator[tuple[str, str | None]]:
-    """The paths in a folder that fit a glob's parts, and why one is passed over, if it is.
+    """The paths in a folder that fit a glob's parts, and why one is skipped, if it is.
 
     Fits what Python's glob does, but that no link is followed by **. Not by a library's glob, which
-    passes over a folder that cannot be listed. Such a one is given itself, as by `_below`.
+    skips a folder that cannot be listed. Here it is given itself, as by `_below`.
     """
     part, rest = parts[0], parts[1:]
     if not glob.has_magic(part):
@@ -229,7 +229,7 @@ def _fitting(place: Place, folder: str, parts: list[str]) -> Iterator[tuple[str,
 
 
 def _fault(name: str, kind: str) -> str | None:
-    """Why a file of a folder is passed over; None if it is read, "" if that is not worth a word."""
+    """Why a file of a folder is skipped; None if it is read, "" if that needs no message."""
     wanted = name.lower().endswith((*SUFFIXES, *TABLES, *SHARDS))
     if wanted and kind == "file":
         return None

@@ -41,7 +41,7 @@ class Place:
             self.files, self.path = _opened(address)
         except (ImportError, OSError, TypeError, ValueError) as error:
             raise ConfigError(
-                f"{address}: cannot be opened: {error}; wanted a local path or an address whose "
+                f"{address}: cannot be opened: {error}; expected a local path or an address whose "
                 "fsspec library is installed (s3://: pip install s3fs, gs://: gcsfs)"
             ) from error
         if self.local:  # a worker's working directory is another

@@ -67,7 +67,7 @@ def main() -> NoReturn:
             raise
         say(
             f"error: a library cannot be loaded: {error}; free memory, or raise its limit (ulimit "
-            "-v), or install it anew"
+            "-v), or reinstall it"
         )
         sys.exit(1)
     except MemoryError as error:

@@ -19,18 +19,26 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source")
 @click.option("--out", required=True, metavar="DEST", help="Folder for the Parquet files.")
-@click.option("--model", help="A run folder or an .onnx file.  [default: the shipped model]")
+@click.option("--model", help="A run folder or an .onnx file.  [default: the model in the package]")
 @click.option(
-    "--column", default="", help="Of Parquet files, the pictures' bytes.  [default: the only one]"
+    "--column",
+    default="",
+    help="Column of Parquet files with the pictures' bytes.  [default: the only such one]",
 )
 @click.option(
     "--part-size",
     type=click.IntRange(1),
-    help="Pictures in an output file.  [default: 2000; tar shards: a file for each]",
+    help="Pictures in an output file.  [default: 2000; a file for each tar shard]",
 )
-@click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one a core]")
-@click.option("--address", help="Of a Ray cluster.  [default: Ray is started on this machine]")
-@click.option("--add-new", is_flag=True, help="Read the files as well that came to SOURCE later.")
+@click.option(
+    "--workers", type=click.IntRange(1), help="Worker processes.  [default: one for each core]"
+)
+@click.option(
+    "--address", help="Address of a Ray cluster.  [default: Ray is started on this machine]"
+)
+@click.option(
+    "--add-new", is_flag=True, help="Also read files that came to SOURCE after the first start."
+)
 def batch(
     source: str,
     out: str,
@@ -41,15 +49,16 @@ def batch(
     address: str | None,
     add_new: bool,
 ) -> None:
-    """Read millions of pictures: all of SOURCE, into Parquet files in DEST.
+    """Read millions of pictures into Parquet files.
 
-    SOURCE is a folder, a quoted glob or a file: pictures, PDFs, Parquet files with a column of
-    pictures' bytes, tar shards; here or at any address that fsspec knows (s3://...). A row is a
-    picture, with its text, numbers and digits, and the other columns of a Parquet file.
+    SOURCE is a folder, a quoted glob or a file, here or at any address that fsspec opens (s3://...).
+    It holds pictures, PDFs, tar shards, or Parquet files with a column of pictures' bytes. Each
+    picture becomes a row with its text, numbers and digits. Other columns of a Parquet file are
+    kept.
 
-    Started again after whatever stopped it, it goes on: every picture stands in DEST once, one that
-    cannot be read with its error. The exit code is 1 if there is such a one. Standard error names
-    the files that were passed over, and those that came to SOURCE after the first start.
+    The same command continues a stopped job. Every picture is in DEST once; one that cannot be read
+    is a row with its error, and the exit code is then 1. Standard error names the skipped files,
+    and those that came to SOURCE after the first start.
 
     \b
     Example:
@@ -73,10 +82,10 @@ def batch(
     with stoppable(hint), _without_rays_lines():
         found = read_all(job, lambda done, total: advance("reading parts", done, total, lines=True))
     before = f", {found.there:,} of them before" if found.there else ""
-    passed = f"; {_files(found.passed_over.n)} passed over" if found.passed_over.n else ""
+    passed = f"; {_files(found.passed_over.n)} skipped" if found.passed_over.n else ""
     click.echo(
         f"{out}: {found.pictures:,} pictures in {_files(found.parts)}{before}; "
-        f"{found.doubtful:,} doubtful, {found.failed:,} not read{passed}"
+        f"{found.doubtful:,} not accepted, {found.failed:,} not read{passed}"
     )
     _say_files(found, out, add_new)
     if found.failed:
@@ -88,7 +97,7 @@ def _say_files(found: Summary, out: str, add_new: bool) -> None:
     if found.passed_over.n:
         kinds = ", ".join(f"{n:,} {why}" for why, n in found.passed_over.why.most_common())
         named = f"{found.passed_over}; all are in {out.rstrip('/')}/_passed_over.txt"
-        say(f"passed over: {kinds}: {named}")
+        say(f"skipped: {kinds}: {named}")
     if add_new and found.there:
         say(f"came later, read now: {found.added}" if found.added.n else "no file came later")
     if found.came_later.n:

@@ -1,4 +1,4 @@
-"""What every command does on a terminal: say something, show a counter, stop cleanly.
+"""What every command does on a terminal: print a message, show a counter, stop cleanly.
 
 In: lines and signals. Out: standard error and exit codes.
 """
@@ -97,7 +97,7 @@ def answer_signals() -> None:
 
 @contextmanager
 def stoppable(hint: str | Callable[[], str]) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the command with a hint at how to go on.
+    """Let Ctrl-C and SIGTERM end the command with a hint at how to continue.
 
     hint: its words, or what gives them when all inside has ended.
     """

@@ -11,7 +11,7 @@ from inkdigits.cli.console import advance, say, stoppable
 
 @click.group()
 def data() -> None:
-    """Labelled digits: look at them, export them.
+    """Look at, make and export labelled digits.
 
     \b
     Example:
@@ -21,9 +21,13 @@ def data() -> None:
 
 @data.command("export-png")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--data", "source", default="mnist", show_default=True, help="As for train.")
+@click.option(
+    "--data", "source", default="mnist", show_default=True, help="Labelled digits, as for train."
+)
 def export_png(folder: Path, source: str) -> None:
-    """Write every digit as FOLDER/{train,test}/{label}_{index}.png.
+    """Write every digit as a PNG.
+
+    The names are FOLDER/{train,test}/{label}_{index}.png.
 
     \b
     Example:
@@ -43,7 +47,9 @@ def export_png(folder: Path, source: str) -> None:
 @data.command("info")
 @click.argument("source", default="auto")
 def info(source: str) -> None:
-    """What a source of digits holds: counts by digit, where from, SHA-256.
+    """Show what a source of digits holds.
+
+    Prints the count of each digit, where they are from, and their SHA-256.
 
     \b
     Example:
@@ -63,21 +69,28 @@ def info(source: str) -> None:
 
 @data.command("make")
 @click.argument("out", type=click.Path(path_type=Path), metavar="FILE.npz|FOLDER")
-@click.option("--data", "source", default="mnist", show_default=True, help="As for train.")
+@click.option(
+    "--data", "source", default="mnist", show_default=True, help="Labelled digits, as for train."
+)
 @click.option(
     "--scenes",
     type=click.IntRange(1, 1_000_000),
-    help="Make that many pictures of numbers, pages and forms instead, in FOLDER.",
+    help="Make that many pictures of numbers, pages and forms in FOLDER instead.",
 )
-@click.option("--digits", default=60_000, show_default=True, help="How many to make.")
-@click.option("--nondigits", default=15_000, show_default=True, help="Letters, scribbles, ...")
+@click.option("--digits", default=60_000, show_default=True, help="Digits to make.")
+@click.option(
+    "--nondigits",
+    default=15_000,
+    show_default=True,
+    help="Non-digits to make: letters, scribbles, ...",
+)
 @click.option("--seed", default=0, show_default=True, help="One seed, one set, bit for bit.")
 @click.option(
     "--add",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE.npz",
-    help="More labelled pictures of any size: x (N, H, W) uint8, y (N,).",
+    help="Labelled pictures of any size to use as well: x (N, H, W) uint8, y (N,).",
 )
 @click.option(
     "--fonts",
@@ -94,11 +107,13 @@ def make(
     add: tuple[Path, ...],
     fonts: Path | None,
 ) -> None:
-    """Make digits as pictures show them: other hands and pens, photos, drawings; and non-digits.
+    """Make training digits as pictures show them.
 
-    FILE.npz then holds the source's digits, the made ones and the source's test set. With --scenes,
-    FOLDER holds made pictures of many digits, what stands in each (scenes.jsonl), the ink of each
-    digit, and contact.png to look at.
+    They are digits of other hands and pens, of photos and drawings, and non-digits. FILE.npz holds
+    the source's digits, the made ones and the source's test set.
+
+    With --scenes, FOLDER holds made pictures of many digits, the truth of each (scenes.jsonl), the
+    ink of each digit, and contact.png to look at.
 
     \b
     Example:
@@ -114,7 +129,7 @@ def make(
         raise click.UsageError(f"{file}: expected a name that ends in .npz, or --scenes N")
     given = [Path(source), *add]
     if file.exists() and any(file.samefile(one) for one in given if one.exists()):
-        raise click.UsageError(f"{file}: is what is read; name another file to write")
+        raise click.UsageError(f"{file}: is also the input; name another file to write")
 
     from inkdigits.data.npz import write_npz
     from inkdigits.training.made import made_from
@@ -164,7 +179,7 @@ def _make_scenes(folder: Path, source: str, count: int, seed: int, fonts: Path |
     "--to",
     "folder",
     type=click.Path(path_type=Path),
-    help="Write their 28x28 arrays as PNGs, for train --add.",
+    help="Write the 28x28 arrays as PNGs to this folder, for train --add.",
 )
 @click.option(
     "--show",
@@ -173,12 +188,18 @@ def _make_scenes(folder: Path, source: str, count: int, seed: int, fonts: Path |
     help="Draw a sheet of thumbnails.",
 )
 @click.option(
-    "--delete", type=int, multiple=True, metavar="ID", help="Delete one; may be repeated."
+    "--delete",
+    type=int,
+    multiple=True,
+    metavar="ID",
+    help="Delete this correction; may be repeated.",
 )
 def corrections(
     file: Path, folder: Path | None, show: Path | None, delete: tuple[int, ...]
 ) -> None:
-    """List the corrections that `serve --keep FILE.db` kept, or write them out to learn from.
+    """List corrections, or write them out to learn from.
+
+    `inkdigits serve --keep FILE.db` keeps them.
 
     \b
     Example:

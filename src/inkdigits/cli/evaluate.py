@@ -21,21 +21,23 @@ if TYPE_CHECKING:
 @click.option(
     "--part",
     type=click.Choice(["test", "train", "all"]),
-    help="Which digits of it.  [default: its test part; all where it has none]",
+    help="Which of the digits.  [default: the test part; all if there is none]",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="New folder for the report, pictures, and a list of what is read wrongly.",
+    help="New folder for the report, plots, and a list of the digits that are read wrongly.",
 )
 def evaluate(model: str | None, source: str, part: Part | None, out: Path | None) -> None:
-    """Score a finished model on labelled digits: accuracy, each digit, calibration, acceptance.
+    """Score a finished model on labelled digits.
 
-    MODEL is a run folder, or an .onnx, .keras or .h5 file of ours; without it, the model in the
-    package. Data without a test part are scored whole; of data that the model was trained on, the
-    part that training leaves out. The 28x28 network alone is scored; predict asks those that find
-    digits as well.
+    Prints accuracy, each digit, calibration and acceptance. MODEL is a run folder, or an .onnx,
+    .keras or .h5 file that inkdigits wrote.  [default: the model in the package]
+
+    Data without a test part are scored whole. If the model was trained on the data, only the part
+    that training leaves out is scored. The 28x28 classifier alone is scored; predict uses the
+    networks that find digits as well.
 
     \b
     Example:

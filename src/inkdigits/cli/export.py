@@ -16,14 +16,15 @@ from inkdigits.cli.console import stoppable
 )
 @click.option(
     "--format", "formats",
-    help="Which, with commas between; tflite too, for phones, and web, a page that reads.  "
-    "[default: onnx,onnx-int8,keras,h5,pt2; of a PyTorch module or ensemble not keras,h5]",
+    help="Formats, with commas between: onnx, onnx-int8, keras, h5, pt2, tflite (phones), web (a "
+    "page that reads).  [default: all but tflite,web; of a PyTorch module or an ensemble not "
+    "keras,h5]",
 )  # fmt: skip
 def export(model: str | None, folder: Path, formats: str | None) -> None:
-    """Write a model in other formats, each checked against it on 1,000 digits.
+    """Write a model in other formats.
 
-    MODEL is a run folder, or an .onnx, .keras or .h5 file of ours; without it, the model in the
-    package.
+    Each file is read back and compared with the model on 1,000 digits. MODEL is a run folder, or an
+    .onnx, .keras or .h5 file that inkdigits wrote.  [default: the model in the package]
 
     \b
     Example:

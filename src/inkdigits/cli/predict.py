@@ -27,21 +27,27 @@ MOST_EXPLAINED = 50  # pictures on one page: more is 13,000 pixels high
 
 @click.command()
 @click.argument("pictures", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
-@click.option("--model", help="A run folder or an .onnx file.  [default: the shipped model]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON line a picture.")
-@click.option("--top", type=click.IntRange(1, 10), default=1, help="Show the K most probable.")
-@click.option("--accept-all", is_flag=True, help="Give the best guess where it is doubtful, too.")
+@click.option("--model", help="A run folder or an .onnx file.  [default: the model in the package]")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture.")
+@click.option(
+    "--top",
+    type=click.IntRange(1, 10),
+    default=1,
+    metavar="K",
+    help="Print the K most probable digits.",
+)
+@click.option("--accept-all", is_flag=True, help="Print a best guess for uncertain pictures, too.")
 @click.option(
     "--explain",
     type=click.Path(path_type=Path),
     metavar="OUT.png",
-    help=f"Draw why each was read as it was, {MOST_EXPLAINED} pictures at most.",
+    help=f"Draw why each picture was read as it was, {MOST_EXPLAINED} pictures at most.",
 )
 @click.option(
     "--submission",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="OUT.csv",
-    help="Read a table of pixels instead, as Kaggle's test.csv, and write ImageId,Label.",
+    help="Read a table of 784 pixels a line, as Kaggle's test.csv, and write ImageId,Label.",
 )
 def predict(
     pictures: tuple[str, ...],
@@ -52,10 +58,10 @@ def predict(
     explain: Path | None,
     submission: Path | None,
 ) -> None:
-    """Read the digit in each picture, in the order given; a folder is read by name.
+    """Read the one digit in each picture.
 
-    "-" is a picture on standard input. With --submission the one file is a CSV with 784 pixels in
-    each line.
+    Pictures are read in the order given, and a folder in the order of names. "-" is a picture on
+    standard input. "?" marks an answer that is not accepted.
 
     \b
     Example:
@@ -108,7 +114,7 @@ def _submit(table: Path, model: str | None, out: Path) -> None:
     from inkdigits.training.checked import readable
 
     if out.exists() and out.samefile(table):
-        raise click.UsageError(f"{out}: is what is read; name another file to write")
+        raise click.UsageError(f"{out}: is also the input; name another file to write")
     reader = Reader(model)
     images, notes = readable(read_csv_images(table), str(table))
     for note in notes:
@@ -177,7 +183,7 @@ def picture_files(given: tuple[str, ...], *drawn: Path | None) -> Iterator[File]
                 found = True
                 yield from pages_in(file)
         if not found:
-            yield name  # reading it says what is wrong with it
+            yield name  # reading it raises the error
 
 
 def _standard_input(most: int) -> bytes:

@@ -31,15 +31,17 @@ CSV_HEADER = (
 
 @click.command()
 @click.argument("pictures", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
-@click.option("--model", help="A run folder or an .onnx file.  [default: the shipped model]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON line a picture.")
-@click.option("--csv", "as_csv", is_flag=True, help="One row a number, with its place.")
-@click.option("--table", "as_table", is_flag=True, help="A table's rows and columns, as CSV.")
+@click.option("--model", help="A run folder or an .onnx file.  [default: the model in the package]")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture.")
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="Print a CSV row for each number, with its place."
+)
+@click.option("--table", "as_table", is_flag=True, help="Print a table's rows and columns as CSV.")
 @click.option(
     "--draw",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Write each picture as a PNG with a box and its reading on each digit.",
+    help="Write each picture as a PNG, with a box and a reading on each digit.",
 )
 @click.option(
     "--explain",
@@ -56,16 +58,18 @@ def read(
     draw: Path | None,
     explain: Path | None,
 ) -> None:
-    """Read all digits and numbers in each picture: photos, forms, pages, drawings.
+    """Read all digits and numbers in each picture.
 
     Prints the text, a line for each line of writing. With several pictures each line begins with
-    the picture's name. A folder is read by name, with the folders in it; "-" is a picture on
-    standard input. Standard error names the numbers that are not accepted, and the pictures without
-    any digit; with --json a picture that cannot be read is a line with its error.
+    the picture's name. A folder is read in the order of names, with the folders in it. "-" is a
+    picture on standard input.
 
-    Boxes are in pixels of the upright picture. In the rows of --csv lines count from 1, in --json
-    from 0; a picture without a number is a row of its name alone. --draw marks accepted digits in
-    blue, doubtful ones in orange, signs in violet; a large picture is drawn smaller.
+    Standard error names the numbers that are not accepted, and pictures without a digit. With
+    --json a picture that cannot be read is a line with its error.
+
+    Boxes are in pixels of the upright picture. Lines count from 1 in --csv, from 0 in --json. In
+    --csv a picture without a number is a row of its name alone. --draw marks accepted digits in
+    blue, uncertain ones in orange, signs in violet. Large pictures are drawn smaller.
 
     \b
     Example:
@@ -157,7 +161,7 @@ def _explain(files: Iterator[File], reader: Reader, path: Path) -> list[File]:
 
 
 def _warn(name: str, page: Page) -> None:
-    """Say on standard error what of a page is doubtful."""
+    """Print on standard error what of a page is uncertain."""
     if page.reason:
         say(f"{name}: {page.reason}: no digit found")
         return

@@ -16,9 +16,13 @@ from inkdigits.cli.console import say
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: a free one."
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one.",
 )
-@click.option("--model", help="A run folder or an .onnx file.  [default: the shipped model]")
+@click.option("--model", help="A run folder or an .onnx file.  [default: the model in the package]")
 @click.option(
     "--keep",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -26,13 +30,19 @@ from inkdigits.cli.console import say
     help="Keep corrections of readings, with their pictures.  [default: nothing is kept]",
 )
 @click.option(
-    "--token", envvar="INKDIGITS_TOKEN", help="What callers must show; also in $INKDIGITS_TOKEN."
+    "--token", envvar="INKDIGITS_TOKEN", help="Secret that callers must send; or $INKDIGITS_TOKEN."
 )
 @click.option(
-    "--allow-origin", multiple=True, metavar="URL", help="Let pages of this other site call it."
+    "--allow-origin",
+    multiple=True,
+    metavar="URL",
+    help="Let pages of this other site call the service.",
 )
 @click.option(
-    "--allow-host", multiple=True, metavar="NAME", help="Answer to this name, too: a proxy's, say."
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="Answer to this name, too, such as a proxy's.",
 )
 @click.option("--open", "in_browser", is_flag=True, help="Open the page in this machine's browser.")
 def serve(
@@ -45,15 +55,15 @@ def serve(
     allow_host: tuple[str, ...],
     in_browser: bool,
 ) -> None:
-    """Serve a page to draw on, and POST /v1/read for programs; /docs describes it.
+    """Serve a page to draw on, and an HTTP service.
 
-    With --host 0.0.0.0 it says which addresses others open, and shows a QR code on a terminal. The
-    link holds the token.
+    Programs post pictures to /v1/read; /docs describes it.
 
-    It answers to addresses in digits, to localhost, to the name in --host and to those in
-    --allow-host.
+    With --host 0.0.0.0 the command prints the addresses that others open, and a QR code on a
+    terminal. The link holds the token. The service answers to addresses in digits, to localhost,
+    and to the names in --host and --allow-host.
 
-    Ctrl-C or SIGTERM ends it when what is in flight is answered, 1 second at most.
+    Ctrl-C and SIGTERM end it within 2 seconds.
 
     \b
     Example:

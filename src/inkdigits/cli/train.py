@@ -22,7 +22,7 @@ from inkdigits.settings import (
     settings_from,
 )
 from inkdigits.training.networks import NETWORKS, is_module
-from inkdigits.training.recipes import DEFAULT, RECIPES, Recipe
+from inkdigits.training.recipes import DEFAULT, MEANINGS, RECIPES, Recipe, values_of
 from inkdigits.training.waiting import spin_briefly
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 
 _NETWORK_HELP = (
-    f"Instead of the recipe's network: {', '.join(NETWORKS)}, layers as in \"Conv(8, kernel=5), "
-    'MaxPool(), Relu(), Flatten(), Dense(10)", or FILE.py:NAME, which is run: a torch.nn.Module, '
+    f'{MEANINGS["network"]}: {", ".join(NETWORKS)}, layers as in "Conv(8, kernel=5), MaxPool(), '
+    'Relu(), Flatten(), Dense(10)", or FILE.py:NAME. The file is run. NAME is a torch.nn.Module, '
     "or a class or function that gives one."
 )
 
@@ -47,56 +47,76 @@ def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
                 field.name,
                 type={"int": int, "float": float, "bool": bool}.get(str(field.type), str),
                 default=None,
-                help=_NETWORK_HELP
-                if field.name == "network"
-                else f"Instead of the recipe's {field.name.replace('_', ' ')}.",
+                help=_NETWORK_HELP if field.name == "network" else _help_of(field.name),
             )(command)
     return command
 
 
-@click.command()
-@click.option("--recipe", help=f"{'|'.join(RECIPES)}.  [default: {DEFAULT}]")
+def _help_of(field: str) -> str:
+    values = values_of(field)
+    return MEANINGS[field] + (f".  [{values}]" if values else ".")
+
+
+class _Train(click.Command):
+    """A command whose help lists a recipe's settings apart."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write two lists of options."""
+        listed: dict[bool, list[tuple[str, str]]] = {False: [], True: []}
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx)
+            if record:
+                listed[option.name in FIELDS].append(record)
+        with formatter.section("Options"):
+            formatter.write_dl(listed[False])
+        with formatter.section("Recipe settings (an option overrides the recipe's value)"):
+            formatter.write_dl(listed[True])
+
+
+@click.command(cls=_Train)
+@click.option("--recipe", help=f"{', '.join(RECIPES)}.  [default: {DEFAULT}]")
 @click.option(
     "--data",
-    help="mnist, emnist, qmnist, usps, sample, auto, a folder of pictures, IDX files or tables, a "
-    ".csv of pixels or of files and labels, .npz or .parquet.  [default: auto]",
+    help="mnist, emnist, qmnist, usps, sample, auto (mnist, or else sample); a folder of pictures, "
+    "IDX files or tables; a .csv of pixels, or of files and labels; an .npz or .parquet file.  "
+    "[default: auto]",
 )
 @click.option(
     "--add",
     metavar="FOLDER|CSV",
-    help="Folder or table of pictures to learn as well, one or more of any digits: repeated to a "
-    "tenth of what is trained on, none held out. With --from, kept if more of them are right and "
-    "--data's validation set is read no worse, or not by more than chance explains.",
+    help="Learn these labelled pictures as well, repeated to a tenth of the training set. None is "
+    "held out. With --from the result is kept if more of them are right and the validation set is "
+    "read no worse, or only as much as chance explains.",
 )
 @click.option("--seed", type=int, help="One seed, one result, bit for bit.  [default: 0]")
-@click.option("--seeds", help="A study: 0-9 runs ten seeds, finished ones are not run again.")
+@click.option("--seeds", help="A study: 0-9 runs ten seeds. Finished ones are not run again.")
 @click.option("--threads", type=int, help="Threads to train with.  [default: all cores]")
 @click.option(
     "--device",
     help="cpu, cuda, mps or auto: a CUDA GPU if there is one, else the processor.  [default: auto]",
 )
-@click.option(
-    "--from", help="Train this model further, in a new run: a run folder or an .onnx file."
-)
+@click.option("--from", help="Fine-tune this model in a new run: a run folder or an .onnx file.")
 @click.option("--teacher", help="Learn this model's answers: a run folder or an .onnx file.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="Take settings from this TOML file, as every run folder holds one: settings.toml. Flags "
-    "override it; --recipe replaces its recipe with all fields.",
+    help="Take settings from a TOML file, such as a run folder's settings.toml. Options override "
+    "it; --recipe replaces all settings of its recipe.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/...]")
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
-    help="Finish this run after it was stopped, with its own settings. Name --data, --add, --from "
-    "or --teacher where they have moved, --device or --threads where another machine goes on.",
+    help="Finish this stopped run with its own settings. --data, --add, --from and --teacher name "
+    "what has moved; --device and --threads may change.",
 )
 @_recipe_options
 def train(
     seeds: str | None, config: Path | None, out: Path | None, resume: Path | None, **flags: Any
 ) -> None:
-    """Train a network, evaluate it once on the test set, write everything into a run folder.
+    """Train a network and score it once on the test set.
+
+    The run folder holds the models, a report, plots, the settings and a checkpoint.
 
     \b
     Example:
@@ -168,7 +188,7 @@ def _refuse_other_settings(folder: Path, given: dict[str, Any]) -> NoReturn:
     config = f"inkdigits train --config {shlex.quote(str(folder / run_folder.CONFIG))}"
     if "epochs" not in given or not (folder / run_folder.SETTINGS).is_file():
         raise click.UsageError(
-            "--resume goes on with the run's own settings; leave the others out, or start a new "
+            "--resume continues with the run's own settings; leave the others out, or start a new "
             f"run with them: {config} ..."
         )
     settings, epochs = run_folder.read_settings(folder), given["epochs"]
@@ -188,7 +208,7 @@ def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
     from inkdigits import study
     from inkdigits.training.progress import shown_here, steps_of
 
-    hint = "stopped; the same command goes on: finished seeds are not run again"
+    hint = "stopped; the same command continues: finished seeds are not run again"
     with stoppable(hint), shown_here(settings.recipe) as callback:
         for _ in study.run_seeds(folder, settings, seeds, callback, say, steps_of(callback)):
             pass
@@ -223,7 +243,7 @@ def _run_to_end(
         if (folder / run_folder.SETTINGS).is_file():
             name = settings.recipe.network
             module = f" --network {shlex.quote(name)}" if is_module(name) else ""
-            return f"stopped; go on with: inkdigits train --resume {folder}{module}"
+            return f"stopped; continue with: inkdigits train --resume {folder}{module}"
         return "stopped in the first epoch: nothing was kept; the same command starts again"
 
     with (
@@ -251,9 +271,13 @@ def _run_to_end(
 @click.argument(
     "runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN_FOLDER..."
 )
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="New folder for the model."
+)
 def ensemble(runs: tuple[Path, ...], out: Path) -> None:
-    """Average finished runs into one model and score it once on the test set.
+    """Average finished runs into one model.
+
+    It is scored once on the test set.
 
     \b
     Example:
@@ -275,11 +299,12 @@ def ensemble(runs: tuple[Path, ...], out: Path) -> None:
 
 @click.command()
 def recipes() -> None:
-    """List the recipes.
+    """List the recipes that `inkdigits train` takes.
 
     \b
     Example:
       inkdigits recipes
+      inkdigits train --recipe flash
     """
     for row in RECIPES.values():
         click.echo(

@@ -1,7 +1,7 @@
 """A few digits of one's own among the training images of a large set.
 
 In: a training set and a folder of PNGs. Out: one training set in which the few are seen often
-enough to be learnt. Validation and test sets are no business of this module.
+enough to be learnt. This module leaves validation and test sets alone.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ class Corrections:
                 done = self._connection.execute(f"{what} {same}", (*(before or ()), *where))
             return self._count() if done.rowcount else None
         except sqlite3.Error as error:
-            raise CorrectionsError(f"the correction could not be taken back: {error}") from error
+            raise CorrectionsError(f"the correction could not be undone: {error}") from error
 
     def _count(self) -> int:
         (total,) = self._connection.execute("SELECT count(*) FROM corrections").fetchone()
@@ -184,7 +184,7 @@ def read_corrections(path: Path) -> Iterator[Row]:
         is_open = path.with_name(f"{path.name}-wal").exists()
         address = f"{path.resolve().as_uri()}?mode=ro{'' if is_open else '&immutable=1'}"
         with closing(sqlite3.connect(address, timeout=10, uri=True)) as connection:
-            # A server keeps no larger pictures; a damaged file may say that it has.
+            # A server keeps no larger pictures; a damaged file may claim them.
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_BYTES)
             version = _version(connection, path)
             if not version:
@@ -216,8 +216,8 @@ def delete_corrections(path: Path, numbers: Sequence[int]) -> int:
 def write_corrections(path: Path, folder: Path) -> int:
     """Write each corrected digit's array to `folder`/{digit}_{id}.png; return how many.
 
-    What is no digit is left out. The folder appears whole or not at all. Raises CorrectionsError,
-    and DataError as write_png_folder does.
+    Corrections to no digit are left out. The folder appears whole or not at all. Raises
+    CorrectionsError, and DataError as write_png_folder does.
     """
     import numpy as np
 

@@ -39,7 +39,7 @@ class Digits:
         if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
             raise DataError(
                 f"{self.source}: images are {images.dtype} {images.shape}, "
-                f"wanted uint8 (N, {SIDE}, {SIDE})"
+                f"expected uint8 (N, {SIDE}, {SIDE})"
             )
         if labels.shape != (len(images),):
             raise DataError(
@@ -47,7 +47,7 @@ class Digits:
                 "every image needs exactly one label"
             )
         if len(images) == 0:
-            raise DataError(f"{self.source}: holds no digit, wanted at least one")
+            raise DataError(f"{self.source}: holds no digit, expected at least one")
         check_labels(labels, self.source)
         object.__setattr__(self, "labels", labels.astype(np.uint8))
 
@@ -91,7 +91,7 @@ class DigitSets:
         if found.ndim != 3 or found.shape[1:] != (SIDE, SIDE) or found.dtype != np.uint8:
             raise DataError(
                 f"{self.name}: nondigits are {found.dtype} {found.shape}, "
-                f"wanted uint8 (M, {SIDE}, {SIDE})"
+                f"expected uint8 (M, {SIDE}, {SIDE})"
             )
 
 

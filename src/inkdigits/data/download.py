@@ -261,7 +261,7 @@ class _Watched:
         self._advance(min(self._done, self._total), self._total)
 
     def reset(self) -> None:
-        """Count anew."""
+        """Start counting again."""
         self._done = 0
 
     def close(self) -> None:

@@ -57,7 +57,7 @@ def read_picture_folder(
         train = _labelled(files["train"])
         if all(label < 0 for _, label in files["test"]):  # as competitions give them
             sets = one_set(train, name, str(parts["train"]), frame, advance)
-            note = f"{parts['test']} has no labels and is passed over."
+            note = f"{parts['test']} has no labels and is skipped."
             return replace(sets, notice=f"{note} {sets.notice}")
         sources = str(parts["train"]), str(parts["test"])
         return two_sets(train, _labelled(files["test"]), name, sources, frame, advance)
@@ -126,8 +126,8 @@ def read_all_pictures(
     """
     if not folder.is_dir():
         raise DataError(
-            f"{folder}: is no folder; expected one of pictures, as inkdigits data corrections --to "
-            "writes"
+            f"{folder}: is not a folder; expected a folder of pictures, as inkdigits data "
+            "corrections --to writes"
         )
     folder = inner(folder)
     for part in _PARTS:
@@ -171,7 +171,7 @@ def write_png_files(folder: Path, files: Iterable[tuple[str, NDArray[np.uint8]]]
     The folder appears whole or not at all. Raises DataError if it is there and not empty.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder}: is there already and not empty; name a new folder")
+        raise DataError(f"{folder}: already exists and is not empty; name a new folder")
     try:
         with new_folder(folder.absolute()) as part:
             for name, image in files:

@@ -78,19 +78,19 @@ def read_idx(path: Path, *magics: int) -> NDArray[np.integer[Any]]:
     shape = tuple(np.frombuffer(data[:header].ljust(header, b"\0"), ">u4", n_dims, 4).tolist())
     if n_dims == 3 and shape[1:] != (SIDE, SIDE):
         raise DataError(
-            f"{path}: byte 8 says images of {shape[1]}x{shape[2]}, expected {SIDE}x{SIDE}"
+            f"{path}: byte 8 gives images of {shape[1]}x{shape[2]}, expected {SIDE}x{SIDE}"
         )
     if found == QMNIST_MAGIC and not 1 <= shape[1] <= _MOST_COLUMNS:
-        raise DataError(f"{path}: byte 8 says labels of {shape[1]:,} columns, expected 8")
+        raise DataError(f"{path}: byte 8 gives labels of {shape[1]:,} columns, expected 8")
     kind = np.dtype(">i4" if found == QMNIST_MAGIC else "u1")
-    wanted = header + kind.itemsize * int(np.prod(shape, dtype=np.int64))
-    if len(data) < wanted:
+    expected = header + kind.itemsize * int(np.prod(shape, dtype=np.int64))
+    if len(data) < expected:
         raise DataError(
-            f"{path}: truncated at byte {len(data):,}; {shape[0]:,} entries need {wanted:,} bytes"
+            f"{path}: truncated at byte {len(data):,}; {shape[0]:,} entries need {expected:,} bytes"
         )
-    if len(data) > wanted:
+    if len(data) > expected:
         raise DataError(
-            f"{path}: {len(data) - wanted:,} bytes too many after byte {wanted:,}, "
+            f"{path}: {len(data) - expected:,} bytes too many after byte {expected:,}, "
             f"where its {shape[0]:,} entries end"
         )
     return np.frombuffer(data, kind, offset=header).reshape(shape)
@@ -133,7 +133,7 @@ def read_folder(folder: Path, name: str = "") -> DigitSets | None:
     if not readable:
         if whole:
             raise DataError(
-                f"{folder}: holds {whole[0]}, which is made of letters as well; expected "
+                f"{folder}: holds {whole[0]}, which also holds letters; expected "
                 "emnist-digits or emnist-mnist"
             )
         raise _incomplete(folder, *next(iter(sorted(sets.items()))))
@@ -142,7 +142,7 @@ def read_folder(folder: Path, name: str = "") -> DigitSets | None:
     notices = []
     if len(whole) > 1:
         others = ", ".join(found or "mnist" for found in whole if found != chosen)
-        notices.append(f"{folder} holds {others} too; {chosen or 'mnist'} is taken.")
+        notices.append(f"{folder} holds {others} too; {chosen or 'mnist'} is used.")
     name = name or chosen or folder.resolve().name
     train = read_pair(files["train images"], files["train labels"], f"{name} train")
     test = read_pair(files["test images"], files["test labels"], f"{name} test")
@@ -166,7 +166,7 @@ def most_unpacked(packed: int) -> int:
 
 
 def opened(path: Path) -> BinaryIO:
-    """The file, open to read; unpacked if it starts as gzip does, whatever its name says.
+    """The file, open to read; unpacked if it starts as gzip does, whatever its name is.
 
     Raises OSError; reading from it OSError, EOFError and zlib.error.
     """

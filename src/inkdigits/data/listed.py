@@ -146,7 +146,7 @@ def read_list(path: Path) -> List:
 
 
 def _fault(path: Path, place: str, row: _Row, labels: set[str], is_again: bool) -> str:
-    """Why a row is no labelled picture, if it is none."""
+    """Why a row is not a labelled picture; empty if it is one."""
     if not row.file:
         return "names no file"
     if row.label not in CLASS_NAMES:
@@ -158,11 +158,11 @@ def _fault(path: Path, place: str, row: _Row, labels: set[str], is_again: bool) 
         return "no such file"
     if len(labels) > 1:
         return f"has several labels: {', '.join(sorted(labels))}"
-    return "stands there twice" if is_again else ""
+    return "is listed twice" if is_again else ""
 
 
 def _layout(path: Path) -> _Layout | None:
-    """How the table is laid out, as its header says; None if that is none of a list."""
+    """The table's layout by its header; None if it is not a list of pictures."""
     try:
         with path.open("rb") as file:
             first = file.readline(_MAX_LINE).decode("utf-8-sig")
@@ -190,7 +190,7 @@ def _rows(path: Path, layout: _Layout) -> Iterator[_Row]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeError as error:
-        raise DataError(f"{path}: is no UTF-8: {error}; save it as CSV UTF-8") from error
+        raise DataError(f"{path}: is not UTF-8: {error}; save it as CSV UTF-8") from error
     reader = csv.reader(text, delimiter=layout.separator)
     try:
         next(reader)

@@ -27,7 +27,7 @@ _NAMES = {  # in lower case
     "y_test": ("y_test", "test_labels", "test_y", "labels_test"),
 }
 _ALONE = {"x": ("x", "images", "data"), "y": ("y", "labels", "target")}
-_MORE = "nondigits"  # may be there: what is no digit, to learn to be unsure of
+_MORE = "nondigits"  # optional: non-digits, to learn to reject
 
 
 def read_npz(path: Path) -> DigitSets:
@@ -41,11 +41,11 @@ def read_npz(path: Path) -> DigitSets:
     if all(alone.values()) and not any(here.values()):
         images, labels = _arrays(path, tuple(alone.values()))
         return split_test(_digits(images, labels, path, alone["x"], alone["y"], path.stem))
-    wanted = tuple(name or key for key, name in here.items())
-    x_train, y_train, x_test, y_test, *others = _arrays(path, wanted, _MORE)
+    expected = tuple(name or key for key, name in here.items())
+    x_train, y_train, x_test, y_test, *others = _arrays(path, expected, _MORE)
     return DigitSets(
-        _digits(x_train, y_train, path, wanted[0], wanted[1], f"{path.stem} train"),
-        _digits(x_test, y_test, path, wanted[2], wanted[3], f"{path.stem} test"),
+        _digits(x_train, y_train, path, expected[0], expected[1], f"{path.stem} train"),
+        _digits(x_test, y_test, path, expected[2], expected[3], f"{path.stem} test"),
         path.stem,
         nondigits=others[0] if others else np.empty((0, SIDE, SIDE), np.uint8),
     )
@@ -143,7 +143,7 @@ def _names_in(path: Path) -> list[str]:
         raise _unreadable(path, error) from error
 
 
-def _arrays(path: Path, wanted: tuple[str, ...], *more: str) -> list[NDArray[Any]]:
+def _arrays(path: Path, expected: tuple[str, ...], *more: str) -> list[NDArray[Any]]:
     """The arrays of those names in an NPZ file, and of `more` those that are there."""
     try:
         packed = path.stat().st_size
@@ -155,17 +155,17 @@ def _arrays(path: Path, wanted: tuple[str, ...], *more: str) -> list[NDArray[Any
                 f"expected at most {most_unpacked(packed):,}"
             )
         with np.load(path, allow_pickle=False) as arrays:
-            missing = [key for key in wanted if key not in arrays]
+            missing = [key for key in expected if key not in arrays]
             if missing:
                 raise DataError(
                     f"{path}: has no {', '.join(missing)}; it holds {', '.join(arrays.files)}, "
-                    f"expected {', '.join(wanted)}"
+                    f"expected {', '.join(expected)}"
                 )
-            return [arrays[key] for key in (*wanted, *more) if key in arrays]
+            return [arrays[key] for key in (*expected, *more) if key in arrays]
     except DataError:
         raise
     # A damaged archive fails in many ways: BadZipFile, zlib.error, NotImplementedError (packed in
-    # another way), RuntimeError (a password), MemoryError (an array that says it is huge).
+    # another way), RuntimeError (a password), MemoryError (an array that declares a huge size).
     except Exception as error:
         raise _unreadable(path, error) from error
 

@@ -48,7 +48,7 @@ class Framed(NamedTuple):
 
     picture: Labelled
     array: NDArray[np.uint8]  # (28, 28), ink 255
-    doubt: str = ""  # why it may be another digit, if it may
+    doubt: str = ""  # why it may be another digit; empty if it may not
 
 
 class LeftOut(NamedTuple):
@@ -85,7 +85,7 @@ class Looked(NamedTuple):
 
 
 def together(*looked: Looked | None) -> Looked | None:
-    """What became of all of them; None where there is nothing to tell."""
+    """What became of all of them; None if there is nothing to report."""
     some = [one for one in looked if one is not None]
     if not some:
         return None
@@ -98,7 +98,7 @@ def together(*looked: Looked | None) -> Looked | None:
 def only_arrays(pictures: Sequence[Labelled], advance: Advance) -> Iterator[Framed | LeftOut]:
     """A Frame that finds nothing: for those who have digit arrays alone. Raises DataError."""
     raise DataError(
-        f"{pictures[0].name}: is no {SIDE}x{SIDE} PNG of 8-bit grey, white on black; load it by "
+        f"{pictures[0].name}: is not a {SIDE}x{SIDE} PNG of 8-bit grey, white on black; load it by "
         "inkdigits.training.sets, which finds the digit in any picture"
     )
 
@@ -151,7 +151,7 @@ _Chunk = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 
 
 def _map_chunks(files: Sequence[str | bytes]) -> Iterator[_Chunk]:
-    """What _read_chunk says of all files, in order; on all cores where there are enough."""
+    """_read_chunk's results for all files, in order; on all cores where there are enough."""
     chunks = [files[i : i + _CHUNK] for i in range(0, len(files), _CHUNK)]
     if len(files) < _POOL_FROM or machine.cores() < 2:
         yield from map(_read_chunk, chunks)
@@ -179,7 +179,7 @@ def _digit_array(file: str | bytes) -> NDArray[np.uint8] | None:
     """The (28, 28) pixels of a file that is a digit array already; None for any other."""
     try:
         if isinstance(file, str):
-            # A large file is no digit array, and is read where its digit is looked for.
+            # A large file is not a digit array: the finder looks for its digit.
             if not file.lower().endswith(".png") or os.path.getsize(file) > _LARGEST:
                 return None
             with open(file, "rb", buffering=0) as opened:
@@ -196,7 +196,7 @@ def _digit_array(file: str | bytes) -> NDArray[np.uint8] | None:
             with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
                 pixels = np.asarray(image)
         # Pillow fails on broken files in many ways: OSError, SyntaxError, ValueError, struct.error,
-        # zlib.error, DecompressionBombError. Looking for the digit says what is wrong.
+        # zlib.error, DecompressionBombError. Looking for the digit raises the error.
         except Exception:  # noqa: BLE001
             return None
     border = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))

@@ -17,7 +17,7 @@ from inkdigits.errors import DataError
 from inkdigits.files import whole_files
 
 Advance = Callable[[str, int, int], None]  # (what is being done, done, total)
-NAMED = ("auto", "mnist", "emnist", "qmnist", "usps", "sample")  # sources that are no path
+NAMED = ("auto", "mnist", "emnist", "qmnist", "usps", "sample")  # sources that are not paths
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar")
 _LISTED = 5  # entries of a folder that an error names
@@ -36,7 +36,7 @@ def load(
     "usps" (the cache or a download), "sample" (5,000 digits, offline), "auto" (mnist, and where
     that cannot be had sample with a notice), or a path.
     advance: told of progress where reading takes more than a second.
-    frame: finds the digit in pictures that are no digit arrays; inkdigits.training.sets.load has
+    frame: finds the digit in pictures that are not digit arrays; inkdigits.training.sets.load has
     one, and looks at what comes of it.
     Raises DataError, or MissingExtraError where a source's library is not installed.
     """
@@ -49,7 +49,7 @@ def load(
             return _load_named("mnist", advance)
         except DataError as error:
             sample = load_sample()
-            return replace(sample, notice=f"{sample.notice} MNIST could not be had: {error}")
+            return replace(sample, notice=f"{sample.notice} MNIST is not available: {error}")
     return _load_path(Path(source), frame, advance)
 
 
@@ -65,7 +65,7 @@ def _load_named(name: str, advance: Advance) -> DigitSets:
 
 
 def _load_path(path: Path, frame: Frame, advance: Advance) -> DigitSets:
-    """Sets from a path, its kind told by what is there."""
+    """Sets from a path, its kind by what is there."""
 
     def read(done: int, total: int) -> None:
         advance("reading pictures", done, total)
@@ -74,7 +74,7 @@ def _load_path(path: Path, frame: Frame, advance: Advance) -> DigitSets:
         return _load_file(path, frame, read)
     if not path.is_dir():
         raise DataError(
-            f"{path}: is not there; --data takes {', '.join(download.SETS)}, sample, auto, a "
+            f"{path}: does not exist; --data takes {', '.join(download.SETS)}, sample, auto, a "
             "folder of IDX files, tables or pictures, a .csv, .npz or .parquet"
         )
     if sets := idx.read_folder(path):
@@ -88,7 +88,7 @@ def _load_path(path: Path, frame: Frame, advance: Advance) -> DigitSets:
         npz.read_npz(files[0])
         if files
         else parquet.read_parquet_folder(folder, frame, read)
-        # What a table says of pictures counts before their names.
+        # A table's labels of pictures count before their names.
         or listed.read_list_folder(folder, frame, read)
         or folders.read_picture_folder(folder, frame, read)
         # Last: beside pictures a table may list anything.
@@ -116,7 +116,7 @@ def _load_file(path: Path, frame: Frame, read: folders.Advance) -> DigitSets:
     if name.endswith(".parquet"):
         return parquet.read_parquet_file(path, frame, read)
     if idx.is_idx_name(path.name):
-        raise DataError(f"{path}: is one of a set's four files; name the folder: {path.parent}")
+        raise DataError(f"{path}: is one of a set's four files; name their folder: {path.parent}")
     if name.endswith(_ARCHIVES):
         raise DataError(f"{path}: is an archive; unpack it and name the folder")
     raise DataError(

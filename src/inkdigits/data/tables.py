@@ -57,7 +57,7 @@ def read_csv_file(path: Path) -> DigitSets:
 def read_csv_folder(folder: Path) -> DigitSets | None:
     """Sets from a folder's tables: NAME_train.csv with NAME_test.csv, or the one there is.
 
-    Kaggle's test.csv has no labels: one without is passed over. None if there is no CSV.
+    Kaggle's test.csv has no labels: one without is skipped. None if there is no CSV.
     Raises DataError naming file, line and column.
     """
     files = sorted(p for p in whole_files(folder) if is_csv(p))
@@ -67,7 +67,7 @@ def read_csv_folder(folder: Path) -> DigitSets | None:
     labelled = [path for path in digits if _n_values(path) == N_PIXELS + 1]
     if not labelled:
         named = [path for path in files if path.suffix.lower() != ".txt"]
-        # The first says what is wrong with it; a text beside pictures is none of ours.
+        # The first raises the error; a text beside pictures is none of ours.
         return read_csv_file(named[0]) if named else None
     pairs = pairs_of(labelled)
     name = folder.resolve().name
@@ -122,7 +122,7 @@ def read_csv(path: Path, name: str) -> Digits:
 
 
 def read_csv_images(path: Path) -> NDArray[np.uint8]:
-    """(N, 28, 28) images of a CSV of pixels, as Kaggle's test.csv; labels are passed over.
+    """(N, 28, 28) images of a CSV of pixels, as Kaggle's test.csv; labels are ignored.
 
     Raises DataError naming file, line and column.
     """
@@ -206,7 +206,7 @@ def _table(path: Path, layout: _Layout) -> pd.DataFrame:
 
 
 def _column(table: pd.DataFrame, place: int) -> NDArray[np.float64]:
-    """One column's values; NaN for what is no number."""
+    """One column's values; NaN for a value that is not a number."""
     import pandas as pd
 
     numbers = pd.to_numeric(table.iloc[:, place], errors="coerce")
@@ -255,7 +255,7 @@ def _check_column(
     path: Path,
     layout: _Layout,
 ) -> None:
-    """Raise DataError for a value that is no whole number in 0 to `most`, by line and column."""
+    """Raise DataError for a value that is not a whole number in 0 to `most`, by line and column."""
     import pandas as pd
 
     wrong = ~((values >= 0) & (values <= most) & (values == np.floor(values)))

@@ -1,4 +1,4 @@
-"""What a run learnt of its pictures, to look through: a sheet, and a list of the doubtful ones.
+"""What a run learnt of its pictures, to look through: a sheet, and a list of the uncertain ones.
 
 In: what became of pictures in which the digit had to be found. Out: a PNG and a CSV file, each
 written whole.
@@ -49,7 +49,7 @@ def write_list(looked: Looked, path: Path) -> None:
 
 
 def write_sheet(looked: Looked, path: Path) -> None:
-    """Draw some of the pictures, each with the digit found in it: doubtful ones, then of all."""
+    """Draw some of the pictures, each with the digit found in it: uncertain ones, then of all."""
     shown = _chosen(looked)
     height = 2 * _GAP + _LINE + -(-len(shown) // _COLUMNS) * _CELL[1]
     sheet = Image.new("RGB", (_COLUMNS * _CELL[0] + _GAP, height), "white")
@@ -80,7 +80,7 @@ def write_sheet(looked: Looked, path: Path) -> None:
 
 
 def _chosen(looked: Looked) -> list[Framed]:
-    """The first doubted ones, then as many of each label as there is room for."""
+    """The first uncertain ones, then as many of each label as there is room for."""
     chosen = [framed for framed in looked.framed if framed.doubt][:_DOUBTED]
     by_label: list[list[Framed]] = [[] for _ in range(N_CLASSES)]
     for framed in looked.framed:

@@ -157,34 +157,34 @@ def predictions(digits: Digits, probabilities: NDArray[np.float32], *, correct: 
     chosen = (chosen if correct else chosen[::-1])[: _GRID[0] * _GRID[1]]
     if correct:
         captions = [f"{answers[i]}  {confidence[i]:.0%}" for i in chosen]
-        title = f"{len(chosen)} of {total:,} read right, the least sure"
+        title = f"{len(chosen)} of {total:,} read right, least confident first"
     else:
         captions = [f"{answers[i]} {confidence[i]:.0%}, is {digits.labels[i]}" for i in chosen]
-        title = f"{len(chosen)} of {total:,} read wrongly, the surest first"
+        title = f"{len(chosen)} of {total:,} read wrongly, most confident first"
     return _digit_page(
         digits.images[chosen], captions, [_RIGHT if correct else _WRONG] * total, title
     )
 
 
 def calibration(labels: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Figure:
-    """Bars of how many answers of each confidence are right; on the line as many as they say."""
+    """The share of right answers in each bin of confidence; calibrated ones are on the line."""
     bins = [bin for bin in calibration_bins(labels, probabilities) if bin.n]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(8, 4.5), layout="constrained")
         axes = figure.subplots()
-        axes.plot([0, 1], [0, 1], color="#8a939d", lw=1, ls="--", label="as sure as right")
+        axes.plot([0, 1], [0, 1], color="#8a939d", lw=1, ls="--", label="perfect calibration")
         bars = axes.bar(
             [bin.confidence / bin.n for bin in bins],
             [bin.right / bin.n for bin in bins],
             0.5 / ECE_BINS,
             color=_TRAIN,
-            label="answers (above the bar: how many)",
+            label="answers (above the bar: their number)",
         )
         axes.bar_label(bars, [f"{bin.n:,}" for bin in bins], fontsize=7, padding=2)
         axes.set(
             xlim=(0, 1.03),
             ylim=(0, 1.12),
-            xlabel="confidence (mean of those nearly alike)",
+            xlabel="confidence (mean of the bin)",
             ylabel="share right",
             title=f"Calibration: {calibration_error(labels, probabilities):.2%} off on average",
         )

@@ -20,8 +20,8 @@ PICTURES = (
     ("training_history.png", "Training history"),
     ("confusion_matrix_mnist.png", "Confusion matrix"),
     ("confusion_matrix.png", "Confusion matrix"),
-    ("incorrect_predictions.png", "Read wrongly, the surest first"),
-    ("correct_predictions.png", "Read right, the least sure"),
+    ("incorrect_predictions.png", "Read wrongly, most confident first"),
+    ("correct_predictions.png", "Read right, least confident first"),
     ("calibration.png", "Calibration"),
     ("pictures.png", "Pictures, and the digit that was found in each"),
     ("sample_digits.png", "Digits of the training set"),
@@ -30,7 +30,7 @@ PICTURES = (
 
 
 def as_html(title: str, notice: str, figures: Sequence[Figure]) -> str:
-    """A line, what its numbers' reader must be told, and some figures, for a notebook."""
+    """A line, the notice, and some figures, for a notebook."""
     shown = "".join(
         f'<img style="max-width: 100%" alt="" src="data:image/png;base64,'
         f'{base64.b64encode(as_png(figure)).decode("ascii")}">'

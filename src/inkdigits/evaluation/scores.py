@@ -86,7 +86,7 @@ def score(labels: NDArray[np.uint8], probabilities: NDArray[np.float32], n_wante
     if labels.shape != (n_wanted,) or probabilities.shape != (n_wanted, N_CLASSES):
         raise DataError(
             f"scored labels {labels.shape} and probabilities {probabilities.shape}, "
-            f"wanted every one of {n_wanted:,} images exactly once"
+            f"expected every one of {n_wanted:,} images exactly once"
         )
     if not np.allclose(probabilities.sum(1), 1, atol=1e-4):
         raise DataError("rows of probabilities do not sum to 1; are they logits?")

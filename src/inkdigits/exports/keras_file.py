@@ -66,8 +66,8 @@ def load_keras(path: Path) -> KerasFile:
         network = network_named(name)
     except (ConfigError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
-            f"{path}: says of no network of ours that it is one ({error}); expected one of "
-            f"{', '.join(NETWORKS)}, or one of layers"
+            f"{path}: does not name a network of this program ({error}); expected one of "
+            f"{', '.join(NETWORKS)}, or layers"
         ) from error
     model = empty_keras(network, "inkdigits")
     try:
@@ -82,7 +82,7 @@ def load_keras(path: Path) -> KerasFile:
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    """What the file says of itself; nothing if it is not ours. Its arrays are counted first."""
+    """The file's metadata; empty if it is not ours. Its arrays are counted first."""
     size = path.stat().st_size
     if path.suffix == ".h5":
         _check_size(path, size)

@@ -1,7 +1,7 @@
 """A PyTorch module of a user's own as operators of ONNX, those that `model_check` lets pass.
 
 In: an Own. Out: its operators and constants. Weights keep their names in the module, so that a
-model can be gone on from. `torch.export` says what the module does, a table what that is in ONNX;
+model can be trained further. `torch.export` lists what the module does, a table gives it in ONNX;
 PyTorch's own exporter needs a further package and writes operators that no reader of ours takes.
 """
 
@@ -78,7 +78,7 @@ def _exported(own: Own, name: str) -> ExportedProgram:
     except Exception as error:
         said = (str(error).strip().splitlines() or [""])[0]
         raise ConfigError(
-            f"network {name} cannot be saved as a model: torch.export says "
+            f"network {name} cannot be saved as a model: torch.export raises "
             f"{type(error).__name__}: {said:.200}; expected a forward without branches on values, "
             "for any number of images"
         ) from error
@@ -161,13 +161,13 @@ class _Writer:
         held = self._program.constants | self._program.state_dict
         tensor = held.get(target or "")
         if isinstance(tensor, torch.Tensor):
-            # A buffer that is not saved, or a tensor of the code, is no weight to go on from.
+            # A buffer that is not saved, or a tensor of the code, is not a weight to train further.
             saved = target in self._program.state_dict
             self._weights[node] = (f"{'network.' if saved else MADE}{target}", tensor)
 
     def _call(self, node: fx.Node) -> str:
         name = getattr(node.target, "__name__", str(node.target)).split(".")[0]
-        if name == "getitem":  # of several results the first is what the module goes on with
+        if name == "getitem":  # the module uses only the first of several results
             if node.args[1] != 0:
                 raise self.refuse("indices of a pooling")
             return self._values[node.args[0]]  # type: ignore[index]
@@ -200,9 +200,9 @@ def _pair(value: Any) -> list[int]:
     return both * 2 if len(both) == 1 else both
 
 
-def _only(given: _Args, **wanted: Any) -> None:
+def _only(given: _Args, **expected: Any) -> None:
     """Raise _OtherwiseError where an argument is not the one value that is known."""
-    for name, value in wanted.items():
+    for name, value in expected.items():
         if given.get(name, value) != value:
             raise _OtherwiseError(f"with {name}={given[name]}")
 
@@ -283,11 +283,11 @@ def _pool(operator: str) -> Callable[[_Writer, fx.Node, _Args], str]:
 def _adaptive(operator: str) -> Callable[[_Writer, fx.Node, _Args], str]:
     def write(writer: _Writer, node: fx.Node, given: _Args) -> str:
         _of_rank(given["self"], 4)
-        taken, wanted = _shape(given["self"])[2:], _pair(given["output_size"])
-        wanted = [side or there for side, there in zip(wanted, taken, strict=True)]
-        if any(there % side for side, there in zip(wanted, taken, strict=True)):
-            raise _OtherwiseError(f"from {tuple(taken)} to {tuple(wanted)}, no multiples")
-        kernel = [int(there // side) for side, there in zip(wanted, taken, strict=True)]
+        taken, expected = _shape(given["self"])[2:], _pair(given["output_size"])
+        expected = [side or there for side, there in zip(expected, taken, strict=True)]
+        if any(there % side for side, there in zip(expected, taken, strict=True)):
+            raise _OtherwiseError(f"from {tuple(taken)} to {tuple(expected)}, no multiples")
+        kernel = [int(there // side) for side, there in zip(expected, taken, strict=True)]
         return writer.add(
             operator, [writer.value(given["self"])], kernel_shape=kernel, strides=kernel
         )
@@ -306,14 +306,14 @@ def _mean(writer: _Writer, node: fx.Node, given: _Args) -> str:
 def _reshaped(writer: _Writer, node: fx.Node, given: _Args) -> str:
     """The same values of each image, in the same order."""
     source = next(iter(given.values()))
-    taken, wanted = _shape(source), _shape(node)
-    if taken[1:] == wanted[1:]:
+    taken, expected = _shape(source), _shape(node)
+    if taken[1:] == expected[1:]:
         return writer.value(source)
-    if len(wanted) == 2 and wanted[1] == math.prod(taken[1:]):
+    if len(expected) == 2 and expected[1] == math.prod(taken[1:]):
         return writer.add("Flatten", [writer.value(source)], axis=1)
-    if math.prod(wanted[1:]) == math.prod(taken[1:]):
-        return writer.add("Reshape", [writer.value(source), writer.shape(wanted[1:])])
-    sizes = (f"(N, {', '.join(map(str, shape[1:]))})" for shape in (taken, wanted))
+    if math.prod(expected[1:]) == math.prod(taken[1:]):
+        return writer.add("Reshape", [writer.value(source), writer.shape(expected[1:])])
+    sizes = (f"(N, {', '.join(map(str, shape[1:]))})" for shape in (taken, expected))
     raise _OtherwiseError(f"from {next(sizes)} to {next(sizes)}")
 
 

@@ -38,7 +38,7 @@ from inkdigits.training.networks import (
 
 OPSET = 13  # read by ONNX Runtime since 1.7 and OpenCV's dnn since 4.5
 IR_VERSION = 8
-MADE = "made."  # begins the name of a constant that is no weight of the network
+MADE = "made."  # begins the name of a constant that is not a weight of the network
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
@@ -172,7 +172,7 @@ def load_onnx(path: Path) -> tuple[str, dict[str, NDArray[np.float32]]]:
     except ConfigError as error:
         raise ModelError(f"{path}: its {error}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelError(f"{path}: holds no weights to go on from: {error}") from error
+        raise ModelError(f"{path}: holds no weights to train further: {error}") from error
     return network, arrays
 
 

@@ -62,8 +62,8 @@ def _fetch(package: Package, path: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise ConfigError(
-            f"npm is not installed, and fetches {package.name}, which runs the model in a browser; "
-            "install Node.js 18 or newer, which has it, or leave web out of --format"
+            f"npm is not installed. It fetches {package.name}, which runs the model in a browser; "
+            "install Node.js 18 or newer, which brings npm, or leave web out of --format"
         )
     with TemporaryDirectory() as folder:
         command = [
@@ -92,6 +92,6 @@ def _check(package: Package, path: Path, advice: str) -> None:
     found = f"sha512-{base64.b64encode(digest).decode()}"
     if found != package.integrity:
         raise ModelError(
-            f"{path.name} has the hash {found}, wanted {package.integrity}, which is that of "
+            f"{path.name} has the hash {found}, expected {package.integrity}, which is that of "
             f"{package.name} {package.version}; {advice}"
         )

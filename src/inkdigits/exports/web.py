@@ -129,7 +129,7 @@ def _page() -> str:
     page = (WEB / "page" / "index.html").read_text(encoding="utf-8")
     for there, here in _CHANGED:
         if page.count(there) != 1:
-            raise ValueError(f"index.html has {there!r} {page.count(there)} times, wanted once")
+            raise ValueError(f"index.html has {there!r} {page.count(there)} times, expected once")
         page = page.replace(there, here)
     return page
 
@@ -157,7 +157,7 @@ def _plain(value: object) -> Any:
 
 
 def _about(source: Path, metadata: Mapping[str, str]) -> dict[str, object]:
-    """What the service says at /v1/model, and what the finding networks state."""
+    """What the service answers at /v1/model, and the metadata of the finding networks."""
     answering = about(source, (source, FINDER_MODEL, CLOSE_UP_MODEL), metadata)
     found = shipped_finder().metadata
     weights = combine.Combination.from_metadata(found, str(FINDER_MODEL))

@@ -98,7 +98,7 @@ def from_file(data: bytes, name: str, max_pixels: int, page: int = 1) -> Opened:
     except Exception as error:
         if known:
             raise NotAPictureError(
-                f"{name}: broken or cut off ({_why(error)}); fetch or save it anew"
+                f"{name}: broken or cut off ({_why(error)}); fetch or save it again"
             ) from error
         raise NotAPictureError(
             f"{name}: not a picture this program can read ({_why(error)}); it reads "
@@ -122,11 +122,11 @@ def _image(data: bytes, name: str, page: int, max_pixels: int) -> Image.Image:
 
 
 def _no_memory(name: str) -> PictureError:
-    return PictureError(f"{name}: takes more memory than there is; scale it down or save it anew")
+    return PictureError(f"{name}: takes more memory than there is; scale it down or save it again")
 
 
 def _why(error: Exception) -> str:
-    """What a decoder says, without the address of the bytes it had."""
+    """A decoder's message, without the address of the bytes it had."""
     return str(error).split("<inkdigits")[0].strip() or type(error).__name__
 
 
@@ -158,7 +158,7 @@ class Shown(NamedTuple):
 
 
 def upright_image(picture: Picture, max_pixels: int = MAX_PIXELS) -> Shown:
-    """A picture in its colours, turned as its EXIF says, on the ground its ink stands out from.
+    """A picture in its colours, turned as its EXIF states, on the ground its ink stands out from.
 
     Raises PictureError.
     """
@@ -214,7 +214,7 @@ def _upright(image: Image.Image, name: str, max_pixels: int) -> tuple[Image.Imag
     if held > _MUCH:
         give_back_memory()  # what networks took for the picture before adds to what this one takes
     if image.format == "TIFF":
-        image.load()  # which turns it: what EXIF says, and its size, are others afterwards
+        image.load()  # which turns it: its EXIF and its size are others afterwards
         width, height = image.size
     orientation = image.getexif().get(_ORIENTATION, 1)
     if orientation in _LYING:
@@ -274,7 +274,7 @@ def _from_deep(image: Image.Image, levels: tuple[float, float], name: str) -> Im
     """16-bit and 32-bit grey as 8-bit."""
     values = np.asarray(image, np.float32)
     if not np.isfinite(values).all():
-        raise PictureError(f"{name}: holds values that are no numbers (NaN or infinite)")
+        raise PictureError(f"{name}: holds values that are not numbers (NaN or infinite)")
     low, high = levels
     return Image.fromarray(np.rint((values - low) * (255 / (high - low))).astype(np.uint8))
 

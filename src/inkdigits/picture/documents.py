@@ -94,7 +94,7 @@ def document_kind(start: bytes) -> str:
 
 
 def count_pages(data: bytes, most: int | None = None) -> int:
-    """How many pages a file has; 1 where it cannot be read: reading the page says what is wrong.
+    """How many pages a file has; 1 where it cannot be read: reading the page raises the error.
 
     data: the file. most: a TIFF's pages are counted up to that: to count a million takes seconds.
     Where a TIFF is cut off, one page more stands for all that cannot be reached.
@@ -182,7 +182,7 @@ def go_to_page(image: Image.Image, page: int, data: bytes, name: str) -> None:
         raise
     except Exception as error:
         raise NotAPictureError(
-            f"{name}: broken or cut off ({error}); fetch or save it anew"
+            f"{name}: broken or cut off ({error}); fetch or save it again"
         ) from error
 
 

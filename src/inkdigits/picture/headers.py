@@ -1,4 +1,4 @@
-"""What a file's headers say that it would cost to decode it: looked at before that is done.
+"""What it would cost to decode a file, by its headers: checked before it is decoded.
 
 In: a file's bytes, and the image that Pillow has opened of them but not decoded. Out: PictureError
 for what a small file can make slow or large beyond what its pixels take.
@@ -16,7 +16,7 @@ from inkdigits.errors import PictureError
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-# A progressive JPEG has some ten scans. Each goes over the whole picture, and a short one may be
+# A progressive JPEG has about ten scans. Each goes over the whole picture, and a short one may be
 # repeated thousands of times. Source: libjpeg-turbo, "Two issues with the JPEG standard".
 _MOST_SCANS = 100
 _MOST_PARTS = 50_000  # chunks of a PNG and the like: Pillow keeps objects for each
@@ -56,9 +56,9 @@ class ClockedFile(BytesIO):
 def check_parts(data: bytes, name: str) -> None:
     """Raise PictureError for a file of too many parts, before Pillow goes over them."""
     if data.startswith(b"\x89PNG") and _has_many_chunks(data):
-        raise PictureError(f"{name}: a PNG of over {_MOST_PARTS:,} chunks; save it anew")
+        raise PictureError(f"{name}: a PNG of over {_MOST_PARTS:,} chunks; save it again")
     if data.startswith(b"GIF8") and _has_many_blocks(data):
-        raise PictureError(f"{name}: a GIF of over {_MOST_PARTS:,} comments; save it anew")
+        raise PictureError(f"{name}: a GIF of over {_MOST_PARTS:,} comments; save it again")
     if data.startswith(b"\xff\xd8"):
         _check_jpeg(data, name)
 
@@ -85,7 +85,7 @@ def check_costs(image: ImageFile, data: bytes, name: str) -> None:
     if width * length > max(image.width * image.height, _LARGE_TILE):
         raise PictureError(
             f"{name}: a TIFF of {image.width}x{image.height} in tiles of {width}x{length}, "
-            "expected smaller ones; save it anew"
+            "expected smaller ones; save it again"
         )
 
 
@@ -135,9 +135,9 @@ def _check_jpeg(jpeg: bytes, name: str) -> None:
             scans += marker == _SOS
             if scans > _MOST_SCANS:
                 raise PictureError(
-                    f"{name}: has over {_MOST_SCANS} scans, where a JPEG has some ten; save it anew"
+                    f"{name}: has over {_MOST_SCANS} scans, a JPEG has about ten; save it again"
                 )
             if marker == _SOS and few:
                 return
             at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-    raise PictureError(f"{name}: a JPEG of over {_MOST_PARTS:,} segments; save it anew")
+    raise PictureError(f"{name}: a JPEG of over {_MOST_PARTS:,} segments; save it again")

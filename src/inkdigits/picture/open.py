@@ -85,7 +85,7 @@ def open_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> Opened:
 
 
 def read_page(path: str | Path) -> tuple[bytes, int]:
-    """A file's bytes, MAX_BYTES and one at most, and which of its pages its name says.
+    """A file's bytes, MAX_BYTES and one at most, and the page that its name gives.
 
     Raises PictureError.
     """
@@ -96,7 +96,7 @@ def read_page(path: str | Path) -> tuple[bytes, int]:
 def check_bytes(data: bytes, name: str) -> None:
     """Raise PictureError where a file is empty or too large."""
     if not data:
-        raise NotAPictureError(f"{name}: is empty, wanted a picture")
+        raise NotAPictureError(f"{name}: is empty, expected a picture")
     if len(data) > MAX_BYTES:
         raise PictureError(f"{name}: over the limit of {MAX_BYTES:,} bytes; scale it down")
 
@@ -130,13 +130,13 @@ def as_known(picture: Any) -> str | Path | bytes | DocumentPage | Image.Image | 
         array = np.asarray(picture)
     except PictureError:
         raise
-    except Exception as error:  # whatever a library's own array raises: a tensor on a GPU, say
+    except Exception as error:  # whatever a library's own array raises, such as a tensor on a GPU
         raise NotAPictureError(
-            f"{type(picture).__name__}: cannot be made an array of pixels ({error})"
+            f"{type(picture).__name__}: cannot be converted to an array of pixels ({error})"
         ) from error
     if array.ndim < 2 or array.dtype.kind not in "buif":
         raise NotAPictureError(
-            f"{type(picture).__name__}: is no picture; expected a path, bytes, a file object, a "
+            f"{type(picture).__name__}: is not a picture; expected a path, bytes, a file object, a "
             "PIL image or an array of pixels"
         )
     return array
@@ -168,14 +168,14 @@ def _why_unread(path: str | Path, error: Exception) -> str:
         return f"cannot be read: {getattr(error, 'strerror', None) or error}"
     if not os.access(path, os.R_OK | os.X_OK):
         return "is a folder that may not be listed; change its rights"
-    return f"is a folder with no picture in it; wanted {', '.join(sorted(SUFFIXES))}"
+    return f"is a folder with no picture in it; expected {', '.join(sorted(SUFFIXES))}"
 
 
 def as_pixels(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """An array as 8-bit, its range told by its type; floats must lie in [0, 1]."""
+    """An array as 8-bit, its range by its type; floats must lie in [0, 1]."""
     shape = array.shape
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
-        raise PictureError(f"array is {shape}, wanted (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
+        raise PictureError(f"array is {shape}, expected (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
     if 0 in shape:
         raise PictureError(f"array is {shape}: it has no pixel")
     if array.dtype == np.bool_:
@@ -186,7 +186,7 @@ def as_pixels(array: NDArray[Any]) -> NDArray[np.uint8]:
         # NaN fails both comparisons.
         if not (array.min() >= 0 and array.max() <= 1):
             raise PictureError(
-                f"array runs from {array.min():g} to {array.max():g}, wanted [0, 1] for floats"
+                f"array runs from {array.min():g} to {array.max():g}, expected [0, 1] for floats"
             )
         array = np.rint(array * 255).astype(np.uint8)
     elif array.dtype != np.uint8:

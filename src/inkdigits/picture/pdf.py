@@ -151,7 +151,7 @@ class _Process:
 
 
 def _started(name: str) -> subprocess.Popen[bytes]:
-    # By subprocess: multiprocessing would run a user's script anew, and a daemon of its may start
+    # By subprocess: multiprocessing would run a user's script again, and a daemon of its may start
     # no others. -I and -S: it starts sooner, and gets our own path.
     try:
         return subprocess.Popen(

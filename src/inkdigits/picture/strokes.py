@@ -18,7 +18,7 @@ from inkdigits.spec import INK_BOX
 
 Ink = NDArray[np.float32]
 
-THIN = 1.4  # pixels of a 20-pixel digit: some 3 in 100 MNIST digits are thinner
+THIN = 1.4  # pixels of a 20-pixel digit: about 3 in 100 MNIST digits are thinner
 _TARGET = 2.3  # what a thinner stroke becomes
 _CLEARLY = 1.5  # by area and outline: of 10,000 digits 13 are thinner than THIN if measured
 _WORK = 4  # strokes are measured and thickened at this many times the final size

@@ -204,7 +204,7 @@ class _Service:
         digit = request.query_params.get("digit", "")
         if digit not in (*CLASS_NAMES, NO_DIGIT):
             raise RefusedError(
-                422, f"digit is {digit!r}, wanted 0 to 9 or {NO_DIGIT}: /v1/corrections?digit=7"
+                422, f"digit is {digit!r}, expected 0 to 9 or {NO_DIGIT}: /v1/corrections?digit=7"
             )
         place = _whole(request, "place")
         # Never a form: another site's page may send one without being asked whether it may.
@@ -231,11 +231,11 @@ class _Service:
         """Take back a correction that was kept a while ago."""
         undo = request.query_params.get("undo", "")
         if self._corrections is None or undo not in self._undo:
-            raise RefusedError(404, "no correction that can be taken back by this")
+            raise RefusedError(404, "no correction with this undo token")
         total = await self._corrections.take_back(self._undo[undo])
         change = self._undo.pop(undo)
         if total is None:
-            raise RefusedError(404, "that digit was corrected again; take the last correction back")
+            raise RefusedError(404, "that digit was corrected again; undo the last correction")
         return _json({"id": change.id, "kept": total})
 
     async def model(self, request: Request) -> Response:
@@ -260,7 +260,7 @@ class _Service:
     async def ready(self, request: Request) -> Response:
         """Whether it takes more pictures."""
         if self._pool.is_away:
-            return _error("no worker process can be started; its log says more", 503, self._again)
+            return _error("no worker process can be started; see its log", 503, self._again)
         if self._pool.is_full:
             return await self.busy(request, BusyError())
         return _json({"status": "ready"})
@@ -306,7 +306,7 @@ async def _gone(request: Request) -> None:
 def _switch(request: Request, name: str) -> bool:
     given = request.query_params.get(name, "false")
     if given not in _SWITCHES:
-        raise RefusedError(422, f"{name} is {given!r}, wanted true or false")
+        raise RefusedError(422, f"{name} is {given!r}, expected true or false")
     return _SWITCHES[given]
 
 
@@ -316,7 +316,7 @@ def _whole(request: Request, name: str) -> int | None:
     if given is None:
         return None
     if not (given.isascii() and given.isdigit() and len(given) < 6):
-        raise RefusedError(422, f"{name} is {given!r}, wanted a whole number below 100000")
+        raise RefusedError(422, f"{name} is {given!r}, expected a whole number below 100000")
     return int(given)
 
 
@@ -340,4 +340,4 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    return _error("this is a fault of the server's; its log says more", 500)
+    return _error("internal server error; see its log", 500)

@@ -81,7 +81,7 @@ class Bodies:
         if size > limits.body:
             raise self._too_large()
         if not size:
-            raise RefusedError(400, "the body is empty, wanted a picture")
+            raise RefusedError(400, "the body is empty, expected a picture")
         return b"".join(chunks)
 
     async def pictures(self, request: Request, body: bytes) -> list[tuple[str, bytes]] | bytes:
@@ -98,7 +98,7 @@ class Bodies:
         try:
             found = json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise RefusedError(400, f"the body is no JSON: {error}") from error
+            raise RefusedError(400, f"the body is not JSON: {error}") from error
         if isinstance(found, dict) and found.keys() == {"picture"}:
             return _from_base64(found["picture"])
         if not isinstance(found, dict) or found.keys() != {"pictures"}:
@@ -107,7 +107,7 @@ class Bodies:
             )
         pictures = found["pictures"]
         if not isinstance(pictures, list) or not pictures:
-            raise RefusedError(422, "pictures is no list of pictures in base64")
+            raise RefusedError(422, "pictures is not a list of pictures in base64")
         if len(pictures) > self._limits.pictures:
             raise self.too_many()
         return [(str(i), _from_base64(picture)) for i, picture in enumerate(pictures)]
@@ -125,11 +125,9 @@ class Bodies:
         except MultiPartException as error:
             if error.message.startswith("Too many files"):
                 raise self.too_many() from error
-            raise RefusedError(
-                400, f"no multipart/form-data as it should be: {error.message}"
-            ) from error
+            raise RefusedError(400, f"not valid multipart/form-data: {error.message}") from error
         if not files:
-            raise RefusedError(400, "the form holds no file, wanted pictures as files")
+            raise RefusedError(400, "the form holds no file, expected pictures as files")
         return files
 
     def too_many(self) -> RefusedError:
@@ -145,7 +143,7 @@ class Bodies:
 
 
 def check_is_picture(request: Request) -> None:
-    """Raise RefusedError unless the request says that its body is a picture."""
+    """Raise RefusedError unless the request declares its body as a picture."""
     if not _media_type(request).startswith("image/"):
         raise _other_kind(request)
 
@@ -165,7 +163,7 @@ def check_has_pictures(request: Request, *, pdf: bool) -> None:
 def _other_kind(request: Request) -> RefusedError:
     return RefusedError(
         415,
-        f"the body's Content-Type is {_media_type(request) or 'missing'}, wanted image/png, "
+        f"the body's Content-Type is {_media_type(request) or 'missing'}, expected image/png, "
         f"image/jpeg or another image type, or {_FORM} or {_JSON} with pictures",
     )
 
@@ -173,7 +171,7 @@ def _other_kind(request: Request) -> RefusedError:
 def _from_base64(text: object) -> bytes:
     """The bytes of a base64 text or a base64 data URL. Raises RefusedError."""
     if not isinstance(text, str):
-        raise RefusedError(422, f"a picture is {type(text).__name__} in JSON, wanted base64 text")
+        raise RefusedError(422, f"a picture is {type(text).__name__} in JSON, expected base64 text")
     if text.startswith("data:"):
         head, comma, text = text.partition(",")
         if not comma or not head.endswith(";base64"):
@@ -181,7 +179,7 @@ def _from_base64(text: object) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise RefusedError(422, f"a picture is no base64: {error}") from error
+        raise RefusedError(422, f"a picture is not base64: {error}") from error
 
 
 def _media_type(request: Request) -> str:

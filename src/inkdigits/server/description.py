@@ -26,8 +26,8 @@ _SEVERAL = (
 )
 _EACH = "or an Error for each, in order."
 _OCCLUSION = (
-    "By occlusion: a 5x5 patch of the array is covered with paper, and what the digit's "
-    "probability loses is shared out to the pixels under the patch; some 30 times the work"
+    "By occlusion: a 5x5 patch of the array is covered with paper, and the loss of the digit's "
+    "probability is shared among the pixels under it. It takes about 30 times the work"
 )
 _BASE64 = {"type": "string", "description": "A picture file in base64, or a base64 data URL"}
 _DOT = (  # a PNG of one pixel
@@ -39,8 +39,8 @@ def description(limits: Limits) -> dict[str, Any]:
     """The OpenAPI 3.1 description of the service."""
     megabytes, megapixels = limits.body / 1e6, limits.pixels / 1e6
     answers = {
-        400: "The body is empty, or no form or JSON as it should be",
-        401: "The server was started with a token, and this is not it",
+        400: "The body is empty, or not a valid form or JSON",
+        401: "The token is missing or wrong",
         408: f"The body was not here after {limits.body_time:g} s",
         413: f"The body is over {megabytes:g} MB, or holds over {limits.pictures} pictures "
         "or pages",
@@ -237,7 +237,7 @@ def _schemas() -> dict[str, Any]:
         },
         "accepted": {
             "type": "boolean",
-            "description": "False: the digit is the best guess at something that may be none",
+            "description": "False: the digit is only a guess",
         },
         "reason": {"enum": _REASONS, "description": "Why it is not accepted"},
         "box": {
@@ -279,7 +279,7 @@ def _schemas() -> dict[str, Any]:
     sign = {
         "sign": {"enum": list(SORTS[N_CLASSES:])},
         "confidence": share,
-        "accepted": {**yes, "description": "False: the sign is the best guess"},
+        "accepted": {**yes, "description": "False: the sign is only a guess"},
         "box": place,
     }
     page = {
@@ -335,7 +335,10 @@ def _schemas() -> dict[str, Any]:
                     "additionalProperties": text,
                     "description": "SHA-256 of each, by name",
                 },
-                "accept": {**share, "description": "Confidence from which a digit is accepted"},
+                "accept": {
+                    **share,
+                    "description": "Acceptance threshold: digits from this confidence are accepted",
+                },
                 "metadata": {"type": "object", "additionalProperties": text},
                 "inkdigits": text,
                 "keeps_corrections": {"type": "boolean"},

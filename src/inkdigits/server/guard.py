@@ -138,13 +138,13 @@ class Guard:
             elif self._may(scope):
                 await self._app(scope, body.receive, guarded_send)
             else:
-                message = "this server wants its token: Authorization: Bearer TOKEN"
+                message = "this server requires its token: Authorization: Bearer TOKEN"
                 answer = _error(401, message, {"WWW-Authenticate": "Bearer"})
                 await answer(scope, body.receive, guarded_send)
         except asyncio.CancelledError:  # the server is told to stop
             if not status:
                 again = {"Retry-After": "1", "Connection": "close"}
-                await _error(503, "this server is being stopped", again)(
+                await _error(503, "this server is shutting down", again)(
                     scope, body.receive, guarded_send
                 )
         finally:

@@ -144,7 +144,7 @@ class Pool:
         takes_slow = place > 0 or len(self._workers) == 1
         quick = 0  # batches of quick ones since the last slow one
         while True:
-            if self._workers[place].has_ended:  # while it was idle, which is no picture's fault
+            if self._workers[place].has_ended:  # while it was idle, through no fault of a picture
                 await self._replace(place)
             self._free += 1
             try:
@@ -224,7 +224,7 @@ class Pool:
             one.deaths += died
             one.slow |= late and len(batch) == 1
             if one.deaths == _DEATHS:
-                message = "picture: its decoder crashed on it; save it anew with another program"
+                message = "picture: its decoder crashed on it; save it again with another program"
                 _refuse(one, 415, message)
             else:
                 (self._slow if one.slow else self._second).append(deque([one]))

@@ -90,7 +90,7 @@ class _Server(uvicorn.Server):
 
 
 class _RefusedError(Exception):
-    """A request that is not gone on with, whatever follows."""
+    """A request that is refused, whatever follows."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -111,7 +111,7 @@ class _Limited(HttpToolsProtocol):
     _write_timer: asyncio.TimerHandle | None = None
     _head = 0  # bytes of this request's line and headers, and of trailers
     _loose = 0  # bytes that came and were no part of a body
-    _offer = b""  # the head of a request that offers to go on in another protocol
+    _offer = b""  # the head of a request that offers to switch to another protocol
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -135,7 +135,7 @@ class _Limited(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             cause = error.__context__
             refused = cause if isinstance(cause, _RefusedError) else None
-            self._refuse(refused or _RefusedError(400, "this is no HTTP/1.1 request"))
+            self._refuse(refused or _RefusedError(400, "this is not an HTTP/1.1 request"))
         except _RefusedError as error:
             self._refuse(error)
 
@@ -143,7 +143,7 @@ class _Limited(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offered:
-            # The offer is declined by going on; the parser took the body for the other protocol's.
+            # Ignoring the offer declines it; the parser took the body for the other protocol's.
             head, self._offer = self._offer, b""
             self.parser = httptools.HttpRequestParser(self)
             self._feed(head + data[offered.args[0] :])
@@ -166,7 +166,7 @@ class _Limited(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if self.parser.get_method() == b"CONNECT":
-            raise _RefusedError(405, "this server is no proxy")
+            raise _RefusedError(405, "this server is not a proxy")
         if self.parser.should_upgrade():
             self._offer = b"%s %s HTTP/1.1\r\n" % (self.parser.get_method(), self.url)
             kept = [(name, value) for name, value in self.headers if name not in _UPGRADE]

@@ -57,17 +57,17 @@ class Answer(NamedTuple):
 
     status: int
     json: bytes  # an object
-    outcome: str  # accepted, a Reading's reason for doubt, or error
+    outcome: str  # accepted, a Reading's reason, or error
     array: bytes = b""  # (28, 28) float32, little-endian, if it is to be kept
-    png: bytes = b""  # a document's page, if that is wanted
-    pages: int = 1  # how many a document has, if that is wanted
+    png: bytes = b""  # a document's page, if asked for
+    pages: int = 1  # how many a document has, if asked for
 
 
 HEADER = struct.Struct("<Q")  # before each message: how many bytes it has
 
 
 def run(pipe: socket.socket, model: str | None, max_pixels: int) -> None:
-    """All that a worker does: say what it has loaded, then answer batches until the pipe ends.
+    """All that a worker does: report what it has loaded, then answer batches until the pipe ends.
 
     Answers with the error, in place of what was asked for, where there is one.
     """

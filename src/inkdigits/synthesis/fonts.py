@@ -30,7 +30,7 @@ def font_files(folder: Path) -> tuple[Path, ...]:
     files = tuple(sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES))
     if not files:
         raise DataError(
-            f"{folder}: holds no font; wanted files ending in {', '.join(sorted(SUFFIXES))}"
+            f"{folder}: holds no font; expected files ending in {', '.join(sorted(SUFFIXES))}"
         )
     for file in files:
         if not all(glyph(file, str(digit)).any() for digit in range(10)):
@@ -41,7 +41,7 @@ def font_files(folder: Path) -> tuple[Path, ...]:
 def glyph(file: Path, sign: str) -> Mask:
     """The sign as that font draws it, its longer side 80 of 112 pixels; none if it draws nothing.
 
-    Raises DataError if the file is no font.
+    Raises DataError if the file is not a font.
     """
     image = Image.new("L", (2 * _DRAWN, 2 * _DRAWN))
     try:

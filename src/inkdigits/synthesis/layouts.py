@@ -124,7 +124,7 @@ def amount(sheet: Sheet, random: np.random.Generator) -> float:
 def stroke(
     sheet: Sheet, a: tuple[float, float], b: tuple[float, float], unit: float, style: Style
 ) -> None:
-    """A line by the same pen that is no sign."""
+    """A line by the same pen that is not a sign."""
     layer = np.zeros(sheet.ink.shape, np.uint8)
     pen = max(1, round(unit * min(max(style.pen, 0.05), 0.15)))
     ends = (round(a[0]), round(a[1])), (round(b[0]), round(b[1]))

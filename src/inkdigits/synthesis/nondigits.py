@@ -1,4 +1,4 @@
-"""What is no digit, so that a network can learn to be unsure of it.
+"""Non-digits, so that a network can learn to reject them.
 
 In: digits (for pairs of them) and a random generator. Out: (112, 112) strokes of a letter or a
 sign, a scribble, two digits side by side, or a blot of texture. Letters come from the fonts that
@@ -41,7 +41,7 @@ def nondigit(
     random: np.random.Generator,
     fonts: Sequence[Path] = (),
 ) -> Strokes:
-    """Strokes that are no digit: (112, 112) float32, ink 1, paper 0; at times there are none.
+    """Strokes that are not a digit: (112, 112) float32, ink 1, paper 0; at times there are none.
 
     digits: (N, 28, 28) uint8 that pairs are made of. labels: (N,) theirs. fonts: handwriting fonts
     that most letters and keyboards' signs are then written in.

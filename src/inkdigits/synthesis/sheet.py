@@ -18,12 +18,12 @@ from inkdigits.synthesis.hands import Hands
 from inkdigits.synthesis.strokes import inked, sketched
 
 Part = tuple[int, int, int, int]  # left, top, right, bottom, pixels
-Grey = NDArray[Any]  # float32; OpenCV does not say what it gives
+Grey = NDArray[Any]  # float32; OpenCV's types do not state what it gives
 Patch = NDArray[Any]  # uint8
 
 _CRISP = 3.0  # how much steeper an enlarged shape's edges are made, which enlarging blurred
 _SMALL_ZEROS = 0.15  # share of the lines whose zeros are lower than their other digits
-_LIGATURES = 0.07  # share of the lines whose digits are joined by strokes that are no part of them
+_LIGATURES = 0.07  # share of the lines whose digits are joined by strokes of neither digit
 _RUNNING_ZEROS = 0.25  # share of the lines whose zeros run into each other, as in 5000
 _LIGHTER = 0.08  # share of the digits whose strokes in one direction are lighter
 _CROSSED = {0: 0.08, 7: 0.12}  # shares of zeros that get a slash, of sevens that get a bar
@@ -173,7 +173,7 @@ class Sheet:
         self._lay(self.ink, layer, 0, 0)
 
     def ghost(self, patch: Patch, x: float, y: float, strength: float) -> None:
-        """Ink that is no digit of this sheet: writing that shows through from another."""
+        """Ink that is not a digit of this sheet: writing that shows through from another."""
         self._lay(self.marks, (patch * strength).astype(np.uint8), round(x), round(y))
 
     def free(self, left: float, top: float, right: float, bottom: float, apart: float = 0) -> bool:

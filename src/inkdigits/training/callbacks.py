@@ -1,4 +1,4 @@
-"""Who is told how a training goes, and may write it down elsewhere.
+"""Callbacks of a training, which may record it elsewhere.
 
 A Callback is what Keras calls by the same name. Keras's `on_train_begin` is `begin`,
 `on_batch_end` is `batch`, `on_epoch_end` is `epoch`, `on_train_end` is `end`. Its ModelCheckpoint
@@ -22,7 +22,7 @@ class Callback:
     """Does nothing. Override what is of use. What it raises ends the training."""
 
     def begin(self, settings: Mapping[str, Any]) -> None:
-        """Before the data are read; also where a stopped run goes on.
+        """Before the data are read; also when a stopped run continues.
 
         settings: of the run, by the names of their flags.
         """
@@ -44,7 +44,7 @@ class Callback:
 
 
 class Callbacks(Callback):
-    """Several as one, told in their order."""
+    """Several as one, called in their order."""
 
     def __init__(self, those: Sequence[Callback]) -> None:
         self._those = tuple(those)
@@ -145,7 +145,7 @@ class MLflow(Callback):
 
 
 def _numbers(row: Epoch) -> dict[str, float]:
-    """What an epoch says, under names that TensorBoard and MLflow take."""
+    """An epoch's numbers, under names that TensorBoard and MLflow take."""
     found = {
         "loss": row.loss,
         "accuracy": row.accuracy,

@@ -255,8 +255,8 @@ def _with(digits: Digits, images: NDArray[np.uint8]) -> Digits:
 
 def _missing(sets: DigitSets) -> Iterator[str]:
     for digits, what, so in (
-        (sets.train, "training", "a model learns no other"),
-        (sets.test, "test", "its score says nothing of others"),
+        (sets.train, "training", "a model cannot learn the others"),
+        (sets.test, "test", "its score does not cover the others"),
     ):
         here = np.bincount(digits.labels, minlength=N_CLASSES) > 0
         if not here.all():
@@ -270,7 +270,7 @@ def _in_both(sets: DigitSets) -> Iterator[str]:
     both = sum(code in known for block in _hashes(sets.test.images) for code in block)
     if both:
         yield (
-            f"{both:,} of the {len(sets.test):,} test images stand in the training set as well: "
+            f"{both:,} of the {len(sets.test):,} test images are in the training set, too: "
             "the score is too high."
         )
 

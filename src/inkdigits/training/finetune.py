@@ -99,10 +99,10 @@ def keep_added(state: State, start: Weights, held: Held, added: Held) -> Compari
 
 
 def is_chance(before: int, after: int) -> bool:
-    """Whether `after` errors are no sign of a worse model than `before`, both of the same images.
+    """Whether `after` errors are explained by chance, given `before`, both of the same images.
 
     Each of two counts of rare errors varies by its square root, their difference by the root of
-    the sum: one such standard error is allowed, some 0.05 points of MNIST's validation set.
+    the sum: one such standard error is allowed, about 0.05 points of MNIST's validation set.
     """
     return after - before <= sqrt(before + after)
 

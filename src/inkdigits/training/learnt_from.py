@@ -1,4 +1,4 @@
-"""What a run learns from, by SHA-256: a run goes on only with the same.
+"""What a run learns from, by SHA-256: a run continues only with the same.
 
 In: digits and model files. Out: a sum for each, which the checkpoint keeps.
 """
@@ -52,14 +52,14 @@ def sums(
 
 
 def refuse_other(before: Mapping[str, str], now: Mapping[str, str], folder: Path) -> None:
-    """Raise TrainingError where a run in `folder` that learnt from `before` would go on with `now`.
+    """Raise TrainingError if a run in `folder` that learnt from `before` would continue with `now`.
 
     An empty `before` is of a checkpoint that does not say.
     """
     for part, (words, flag) in _PARTS.items():
         if before and before.get(part) != now.get(part):
             raise TrainingError(
-                f"{folder}: the {words} are not those that the run began with: SHA-256 is "
+                f"{folder}: the {words} are not those that the run was started with: SHA-256 is "
                 f"{now.get(part, 'none')}, expected {before.get(part, 'none')}; name the right "
                 f"ones: inkdigits train --resume {folder} {flag}"
             )

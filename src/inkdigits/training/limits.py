@@ -1,4 +1,4 @@
-"""What a network accepts: the confidence below which its answer is doubtful.
+"""The acceptance threshold of a network: the confidence from which an answer is accepted.
 
 In: a trained network, digits that it has not learnt from, and made images without a digit. Out:
 Limits. A network that has seen digits alone is often sure of a letter, too. No confidence tells all
@@ -23,7 +23,7 @@ from inkdigits.synthesis.nondigits import nondigit
 from inkdigits.training.judge import as_tensors, probabilities
 
 KEPT = (0.97, 0.99)  # shares of the held-out digits read right between which is chosen
-# Level of a network that no digit was held out from. Its temperature is not fitted either: `flash`
+# Threshold of a network without validation digits. Its temperature is not fitted either: `flash`
 # then is less sure than 0.9 of an eighth of the digits that it reads right, than 0.6 of a 70th.
 DEFAULT = 0.6
 N_NONDIGITS = 200  # a second to make
@@ -60,10 +60,10 @@ class Limits:
 def limits(
     model: nn.Module, train_set: Digits, held: Digits | None, seed: int, given: float = 0.0
 ) -> Limits:
-    """The level of a trained network, and what it lets through.
+    """The acceptance threshold of a trained network, and what it accepts.
 
     train_set: pairs of digits are made of them. held: validation digits, not trained on. given: the
-    level of the model that training started from, where it was taught to doubt; 0 is none.
+    threshold of the model that training started from, if it learnt non-digits; 0 is none.
     """
     others = torch.from_numpy(made_nondigits(train_set, N_NONDIGITS, seed))[:, None]
     unknown = probabilities(model, others).max(1)
@@ -73,16 +73,16 @@ def limits(
         answers = probabilities(model, images)
         sure = answers.max(1)[answers.argmax(1) == labels.numpy()]
     if given:
-        level, reason = given, "It is the level of the model that training started from."
+        level, reason = given, "It is the threshold of the model that training started from."
     elif len(sure):
         level = best_level(sure, unknown)
         reason = (
-            f"It keeps {KEPT[0]:.0%} to {KEPT[1]:.0%} of the validation digits read right; of such "
-            "levels it best tells them from made images without a digit."
+            f"It keeps {KEPT[0]:.0%} to {KEPT[1]:.0%} of the validation digits read right. Of such "
+            "thresholds it best separates them from made images without a digit."
         )
     else:
         level = DEFAULT
-        reason = "It is the usual one: no digit was held out to choose another by."
+        reason = "It is the default: no digits were held out to choose another."
     return Limits(
         level,
         reason,

@@ -72,7 +72,7 @@ def train(
 ) -> State:
     """Train from `state` to the recipe's end and give the state with the kept weights in place.
 
-    state: fresh_state(recipe, seed, device), or one loaded from a checkpoint to go on with. Its
+    state: fresh_state(recipe, seed, device), or one loaded from a checkpoint to continue. Its
     networks are on the processor in the end, whatever trained them.
     checkpoint: rewritten after every epoch by the first worker.
     workers: each takes its share of every batch; the first alone evaluates, all hear its numbers.
@@ -191,7 +191,7 @@ def _train_epoch(
 def _truth(labels: Tensor, n: int, recipe: Recipe, said: Tensor | None) -> Tensor:
     """(n, 10) probabilities to learn: the smoothed labels, in part or all the teacher's answers.
 
-    What the batch of n holds beyond the labels is no digit: all ten are equally wrong there.
+    Beyond the labels the batch of n holds non-digits: all ten digits are equally wrong there.
     Source: Hendrycks et al. 2019, "Deep Anomaly Detection with Outlier Exposure".
 
     said: (len(labels), 10), what a teacher says of the very pixels the network sees, also where

@@ -63,7 +63,7 @@ def made_from(
     if n_digits < 0 or n_nondigits < 0 or seed < 0:
         raise ConfigError(
             f"asked for {n_digits} digits, {n_nondigits} non-digits, seed {seed}; "
-            "wanted 0 or more of each"
+            "expected 0 or more of each"
         )
     jobs: list[_Job] = [
         (what, seed, range(start, min(start + _CHUNK, n)))

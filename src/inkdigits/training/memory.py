@@ -16,7 +16,7 @@ def keep_freed_memory() -> None:
     """Tell glibc to keep what is freed; does nothing where there is no glibc.
 
     A step frees and takes the same tens of megabytes again. By default glibc gives blocks that
-    large back at once, and the system clears every page anew: a fifth of a step's time.
+    large back at once, and the system clears every page again: a fifth of a step's time.
     """
     if not sys.platform.startswith("linux"):
         return

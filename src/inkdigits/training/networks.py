@@ -143,9 +143,9 @@ _VALUES: dict[str, tuple[type, float, float, str]] = {
 
 
 def _check_values(layer: Layer) -> None:
-    """Raise ValueError that says which value of the layer cannot be."""
+    """Raise ValueError that names the value of the layer that cannot be."""
     if not isinstance(layer, Layer):
-        raise ValueError(f"is no layer; expected {', '.join(_LAYERS)}")
+        raise ValueError(f"is not a layer; expected {', '.join(_LAYERS)}")
     for field in fields(layer):
         value: Any = getattr(layer, field.name)
         if field.name == "padding":
@@ -166,7 +166,7 @@ def _given(layer: Layer, taken: Shape) -> Shape:
     match layer:
         case Conv(filters, kernel, padding):
             if is_flat:
-                raise ValueError("is behind Flatten, expected before it")
+                raise ValueError("comes after Flatten, expected before it")
             side = taken[1] if padding == "same" else taken[1] - kernel + 1
             if side < 1:
                 raise ValueError(
@@ -176,7 +176,7 @@ def _given(layer: Layer, taken: Shape) -> Shape:
             return filters, side, side
         case MaxPool(size):
             if is_flat:
-                raise ValueError("is behind Flatten, expected before it")
+                raise ValueError("comes after Flatten, expected before it")
             if taken[1] < size:
                 raise ValueError(
                     f"is given {taken[1]}x{taken[1]} pixels, expected {size}x{size} or more; "
@@ -238,7 +238,7 @@ _MODULE = re.compile(r"(?P<file>.+\.py|python):(?P<name>[^\W\d]\w*)", re.DOTALL)
 
 
 def is_module(name: str) -> bool:
-    """Whether a recipe's network is no row but a PyTorch module: FILE.py:NAME, or python:CLASS."""
+    """Whether a recipe's network is a PyTorch module, not a row: FILE.py:NAME, or python:CLASS."""
     return name not in NETWORKS and _MODULE.fullmatch(name) is not None
 
 
@@ -274,7 +274,7 @@ def network_named(name: str) -> Network:
     # RecursionError and MemoryError: brackets within brackets.
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
         raise ConfigError(
-            f"network is {name!r:.80}, wanted one of {', '.join(NETWORKS)}, layers like "
+            f"network is {name!r:.80}, expected one of {', '.join(NETWORKS)}, layers like "
             "'Conv(8, kernel=5), MaxPool(), Relu(), Flatten(), Dense(10)', or FILE.py:NAME "
             f"({error})"
         ) from error

@@ -43,8 +43,8 @@ class Own(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 10) logits of (N, 1, 28, 28)."""
-        # Out of channels_last, in which many modules' `view` fails: of one channel it says nothing
-        # of the pixels, but convolutions would go on in it.
+        # Out of channels_last, in which many modules' `view` fails: of one channel it means nothing
+        # of the pixels, but convolutions would compute in it.
         logits: Tensor = self.network(images[:, 0].unsqueeze(1))
         return logits / self.temperature
 

@@ -18,7 +18,7 @@ from inkdigits.finder import digit_array
 from inkdigits.many import read_files
 from inkdigits.reader import Reader, Reading
 
-_SURE = 0.9  # confidence from which an answer speaks against a label
+_SURE = 0.9  # confidence from which an answer contradicts a label
 _EVERY = 100  # pictures from one call of advance to the next
 
 
@@ -27,7 +27,7 @@ def frame(pictures: Sequence[Labelled], advance: Advance) -> Iterator[Framed | L
 
     Left out is a picture that cannot be opened or has no digit, and one in which only another digit
     than its label was found among several, or nothing that is sure to be one. Kept is a picture
-    that is read as another digit: it may be the handwriting to learn. Its doubt then says so.
+    that is read as another digit: it may be the handwriting to learn. `doubt` holds the reading.
     """
     reader = Reader()
     results = read_files((picture.file for picture in pictures), reader, machine.cores())
@@ -54,7 +54,7 @@ def _framed(picture: Labelled, reading: Reading, reader: Reader) -> Framed | Lef
 
 
 def _expected(picture: Labelled, reader: Reader) -> NDArray[np.float32] | None:
-    """The likeliest digit where none is sure, if it is the label's: a 1 that may be a sign, say."""
+    """The likeliest digit where none is sure, if it is the label's, such as a 1 like a sign."""
     try:
         array = digit_array(picture.file)
     except PictureError:

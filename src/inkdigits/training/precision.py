@@ -1,7 +1,7 @@
-"""In which precision a step computes: what the recipe says, or the faster one of two.
+"""In which precision a step computes: the recipe's, or the faster one of two.
 
 In: a recipe and a device. Out: "float32" or "bfloat16", of convolutions and products. What was
-found to be faster is kept with the machine, so that a seed goes on giving one result there.
+found to be faster is kept with the machine, so that a seed still gives one result there.
 """
 
 from __future__ import annotations

@@ -41,8 +41,8 @@ class Recipe:
     weight_decay: float = 0.0  # AdamW's, times the learning rate
     label_smoothing: float = 0.0  # share of the truth spread over all ten classes
     teacher_share: float = 0.0  # of the truth that is the teacher's answer instead of the label
-    # Copies of the set, each moved about anew, that the teacher answers once and the epochs take in
-    # turn; 0 asks it at every batch.
+    # Copies of the set, each augmented differently. The teacher answers them once, and the epochs
+    # take them in turn. 0 asks it at every batch.
     teacher_views: int = 0
     # right: where a teacher's answer is not the label the label stands, as of digits that it is
     # known to read wrong. always: also where augmentation made one digit look like another.
@@ -70,10 +70,10 @@ class Recipe:
             "schedule": Schedule, "precision": Precision, "keep": Keep, "teacher_heeded": Heeded
         }.items():  # fmt: skip
             _check_choice(self, field, get_args(literal))
-        for field, (low, high, wanted) in _RANGES.items():
+        for field, (low, high, expected) in _RANGES.items():
             value = getattr(self, field)
             if not (math.isfinite(value) and low <= value <= high):
-                raise ConfigError(f"{field} is {value}, wanted {wanted}")
+                raise ConfigError(f"{field} is {value}, expected {expected}")
         if self.validation_share == 0:
             for field in ("early_stopping", "plateau"):
                 if getattr(self, field):
@@ -101,7 +101,7 @@ class Recipe:
         return replace(self, **overrides)  # type: ignore[arg-type]
 
 
-# field: (low, high, what is wanted, in words)
+# field: (low, high, what is expected, in words)
 _RANGES: dict[str, tuple[float, float, str]] = {
     "epochs": (1, 10_000, "1 to 10,000"),
     "batch_size": (2, 60_000, "2 to 60,000 (batch normalisation needs two)"),
@@ -113,7 +113,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "weight_decay": (0, 10, "0 to 10"),
     "label_smoothing": (0, 0.9, "0 to 0.9"),
     "teacher_share": (0, 1, "0 (no teacher) to 1"),
-    "teacher_views": (0, 100, "0 (anew at every batch) to 100 copies"),
+    "teacher_views": (0, 100, "0 (asked at every batch) to 100 copies"),
     "nondigit_share": (0, 1, "0 (none) to 1"),
     "average_decay": (0, 0.99999, "0 (off) to under 1"),
     "rotate": (0, 180, "0 to 180 degrees"),
@@ -128,10 +128,50 @@ _RANGES: dict[str, tuple[float, float, str]] = {
 }
 
 
+# What each field but the name sets, in words for a command's help.
+MEANINGS: dict[str, str] = {
+    "network": "Network to train",
+    "epochs": "Passes over the training set",
+    "batch_size": "Images in a step",
+    "learning_rate": "Peak of the learning rate",
+    "schedule": "Course of the learning rate",
+    "warmup_share": "Share of the steps in which the rate rises",
+    "beta1": "Adam's decay of the mean gradient",
+    "beta2": "Adam's decay of the squared gradient",
+    "epsilon": "Adam's epsilon",
+    "weight_decay": "AdamW's, times the learning rate",
+    "label_smoothing": "Share of the truth spread over all digits",
+    "teacher_share": "Share of the truth that is the teacher's answer",
+    "teacher_views": "Augmented copies of the set that the teacher answers",
+    "teacher_heeded": "Use the teacher's answer always, or only if it is right",
+    "nondigit_share": "Non-digits in a step, as a share of its digits",
+    "average_decay": "Decay of the moving average of weights that is evaluated",
+    "precision": "Number type; fastest: bfloat16 if it is faster here",
+    "rotate": "Augmentation: rotation either way",
+    "scale": "Augmentation: scaling either way; 0.1 is 90 % to 110 %",
+    "shear": "Augmentation: slant either way, as its tangent",
+    "shift": "Augmentation: shift either way",
+    "early_stopping": "End after so many epochs without a lower validation loss",
+    "plateau": "Cut the rate after so many such epochs",
+    "plateau_factor": "Factor of the rate at such a cut",
+    "keep": "The epoch whose weights are kept",
+    "validation_share": "Share of the training set held out for validation",
+    "settle": "Images for batch normalisation's statistics at the end",
+    "calibrate": "Fit a temperature on the validation set",
+}
+
+
+def values_of(field: str) -> str:
+    """The values that a field may have, in words; empty where its type tells it."""
+    if field in _RANGES:
+        return _RANGES[field][2]
+    return ", ".join(map(str, get_args(get_type_hints(Recipe)[field])))
+
+
 def _check_choice(recipe: Recipe, field: str, choices: tuple[str, ...]) -> None:
     value = getattr(recipe, field)
     if value not in choices:
-        raise ConfigError(f"{field} is {value!r}, wanted one of {', '.join(choices)}")
+        raise ConfigError(f"{field} is {value!r}, expected one of {', '.join(choices)}")
 
 
 RECIPES: dict[str, Recipe] = {
@@ -216,7 +256,7 @@ RECIPES: dict[str, Recipe] = {
             settle=20_000,
             calibrate=True,
         ),
-        # Digits as pictures show them, and what is no digit; the data come from `data make`.
+        # Digits as pictures show them, and non-digits; the data come from `data make`.
         Recipe(
             name="pictures",
             network="wide",
@@ -234,7 +274,7 @@ RECIPES: dict[str, Recipe] = {
             settle=20_000,
             calibrate=True,
         ),
-        # What a larger network says of most digits, in a twentieth of its time. Needs --teacher.
+        # A larger network's answers to most digits, in a twentieth of its time. Needs --teacher.
         Recipe(
             name="first",
             network="nano",
@@ -254,7 +294,7 @@ RECIPES: dict[str, Recipe] = {
             settle=20_000,
             calibrate=True,
         ),
-        # To go on from given weights with one's own digits: small steps, small batches.
+        # Fine-tuning: given weights, one's own digits, small steps, small batches.
         Recipe(
             name="finetune",
             network="compact",
@@ -320,5 +360,5 @@ def is_of(value: object, kind: Any) -> bool:
     """Whether the value is of a field's type; a whole number is a number, too, but no switch."""
     if isinstance(value, bool):
         return kind is bool
-    wanted: type | UnionType = str if get_origin(kind) is Literal else kind
-    return isinstance(value, float | int if wanted is float else wanted)
+    expected: type | UnionType = str if get_origin(kind) is Literal else kind
+    return isinstance(value, float | int if expected is float else expected)

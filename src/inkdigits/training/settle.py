@@ -1,4 +1,4 @@
-"""Batch normalisation's statistics taken anew from digits as they are read: not moved about.
+"""Batch normalisation's statistics computed again from digits as they are read: not augmented.
 
 In: a trained model and training images. Out: the model with other running means and variances.
 """

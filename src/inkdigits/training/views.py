@@ -1,7 +1,7 @@
-"""Training images moved about once, and what a teacher says of them, to learn from many times.
+"""Training images augmented once, and a teacher's answers to them, to learn from many times.
 
 In: training images and a teacher. Out: Views. A large teacher costs many times what its student
-does; asked anew at every batch it would take nearly all of the time.
+does; asked again at every batch it would take nearly all of the time.
 """
 
 from __future__ import annotations

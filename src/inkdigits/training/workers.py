@@ -75,7 +75,7 @@ def joined() -> Iterator[Workers]:
         raise TrainingError(
             f"worker {workers.rank} of {workers.count} lost the others "
             f"({str(error).splitlines()[0]}); the last checkpoint is whole: "
-            "go on with --resume and the run folder"
+            "continue with --resume and the run folder"
         ) from error
     finally:
         # After an error the others are gone, and leaving in good order would wait for them.

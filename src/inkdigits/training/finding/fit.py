@@ -22,7 +22,7 @@ Classify = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (n, 28, 28) t
 
 _SAME = 0.45  # overlap over union from which a place is a scene's digit
 _NOT_SAME = 0.25  # and under which it is none
-_CLUTTER = 0.5  # weight of what is no digit: made scenes hold more of it than most pictures
+_CLUTTER = 0.5  # weight of non-digits: made scenes hold more of it than most pictures
 
 
 def places_of(

@@ -1,4 +1,4 @@
-"""Training of a finding network on made scenes, which goes on after any interruption.
+"""Training of a finding network on made scenes, which continues after any interruption.
 
 In: hands to write with, hands to validate with, a folder. Out: the folder's `log.jsonl` and
 `state.safetensors`, which holds the mean of the last steps' weights, too: they are exported.

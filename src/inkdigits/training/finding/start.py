@@ -1,4 +1,4 @@
-"""A finding network of an .onnx file, as one that training can go on from.
+"""A finding network of an .onnx file, as one that can be trained further.
 
 In: what `exports.finding` wrote, and some pictures. Out: a network that answers as the file does.
 Exporting folds each batch normalisation into the convolution before it. Here it is taken out again:

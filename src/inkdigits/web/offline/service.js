@@ -54,7 +54,7 @@ export async function pictureOf(file) {
   return file;
 }
 
-/** There is no server that wants a token. */
+/** No server here requires a token. */
 export const keepToken = () => {};
 export const hasToken = () => false;
 

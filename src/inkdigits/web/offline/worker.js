@@ -67,7 +67,7 @@ async function answered({ pathname, searchParams }, picture, isWanted) {
   const mattered = async (array, digit) => inRows(await occlusion(reader, array, digit, isWanted));
   const withArray = searchParams.get("array") === "true";
   const pixels = await decoded(picture);
-  if (!isWanted()) return pixels.close(); // each stroke of a drawing asks anew
+  if (!isWanted()) return pixels.close(); // each stroke of a drawing asks again
   if (pathname === "/v1/predict") {
     const { array, reading } = await reader.look(pixels).finally(pixels.close);
     if (withArray) reading.array = inRows(array);

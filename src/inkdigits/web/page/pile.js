@@ -43,7 +43,7 @@ export class Pile {
     this.#readAll();
   }
 
-  /** Tell anew what a picture shows: it was corrected. */
+  /** Show again what a picture shows: it was corrected. */
   tell(picture) {
     for (const entry of this.#entries) if (entry.picture === picture && entry.page) this.#tell(entry);
   }

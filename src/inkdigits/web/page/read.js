@@ -141,7 +141,7 @@ function leastSure(digits) {
   return digits.length ? digits.findIndex(({ confidence }) => confidence === least) : undefined;
 }
 
-/** Somebody wants to see more of a digit. */
+/** Somebody asks to see more of a digit. */
 function choose(place) {
   if (!shown) return;
   shown.chosen = place;
@@ -163,7 +163,7 @@ function showChosen() {
   offerCorrections();
 }
 
-/** Ask what mattered for the digit chosen, if that is wanted and not known yet. */
+/** Ask what mattered for the digit chosen, if that is asked for and not known yet. */
 async function explain(signal) {
   const told = shown;
   const place = told?.chosen;

@@ -13,7 +13,7 @@ const LIKELY = [
   [0.7, "Likely"],
   [0, "Perhaps"],
 ];
-const NO_DIGIT = ["I see no digit", "I know 0 to 9, written by hand."];
+const NO_DIGIT = ["No digit found", "This reads 0 to 9, written by hand."];
 
 /** @type {(id: string) => any} */
 const find = (id) => document.getElementById(id);
@@ -49,7 +49,7 @@ export function showError(words, { again = false } = {}) {
 /** Ask for a token. wasWrong: one was sent and refused. */
 export function showTokenForm(wasWrong) {
   const detail = wasWrong ? "That token was not accepted." : "Whoever runs it can give you one.";
-  show({ state: "error", verdict: "This server wants a token", detail });
+  show({ state: "error", verdict: "This server requires a token", detail });
   find("token-form").hidden = false;
   say(`${find("verdict").textContent}. ${detail}`);
 }
@@ -109,7 +109,7 @@ export function announce(page) {
  */
 function wordsFor({ text, digits, numbers, signs }) {
   if (!digits.length) return NO_DIGIT;
-  if (!text) return ["No digit", "You took out all that was read."];
+  if (!text) return ["No digit", "All digits were taken out."];
   const doubtful = digits.filter(({ accepted }) => !accepted);
   if (digits.length === 1 && !signs.length) {
     const [{ digit, read, reason, confidence }] = digits;
@@ -126,7 +126,7 @@ function wordsFor({ text, digits, numbers, signs }) {
   let hint = doubted ? "A sign may be another." : "";
   if (doubtful.length) hint = "Tap one to see why.";
   if (numbers.length > 1) {
-    return [`${numbers.length} numbers, ${doubted || "none"} doubtful`, `${left} digits. ${hint}`.trim()];
+    return [`${numbers.length} numbers, ${doubted || "none"} uncertain`, `${left} digits. ${hint}`.trim()];
   }
   if (doubtful.length) return [`Not sure of ${doubtful.length} of ${left} digits`, hint];
   if (doubted) return ["Not sure of a sign", hint];
@@ -166,7 +166,7 @@ function digitButton(digit, { place, isDoubtful: isInDoubt }, choose) {
   button.type = "button";
   button.textContent = digit.digit;
   button.dataset.place = place;
-  button.ariaLabel = `${wordsOf(digit)}${accepted ? (isInDoubt ? ", in a doubtful number" : "") : ", not sure"}`;
+  button.ariaLabel = `${wordsOf(digit)}${accepted ? (isInDoubt ? ", in an uncertain number" : "") : ", not sure"}`;
   button.classList.toggle("doubt", !accepted);
   button.classList.toggle("in-doubt", isInDoubt);
   button.classList.toggle("corrected", read !== undefined);

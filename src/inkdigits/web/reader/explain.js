@@ -1,5 +1,5 @@
 /**
- * What in a digit array spoke for the digit that was read.
+ * What in a digit array supports the digit that was read.
  *
  * In: a Reader, an array and its digit. Out: 784 numbers, as explain.py's `occlusion` gives them.
  */
