@@ -1,6 +1,21 @@
 """What tests of several folders share."""
 
+import io
 import re
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def encoded(
+    picture: Image.Image | NDArray[np.uint8], kind: str = "PNG", **options: object
+) -> bytes:
+    """The bytes of a file of that format. options: as PIL's `save` takes them."""
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
 
 
 def without_pictures(html: str) -> tuple[str, int]:

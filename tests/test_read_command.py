@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from support import encoded
+
 
 def inkdigits(*args, given=None):
     done = subprocess.run(
@@ -60,9 +62,8 @@ def test_a_folder_gives_names_and_a_bad_file_stops_nothing(folder):
 def test_each_page_of_a_document_on_standard_input_is_read(folder, tmp_path, kind):
     place, texts = folder
     images = [Image.open(place / f"{name}.png") for name in ("one", "two")]
-    document = io.BytesIO()
-    images[0].save(document, kind, save_all=True, append_images=images[1:])
-    done = inkdigits("read", "--draw", tmp_path, "-", given=document.getvalue())
+    document = encoded(images[0], kind, save_all=True, append_images=images[1:])
+    done = inkdigits("read", "--draw", tmp_path, "-", given=document)
     lines = [
         f"-#page={page}: {line}" for page, name in ((1, "one"), (2, "two")) for line in texts[name]
     ]

@@ -1,5 +1,4 @@
 import hashlib
-import io
 import subprocess
 import sys
 
@@ -14,6 +13,7 @@ from inkdigits.errors import ConfigError, ModelError, PictureError
 from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, SHIPPED_MODEL, ModelFile
 from inkdigits.reader import Reader, Reading
 from inkdigits.synthesis.nondigits import plain_fonts
+from support import encoded
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +109,7 @@ def test_the_box_is_where_the_ink_is_in_the_upright_picture(reader, photo, turns
     if turns:  # stored lying on its side, as a phone does
         exif = Image.Exif()
         exif[0x0112] = 6
-        file = io.BytesIO()
-        photo.rotate(90, expand=True).save(file, "JPEG", exif=exif, quality=95)
-        picture = file.getvalue()
+        picture = encoded(photo.rotate(90, expand=True), "JPEG", exif=exif, quality=95)
     reading = reader.predict(picture)
     assert reading.digit == 7
     assert reading.accepted
@@ -134,9 +132,8 @@ def test_blank_paper_is_not_accepted(reader):
 @pytest.mark.parametrize(("paper", "sd"), [(235, 1), (235, 6), (250, 6), (128, 6), (30, 6)])
 def test_what_jpeg_makes_of_grain_is_no_digit(reader, paper, sd):
     grain = np.random.default_rng(1).normal(0, sd, (400, 300))
-    file = io.BytesIO()
-    Image.fromarray(np.clip(paper + grain, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=30)
-    assert reader.read(file.getvalue()).text == ""
+    grey = np.clip(paper + grain, 0, 255).astype(np.uint8)
+    assert reader.read(encoded(grey, "JPEG", quality=30)).text == ""
 
 
 def test_two_digits_side_by_side_are_not_accepted(reader, sample):

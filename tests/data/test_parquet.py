@@ -1,26 +1,19 @@
-import io
 import sys
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from inkdigits.data import load
 from inkdigits.errors import DataError, MissingExtraError
+from support import encoded
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
 
-def png(array):
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
-    return file.getvalue()
-
-
 def write(path, digits, n=40, **columns):
     """As Hugging Face keeps MNIST: image {bytes, path}, label int64."""
-    rows = [{"bytes": png(image), "path": None} for image in digits.images[:n]]
+    rows = [{"bytes": encoded(image), "path": None} for image in digits.images[:n]]
     labels = digits.labels[:n].astype(np.int64)
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table({"image": rows, "label": labels} | columns), path)

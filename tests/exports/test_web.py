@@ -1,6 +1,5 @@
 """The folder for static hosts, in a real Chromium: it reads as Python does, alone and offline."""
 
-import io
 import json
 import re
 import threading
@@ -32,6 +31,7 @@ from inkdigits.synthesis.hands import collected
 from inkdigits.synthesis.handwriting import rewritten
 from inkdigits.synthesis.photos import drawn, photographed
 from inkdigits.synthesis.scenes import scene
+from support import encoded
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 N_PICTURES, N_SCENES = 300, 40
@@ -93,12 +93,6 @@ def opened(browser, address, folder="web", **options):
     assert [url for url in asked if not url.startswith((address, "blob:", "data:"))] == []
 
 
-def saved(image, kind="PNG", **options):
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
 @pytest.fixture(scope="module")
 def files(sample):
     """300 files of all kinds, by name."""
@@ -111,36 +105,36 @@ def files(sample):
         return rewritten(images[i], int(labels[i]), random)
 
     for i in range(N_SCENES):  # strings, amounts, sums, pages, nothing
-        found[f"scene {i}"] = saved(Image.fromarray(scene(hands, 11, i).picture))
+        found[f"scene {i}"] = encoded(Image.fromarray(scene(hands, 11, i).picture))
     for i, (lines, numbers) in enumerate(((1, 1), (1, 3), (2, 2), (3, 3), (9, 5))):
-        found[f"page {i}"] = saved(Image.fromarray(written(lines, numbers, images, random)))
+        found[f"page {i}"] = encoded(Image.fromarray(written(lines, numbers, images, random)))
     for quarters in (1, 2, 3):
         lying = np.rot90(written(3, 3, images, random), quarters)
-        found[f"on its side {quarters}"] = saved(Image.fromarray(lying))
+        found[f"on its side {quarters}"] = encoded(Image.fromarray(lying))
     for i in range(15):
-        found[f"drawing {i}"] = saved(drawn(strokes(i), random))
+        found[f"drawing {i}"] = encoded(drawn(strokes(i), random))
     for i in range(6):
         photo = photographed(strokes(i), random)
         photo.thumbnail((500, 500))
-        found[f"photo {i}"] = saved(photo)
-        found[f"one colour {i}"] = saved(Image.new("L", (28 + 20 * i, 40), 40 * i))
+        found[f"photo {i}"] = encoded(photo)
+        found[f"one colour {i}"] = encoded(Image.new("L", (28 + 20 * i, 40), 40 * i))
     for i in range(2):
         blank = photographed(np.zeros((112, 112), np.float32), random)
         blank.thumbnail((500, 500))  # a larger one takes the browser 10 s
-        found[f"blank {i}"] = saved(blank)
+        found[f"blank {i}"] = encoded(blank)
     large = photographed(strokes(5), random).resize((2437, 1711))
-    found["large"] = saved(large, compress_level=1)
-    found["narrow"] = saved(large.resize((500, 1250)))
+    found["large"] = encoded(large, compress_level=1)
+    found["narrow"] = encoded(large.resize((500, 1250)))
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[0x0112] = orientation
         image = photographed(strokes(orientation), random)
         image.thumbnail((250, 250))
-        found[f"turned {orientation}"] = saved(image, "JPEG", exif=exif, quality=90)
+        found[f"turned {orientation}"] = encoded(image, "JPEG", exif=exif, quality=90)
     for path in sorted(EXAMPLES.glob("[0-9]_*.???")):
         found[path.name] = path.read_bytes()
     for i in range(N_PICTURES - len(found)):
-        found[f"small {i}"] = saved(Image.fromarray(255 - images[i] if i % 2 else images[i]))
+        found[f"small {i}"] = encoded(Image.fromarray(255 - images[i] if i % 2 else images[i]))
     return found
 
 
@@ -301,11 +295,11 @@ def test_where_decoders_differ_the_digit_is_the_same(browser, host, sample):
     for i in range(4):
         strokes = rewritten(sample.test.images[i], int(sample.test.labels[i]), random)
         large = photographed(strokes, random).resize((2400, 2000))
-        files[f"large {i}.jpg"] = saved(large, "JPEG", quality=90)
-        files[f"deep {i}.png"] = saved(Image.fromarray(np.uint16(60_000 - 45_000 * strokes)))
+        files[f"large {i}.jpg"] = encoded(large, "JPEG", quality=90)
+        files[f"deep {i}.png"] = encoded(Image.fromarray(np.uint16(60_000 - 45_000 * strokes)))
         pink = np.full((*strokes.shape, 3), (200, 60, 90), np.uint8)
         seen = np.uint8(230 * strokes)[..., None]
-        files[f"clear {i}.png"] = saved(Image.fromarray(np.concatenate((pink, seen), 2)))
+        files[f"clear {i}.png"] = encoded(Image.fromarray(np.concatenate((pink, seen), 2)))
     for name, data in files.items():
         (folder.parent / "pictures" / name).write_bytes(data)
     with opened(browser, address) as page:
@@ -367,8 +361,8 @@ def test_a_photo_is_read_framed_and_what_is_no_picture_is_said(browser, host, tm
 def test_what_mattered_is_what_python_says(browser, host, sample):
     folder, address = host
     random = np.random.default_rng(2)
-    small = saved(Image.fromarray(sample.test.images[0]))
-    page_of_two = saved(Image.fromarray(written(1, 2, sample.test.images, random)))
+    small = encoded(Image.fromarray(sample.test.images[0]))
+    page_of_two = encoded(Image.fromarray(written(1, 2, sample.test.images, random)))
     for name, data in (("small", small), ("two", page_of_two)):
         (folder.parent / "pictures" / name).write_bytes(data)
     with opened(browser, address) as page:

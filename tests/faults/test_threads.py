@@ -1,18 +1,17 @@
 """Threads that share a Reader leave the program around them as it was."""
 
-import io
 import threading
 import warnings
 
 from PIL import Image
 
 from inkdigits.picture import decode
+from support import encoded
 
 
 def test_threads_that_decode_at_the_same_time_leave_warnings_switched_on(monkeypatch):
     """The first begins, the second begins, the first ends, the second ends."""
-    file = io.BytesIO()
-    Image.new("L", (30, 30), 255).save(file, "PNG")
+    file = encoded(Image.new("L", (30, 30), 255))
     opened = decode._image
     inside = [threading.Event(), threading.Event()]
     may_go_on = [threading.Event(), threading.Event()]
@@ -25,7 +24,7 @@ def test_threads_that_decode_at_the_same_time_leave_warnings_switched_on(monkeyp
         return opened(*args)
 
     monkeypatch.setattr(decode, "_image", slowly)
-    given = (file.getvalue(), "a", 10_000)
+    given = (file, "a", 10_000)
     threads = [threading.Thread(target=decode.from_file, args=given, name=n) for n in "01"]
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")

@@ -1,6 +1,5 @@
 """Whatever comes in, a digit array or one clear error comes out."""
 
-import io
 import json
 import subprocess
 import sys
@@ -15,27 +14,26 @@ from PIL import Image
 
 from inkdigits.errors import PictureError
 from inkdigits.reader import Reader
+from support import encoded
 
 READER = Reader(threads=1)
 
 
-def encoded(kind, **options):
+def page_as(mode):
     page = np.full((60, 50), 230, np.uint8)
     page[15:45, 22:27] = 20
-    file = io.BytesIO()
-    Image.fromarray(page).convert(options.pop("mode", "L")).save(file, kind, **options)
-    return file.getvalue()
+    return Image.fromarray(page).convert(mode)
 
 
 WHOLE = {
-    "png": encoded("PNG"),
-    "rgba": encoded("PNG", mode="RGBA"),
-    "jpeg": encoded("JPEG", mode="RGB"),
-    "gif": encoded("GIF"),
-    "bmp": encoded("BMP", mode="RGB"),
-    "tiff": encoded("TIFF", compression="tiff_lzw"),
-    "webp": encoded("WEBP", mode="RGB"),
-    "ppm": encoded("PPM"),
+    "png": encoded(page_as("L"), "PNG"),
+    "rgba": encoded(page_as("RGBA"), "PNG"),
+    "jpeg": encoded(page_as("RGB"), "JPEG"),
+    "gif": encoded(page_as("L"), "GIF"),
+    "bmp": encoded(page_as("RGB"), "BMP"),
+    "tiff": encoded(page_as("L"), "TIFF", compression="tiff_lzw"),
+    "webp": encoded(page_as("RGB"), "WEBP"),
+    "ppm": encoded(page_as("L"), "PPM"),
 }
 
 

@@ -20,6 +20,7 @@ from inkdigits.picture.documents import (
     pages_in,
     unread_endings,
 )
+from support import encoded
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +81,10 @@ def test_the_endings_of_what_is_not_installed_are_known(monkeypatch):
 
 
 def test_a_pdf_with_a_huge_picture_is_refused_before_it_is_decoded(pages):
-    data = BytesIO()
-    pages[0][0].save(data, "PDF", resolution=720)  # 90x120 pixels on 9x12 points
-    assert open_picture(data.getvalue(), 90 * 120).width == 25  # 200 pixels an inch
+    data = encoded(pages[0][0], "PDF", resolution=720)  # 90x120 pixels on 9x12 points
+    assert open_picture(data, 90 * 120).width == 25  # 200 pixels an inch
     with pytest.raises(PictureError, match=r"have 10,800 pixels, over the limit of 10,799"):
-        open_picture(data.getvalue(), 90 * 120 - 1)
+        open_picture(data, 90 * 120 - 1)
 
 
 def test_a_file_of_one_page_keeps_its_name(files, tmp_path):
@@ -111,9 +111,8 @@ def test_a_pdf_may_begin_behind_other_bytes(files, pages, before):
 
 def test_a_picture_that_speaks_of_a_pdf_is_a_picture(pages):
     for kind in ("JPEG", "PNG", "GIF", "BMP", "PPM"):
-        file = BytesIO()
-        pages[0][0].save(file, kind, comment=b"%PDF-1.7")
-        assert document_kind(file.getvalue()) == ""
+        file = encoded(pages[0][0], kind, comment=b"%PDF-1.7")
+        assert document_kind(file) == ""
     assert document_kind(b" " * 1019 + b"%PDF-") == PDF
     assert document_kind(b" " * 1020 + b"%PDF-") == ""
 
@@ -167,10 +166,8 @@ def test_of_a_damaged_tiff_no_page_vanishes(three, pages, damaged, readable, err
 
 
 def test_the_pages_of_a_bigtiff_are_counted(pages):
-    file = BytesIO()
     first, *others = (page.copy() for page in pages[0])
-    first.save(file, "TIFF", save_all=True, append_images=others, big_tiff=True)
-    data = file.getvalue()
+    data = encoded(first, "TIFF", save_all=True, append_images=others, big_tiff=True)
     assert (data[:4], count_pages(data)) == (b"II+\0", 3)
     assert count_pages(data[:-1]) == 3
     assert count_pages(data[:12]) == 1

@@ -8,12 +8,7 @@ from PIL import Image, PngImagePlugin
 
 from inkdigits.picture.grey_png import grey_png
 from inkdigits.picture.open import open_picture
-
-
-def png(image, **options):
-    file = io.BytesIO()
-    image.save(file, "PNG", **options)
-    return file.getvalue()
+from support import encoded
 
 
 @pytest.fixture
@@ -29,7 +24,7 @@ def with_chunk(data, kind, content):
 
 
 def test_the_pixels_are_pillows(pixels):
-    data = png(Image.fromarray(pixels))
+    data = encoded(pixels)
     assert (grey_png(data, 28) == np.asarray(Image.open(io.BytesIO(data)))).all()
     opened = open_picture(data)
     assert opened.grey.dtype == np.float32
@@ -40,7 +35,7 @@ def test_the_pixels_are_pillows(pixels):
 def test_notes_about_the_picture_change_nothing(pixels):
     about = PngImagePlugin.PngInfo()
     about.add_text("Software", "a scanner's")
-    data = png(Image.fromarray(pixels), pnginfo=about, dpi=(300, 300))
+    data = encoded(pixels, pnginfo=about, dpi=(300, 300))
     assert (grey_png(data, 28) == pixels).all()
 
 
@@ -49,25 +44,25 @@ def test_what_says_more_than_pixels_is_left_to_pillow(pixels):
     exif = Image.Exif()
     exif[0x0112] = 6
     others = {
-        "colour": png(grey.convert("RGB")),
-        "palette": png(grey.convert("P")),
-        "1 bit": png(grey.convert("1")),
-        "16 bits": png(Image.fromarray(pixels.astype(np.uint16) * 257)),
-        "transparent grey": png(grey, transparency=0),
-        "turned": png(grey, exif=exif),
+        "colour": encoded(grey.convert("RGB")),
+        "palette": encoded(grey.convert("P")),
+        "1 bit": encoded(grey.convert("1")),
+        "16 bits": encoded(pixels.astype(np.uint16) * 257),
+        "transparent grey": encoded(grey, transparency=0),
+        "turned": encoded(grey, exif=exif),
         "turned, as ImageMagick says it": with_chunk(
-            png(grey), b"tEXt", b"Raw profile type exif\0..."
+            encoded(grey), b"tEXt", b"Raw profile type exif\0..."
         ),
-        "animated": with_chunk(png(grey), b"acTL", struct.pack(">II", 1, 0)),
-        "larger": png(grey.resize((29, 20))),
+        "animated": with_chunk(encoded(grey), b"acTL", struct.pack(">II", 1, 0)),
+        "larger": encoded(grey.resize((29, 20))),
         "no PNG": b"GIF89a",
-        "the signature alone": png(grey)[:8],
+        "the signature alone": encoded(grey)[:8],
     }
     assert {name for name, data in others.items() if grey_png(data, 28) is not None} == set()
 
 
 def test_damage_anywhere_is_seen(pixels):
-    data = png(Image.fromarray(pixels))
+    data = encoded(pixels)
     for at in range(len(data)):
         damaged = bytearray(data)
         damaged[at] ^= 16

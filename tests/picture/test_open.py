@@ -8,12 +8,7 @@ from inkdigits.errors import PictureError
 from inkdigits.finder import digit_array
 from inkdigits.picture.decode import upright_image
 from inkdigits.picture.open import MAX_SIDE, open_picture
-
-
-def encoded(image, kind, **options):
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
+from support import encoded
 
 
 @pytest.fixture

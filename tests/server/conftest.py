@@ -8,24 +8,18 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
+
+from support import encoded
 
 EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("[0-9]_*.???"))
 PNG = {"Content-Type": "image/png"}
 TOKEN = {"Authorization": "Bearer secret"}
 PHONE = {"width": 360, "height": 740, "has_touch": True, "is_mobile": True}
-
-
-def png(array, **options):
-    file = BytesIO()
-    Image.fromarray(array).save(file, "PNG", **options)
-    return file.getvalue()
 
 
 class Service:
@@ -94,7 +88,7 @@ def numbers_png(sample):
     for digit, left, top in ((4, 20, 10), (2, 46, 10), (7, 30, 58)):
         image = sample.test.images[np.flatnonzero(sample.test.labels == digit)[0]]
         picture[top : top + 28, left : left + 28] -= image
-    return png(picture)
+    return encoded(picture)
 
 
 @pytest.fixture(params=["light", "dark"])

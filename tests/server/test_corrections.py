@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from PIL import Image
 
-from .conftest import EXAMPLES, PNG, TOKEN, png, running
+from support import encoded
+
+from .conftest import EXAMPLES, PNG, TOKEN, running
 
 
 def test_a_correction_is_kept_and_the_last_word_counts(service, tmp_path):
@@ -82,7 +84,7 @@ def test_a_full_disk_is_said_and_the_service_lives_on(tmp_path):
 
     noise = np.random.default_rng(0).integers(0, 256, (300, 300), np.uint8)
     with running("--keep", tmp_path / "kept.db", preexec_fn=small_files) as service:
-        answer = service.client.post("/v1/corrections?digit=3", content=png(noise), headers=PNG)
+        answer = service.client.post("/v1/corrections?digit=3", content=encoded(noise), headers=PNG)
         assert answer.status_code == 507
         assert "could not be kept" in answer.json()["error"]
         picture = EXAMPLES[1].read_bytes()
@@ -94,7 +96,7 @@ def test_no_correction_that_was_answered_is_lost_by_kill_9(tmp_path, sample):
     with running("--keep", tmp_path / "kept.db") as service, ThreadPoolExecutor(4) as threads:
 
         def post(i):
-            body = png(sample.test.images[i])
+            body = encoded(sample.test.images[i])
             answer = service.client.post(f"/v1/corrections?digit={i % 10}", content=body,
                                          headers=PNG)  # fmt: skip
             if answer.status_code == 201:

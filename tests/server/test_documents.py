@@ -10,27 +10,26 @@ from PIL import Image
 
 from inkdigits.reader import Reader
 from inkdigits.server.work import Task, read
+from support import encoded
 
-from .conftest import EXAMPLES, PNG, png, running
+from .conftest import EXAMPLES, PNG, running
 
 
 def document(pictures, kind):
     """A document with a page for each of the PNGs."""
     images = [Image.open(BytesIO(picture)) for picture in pictures]
-    file = BytesIO()
-    images[0].save(file, kind, save_all=True, append_images=images[1:])
-    return file.getvalue()
+    return encoded(images[0], kind, save_all=True, append_images=images[1:])
 
 
 DOCUMENTS = [("TIFF", "image/tiff"), ("PDF", "application/pdf")]
-BLANK = png(np.full((50, 40), 255, np.uint8))
+BLANK = encoded(np.full((50, 40), 255, np.uint8))
 
 
 @pytest.mark.parametrize(("kind", "media_type"), DOCUMENTS)
 def test_a_document_has_an_answer_for_each_of_its_pages(service, numbers_png, kind, media_type):
     if kind == "PDF":
         pytest.importorskip("pypdfium2")
-    seven = png(np.asarray(Image.open(EXAMPLES[7]).convert("L")))
+    seven = encoded(np.asarray(Image.open(EXAMPLES[7]).convert("L")))
     data = document([numbers_png, seven, BLANK], kind)
     answer = service.client.post("/v1/read", content=data, headers={"Content-Type": media_type})
     assert answer.status_code == 200
@@ -65,7 +64,7 @@ def test_a_page_of_a_document_as_a_png_is_read_as_the_page_is(
 
 
 def test_a_page_that_cannot_be_read_is_an_error_among_the_others(service, numbers_png):
-    large = png(np.zeros((6400, 6400), bool))
+    large = encoded(np.zeros((6400, 6400), bool))
     data = document([numbers_png, large], "TIFF")
     headers = {"Content-Type": "image/tiff"}
     pages = service.client.post("/v1/read", content=data, headers=headers).json()["pages"]

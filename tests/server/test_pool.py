@@ -1,7 +1,6 @@
 """The pool by itself, with real worker processes."""
 
 import asyncio
-import io
 import json
 import os
 import shutil
@@ -9,20 +8,18 @@ import signal
 from multiprocessing import active_children
 
 import pytest
-from PIL import Image
 
 from inkdigits.errors import ModelError
 from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.server.limits import Limits
 from inkdigits.server.pool import BusyError, Pool
 from inkdigits.server.work import Task
+from support import encoded
 
 
 @pytest.fixture
 def seven_png(seven):
-    file = io.BytesIO()
-    Image.fromarray(seven).save(file, "PNG")
-    return file.getvalue()
+    return encoded(seven)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +21,9 @@ from inkdigits import Reader
 from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.server.description import description
 from inkdigits.server.limits import Limits
+from support import encoded
 
-from .conftest import EXAMPLES, PNG, TOKEN, png, running
+from .conftest import EXAMPLES, PNG, TOKEN, running
 
 
 def test_it_reads_what_the_reader_reads(service):
@@ -108,8 +108,8 @@ def test_a_form_has_an_answer_for_each_picture_and_an_error_for_what_is_none(ser
         (415, b"x", {"Content-Type": "text/plain"}, "expected image/png"),
         (415, b"x", {}, "missing"),
         (413, b"x" * 10_000_001, PNG, "10,000,000 bytes"),
-        (422, png(np.zeros((9, 9), np.uint8)), PNG, "all one colour"),
-        (422, png(np.zeros((6400, 6400), bool)), PNG, "40,000,000 pixels"),
+        (422, encoded(np.zeros((9, 9), np.uint8)), PNG, "all one colour"),
+        (422, encoded(np.zeros((6400, 6400), bool)), PNG, "40,000,000 pixels"),
         (400, b"x", {"Content-Type": "multipart/form-data"}, "boundary"),
     ],
 )
@@ -284,11 +284,10 @@ def test_half_open_connections_and_a_sender_that_goes_do_not_stop_others(service
 
 
 def test_sigterm_answers_what_is_in_flight_and_exits_0():
-    photo = BytesIO()
-    Image.open(EXAMPLES[0]).resize((4000, 3000)).save(photo, "JPEG")
+    photo = encoded(Image.open(EXAMPLES[0]).resize((4000, 3000)), "JPEG")
     with running() as service, ThreadPoolExecutor(4) as threads:
         jobs = [
-            threads.submit(service.client.post, "/v1/predict", content=photo.getvalue(),
+            threads.submit(service.client.post, "/v1/predict", content=photo,
                            headers={"Content-Type": "image/jpeg"}) for _ in range(4)
         ]  # fmt: skip
         wait(jobs, return_when=FIRST_COMPLETED)
