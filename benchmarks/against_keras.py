@@ -20,7 +20,7 @@ from pathlib import Path
 
 from inkdigits.data import load
 from inkdigits.data.split import split_validation
-from inkdigits.run_folder import read_result
+from inkdigits.runs.folder import read_result
 
 HERE = Path(__file__).parent
 OURS = {"flash": 3, "fast": 3}  # recipe: seeds

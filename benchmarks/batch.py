@@ -183,7 +183,7 @@ def plain_loop(folder: Path, n: int) -> float:
     """Pictures a second of Reader.read_many on one core."""
     code = (
         "import sys, time, cv2, pyarrow.parquet as pq\n"
-        "from inkdigits.reader import Reader\n"
+        "from inkdigits.reading.reader import Reader\n"
         "cv2.setNumThreads(1); reader = Reader(threads=1)\n"
         f"data = pq.read_table(sys.argv[1])['image'].to_pylist()[:{n}]\n"
         "list(reader.read_many(data[:64])); start = time.perf_counter()\n"

@@ -23,8 +23,8 @@ from inkdigits import Reader
 from inkdigits.data import load
 from inkdigits.data.folders import write_png_files
 from inkdigits.data.split import split_validation
-from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.picture.place import place
+from inkdigits.reading.model_file import SHIPPED_MODEL
 
 N = 30
 HELD_SHARE = 0.1  # of the recipes; with their seed 0 the split is theirs

@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 from inkdigits import Reader
 from inkdigits.data import load
 from inkdigits.errors import PictureError
-from inkdigits.finder import digit_array
+from inkdigits.reading.finder import digit_array
 from inkdigits.synthesis.handwriting import rewritten
 from inkdigits.synthesis.photos import drawn, photographed
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.reading.model_file import SHIPPED_MODEL
 from inkdigits.synthesis.hands import reframed
 from inkdigits.synthesis.handwriting import LARGE
 from inkdigits.synthesis.photos import photographed

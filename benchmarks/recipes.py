@@ -23,9 +23,10 @@ from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
-from inkdigits import machine, study
+from inkdigits import machine
 from inkdigits.evaluation import plots
-from inkdigits.run_folder import RESULT, SETTINGS, read_result
+from inkdigits.runs import study
+from inkdigits.runs.folder import RESULT, SETTINGS, read_result
 
 ROOT = Path(__file__).parent.parent
 PROCESS = "process_seconds.json"

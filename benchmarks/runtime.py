@@ -26,7 +26,7 @@ from inkdigits import Reader
 from inkdigits.data import load
 from inkdigits.exports.keras import build_keras, save_keras
 from inkdigits.machine import cores
-from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, SHIPPED_MODEL, ModelFile
+from inkdigits.reading.model_file import FIRST_MODEL, SECOND_MODEL, SHIPPED_MODEL, ModelFile
 from inkdigits.spec import clear_from
 from inkdigits.training.networks import NETWORKS, Conv, Dense, MaxPool
 from inkdigits.training.recipes import recipe

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inkdigits import machine, reader, run_folder, settings
+from inkdigits import machine
 from inkdigits.data import corrections, folders, idx, npz, tables
 from inkdigits.errors import (
     ConfigError,
@@ -27,6 +27,9 @@ from inkdigits.errors import (
     TrainingError,
 )
 from inkdigits.exports.onnx import load_onnx
+from inkdigits.reading import reader
+from inkdigits.runs import folder as run_folder
+from inkdigits.runs import settings
 from inkdigits.synthesis import fonts
 from inkdigits.training import pictures
 from inkdigits.training.state import load_state

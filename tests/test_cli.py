@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkdigits.reader import Reader
+from inkdigits.reading.reader import Reader
 from inkdigits.version import __version__
 from support import without_pictures
 

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from inkdigits import cli
-from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL
-from inkdigits.model_file import FIRST_MODEL, SECOND_MODEL, SHIPPED_MODEL
-from inkdigits.reader import Reader
+from inkdigits.reading.finder import CLOSE_UP_MODEL, FINDER_MODEL
+from inkdigits.reading.model_file import FIRST_MODEL, SECOND_MODEL, SHIPPED_MODEL
+from inkdigits.reading.reader import Reader
 from inkdigits.training.recipes import RECIPES
 
 ROOT = Path(__file__).parent.parent

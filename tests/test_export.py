@@ -16,8 +16,8 @@ from inkdigits.cli import cli
 from inkdigits.errors import ModelError
 from inkdigits.export import CHECKED_ON, FORMATS, export
 from inkdigits.exports.pytorch import ABOUT, pt2_probabilities
-from inkdigits.model_file import SHIPPED_MODEL
-from inkdigits.reader import Reader
+from inkdigits.reading.model_file import SHIPPED_MODEL
+from inkdigits.reading.reader import Reader
 from inkdigits.spec import metadata
 
 

@@ -5,7 +5,7 @@ from inkdigits import Reader
 from inkdigits.errors import ModelError
 from inkdigits.exports.onnx import load_onnx
 from inkdigits.inside import activations, filters
-from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.reading.model_file import SHIPPED_MODEL
 
 
 def test_filters_are_the_weights_of_the_convolutions():

@@ -12,7 +12,6 @@ from click.testing import CliRunner
 from torch import nn
 
 import inkdigits
-from inkdigits import ensemble, run, run_folder
 from inkdigits.cli import cli
 from inkdigits.data.digits import DigitSets
 from inkdigits.data.folders import write_png_folder
@@ -20,8 +19,10 @@ from inkdigits.errors import ConfigError, InkdigitsError, TrainingError
 from inkdigits.export import export
 from inkdigits.exports.int8 import save_int8
 from inkdigits.exports.keras_file import load_keras
-from inkdigits.reader import Reader
-from inkdigits.run_exports import NO_KERAS
+from inkdigits.reading.reader import Reader
+from inkdigits.runs import ensemble, run
+from inkdigits.runs import folder as run_folder
+from inkdigits.runs.exports import NO_KERAS
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.networks import Conv, Dense, Flatten, MaxPool, Norm, Relu
 from inkdigits.training.recipes import recipe

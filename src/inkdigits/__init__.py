@@ -28,11 +28,11 @@ from inkdigits.errors import (
 from inkdigits.version import __version__
 
 if TYPE_CHECKING:
-    from inkdigits.evaluate import Report
-    from inkdigits.page import Page
     from inkdigits.picture import Picture
-    from inkdigits.reader import Reader, Reading
-    from inkdigits.results import Run, train
+    from inkdigits.reading.page import Page
+    from inkdigits.reading.reader import Reader, Reading
+    from inkdigits.runs.evaluate import Report
+    from inkdigits.runs.results import Run, train
     from inkdigits.training.networks import Network
 
 __all__ = [
@@ -81,7 +81,7 @@ def predict(picture: Picture, model: str | PathLike[str] | None = None) -> Readi
 
 
 def _reader(model: str | PathLike[str] | None) -> Reader:
-    from inkdigits.reader import Reader
+    from inkdigits.reading.reader import Reader
 
     if model is not None:
         return Reader(model)
@@ -92,18 +92,18 @@ def _reader(model: str | PathLike[str] | None) -> Reader:
 
 def __getattr__(name: str) -> Any:
     if name in ("Reader", "Reading"):
-        from inkdigits import reader
+        from inkdigits.reading import reader
 
         return getattr(reader, name)
     if name == "Page":
-        from inkdigits.page import Page
+        from inkdigits.reading.page import Page
 
         return Page
     if name in ("Run", "train"):
         from inkdigits.training.waiting import spin_briefly
 
         spin_briefly()  # before PyTorch is loaded
-        from inkdigits import results
+        from inkdigits.runs import results
 
         return getattr(results, name)
     if name == "Network":
@@ -111,7 +111,7 @@ def __getattr__(name: str) -> Any:
 
         return Network
     if name == "Report":
-        from inkdigits.evaluate import Report
+        from inkdigits.runs.evaluate import Report
 
         return Report
     raise AttributeError(f"module 'inkdigits' has no attribute {name!r}")

@@ -21,8 +21,8 @@ from inkdigits.data import load
 from inkdigits.errors import ConfigError, ModelError
 from inkdigits.exports.onnx import load_onnx, save_onnx
 from inkdigits.files import put_in_place, written_whole
-from inkdigits.model_file import RUN_MODEL, is_keras, model_path
-from inkdigits.reader import Reader
+from inkdigits.reading.model_file import RUN_MODEL, is_keras, model_path
+from inkdigits.reading.reader import Reader
 from inkdigits.training.networks import is_module, network_named
 
 Array = NDArray[np.float32]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from inkdigits.exports.onnx import load_onnx
-from inkdigits.model_file import model_path
+from inkdigits.reading.model_file import model_path
 from inkdigits.training.models import build
 from inkdigits.training.networks import NETWORKS
 from inkdigits.training.state import load_weights

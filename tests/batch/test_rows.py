@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from inkdigits.batch.kept import NOTHING
 from inkdigits.batch.rows import IDENTITY, OWN, Row, as_text, kept_in, schema_of, table_of
 from inkdigits.errors import PictureError
-from inkdigits.page import Places, page_of
+from inkdigits.reading.page import Places, page_of
 from inkdigits.spec import SORTS
 
 KEPT = pa.schema([("label", pa.int64()), ("hand", pa.string())])

@@ -25,7 +25,7 @@ from inkdigits.batch.plan import MANIFEST, MODEL, SCHEMA, changes, plan_of
 from inkdigits.batch.storage import Place
 from inkdigits.cli import cli
 from inkdigits.errors import BatchError, ConfigError, PictureError
-from inkdigits.reader import Reader
+from inkdigits.reading.reader import Reader
 
 
 @pytest.fixture(scope="module")

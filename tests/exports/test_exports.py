@@ -6,7 +6,7 @@ import torch
 
 from inkdigits.exports.keras import build_keras, keras_probabilities, save_keras
 from inkdigits.exports.onnx import save_onnx
-from inkdigits.reader import Reader
+from inkdigits.reading.reader import Reader
 from inkdigits.training.judge import probabilities
 from inkdigits.training.models import build
 from inkdigits.training.networks import NETWORKS

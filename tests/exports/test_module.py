@@ -10,7 +10,7 @@ from inkdigits.errors import ConfigError
 from inkdigits.exports.module import nodes_of, sha256_of
 from inkdigits.exports.onnx import load_onnx, save_nodes
 from inkdigits.exports.pytorch import pt2_probabilities, save_pt2
-from inkdigits.model_file import ModelFile
+from inkdigits.reading.model_file import ModelFile
 from inkdigits.training.own import prepared
 from inkdigits.training.state import weights_of
 

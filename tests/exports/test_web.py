@@ -18,15 +18,16 @@ from drawn import written as strokes_of
 from PIL import Image
 from playwright.sync_api import expect
 
-from inkdigits import finder, spec
+from inkdigits import spec
 from inkdigits.errors import ConfigError, PictureError
-from inkdigits.explain import occlusion
 from inkdigits.export import export
 from inkdigits.exports.web import save_web
-from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL
-from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.picture.views import close_up, frame_of, side_of, standardised
-from inkdigits.reader import Reader
+from inkdigits.reading import finder
+from inkdigits.reading.explain import occlusion
+from inkdigits.reading.finder import CLOSE_UP_MODEL, FINDER_MODEL
+from inkdigits.reading.model_file import SHIPPED_MODEL
+from inkdigits.reading.reader import Reader
 from inkdigits.synthesis.hands import collected
 from inkdigits.synthesis.handwriting import rewritten
 from inkdigits.synthesis.photos import drawn, photographed

@@ -18,7 +18,7 @@ from inkdigits.batch.run import _Actor, read_all
 from inkdigits.batch.source import Source
 from inkdigits.batch.storage import Place
 from inkdigits.errors import BatchError, ConfigError
-from inkdigits.reader import Reader
+from inkdigits.reading.reader import Reader
 
 HOLDER = """
 import sys, time

@@ -19,7 +19,7 @@ from inkdigits import clock
 from inkdigits.errors import PictureError, TooLongError
 from inkdigits.picture.headers import ClockedFile
 from inkdigits.picture.open import open_picture
-from inkdigits.reader import Reader
+from inkdigits.reading.reader import Reader
 
 COMMENT = struct.pack(">HH", 0xFFFE, 2)  # of a JPEG, with nothing in it
 
@@ -96,7 +96,7 @@ def test_large_pictures_one_after_another_take_less_than_500_mb(measured, tmp_pa
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     said, peak_mb = measured(
-        "import sys\nfrom inkdigits.reader import Reader\n"
+        "import sys\nfrom inkdigits.reading.reader import Reader\n"
         "reader = Reader(threads=1)\n"
         "for path in sys.argv[1:]: print(reader.read(path).width)",
         *(tmp_path / name for name in files),

@@ -15,7 +15,7 @@ from inkdigits.batch.plan import Job, plan_of
 from inkdigits.batch.source import Source
 from inkdigits.batch.storage import Place
 from inkdigits.errors import PictureError
-from inkdigits.reader import Reader
+from inkdigits.reading.reader import Reader
 
 BLOCK = 512  # bytes of a tar's header, and of three of these pictures
 

@@ -6,7 +6,7 @@ import pytest
 from bombs import white_png
 
 from inkdigits.errors import NotAPictureError
-from inkdigits.reader import Reader
+from inkdigits.reading.reader import Reader
 
 
 @pytest.mark.parametrize("how", ["read_many", "predict_many"])
@@ -36,7 +36,7 @@ def test_64_cut_pictures_of_20_megapixels_take_less_than_300_mb(measured, tmp_pa
     (tmp_path / "cut.png").write_bytes(white_png(5000, 4000, kept=0.2))
     said, peak_mb = measured(
         "import gc, sys; gc.disable()\n"  # nor does it take the collector to let them go
-        "from inkdigits.reader import Reader\n"
+        "from inkdigits.reading.reader import Reader\n"
         "found = list(Reader(threads=1).read_many([open(sys.argv[1], 'rb').read()] * 64))\n"
         "print(len(found), {type(one).__name__ for one in found})",
         tmp_path / "cut.png",

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from inkdigits import many
-from inkdigits.many import read_files
-from inkdigits.reader import Reader
+from inkdigits.reading import parallel as many
+from inkdigits.reading.parallel import read_files
+from inkdigits.reading.reader import Reader
 
 MARKS = Path(__file__).parents[2] / "docs" / "marks.jpg"
 

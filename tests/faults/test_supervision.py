@@ -14,7 +14,7 @@ import pytest
 from bombs import page_of_digits, white_png
 
 from inkdigits.errors import ModelError
-from inkdigits.model_file import SHIPPED_MODEL, ModelFile
+from inkdigits.reading.model_file import SHIPPED_MODEL, ModelFile
 from inkdigits.server import pool as pool_module
 from inkdigits.server.limits import Limits
 from inkdigits.server.pool import Pool

@@ -12,8 +12,8 @@ from inkdigits.data import Digits, DigitSets, load
 from inkdigits.data.folders import write_png_folder
 from inkdigits.errors import DataError
 from inkdigits.files import folder_written_whole, is_temporary, locked, written_whole
-from inkdigits.many import pictures_below
-from inkdigits.run_folder import refuse_filled
+from inkdigits.reading.parallel import pictures_below
+from inkdigits.runs.folder import refuse_filled
 
 KILLED = """
 import os, signal, sys

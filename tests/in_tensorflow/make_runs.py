@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from inkdigits import run, run_folder
 from inkdigits.data import load
+from inkdigits.runs import folder as run_folder
+from inkdigits.runs import run
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.judge import as_tensors, probabilities
 from inkdigits.training.recipes import RECIPES

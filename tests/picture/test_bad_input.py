@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from inkdigits.errors import PictureError
-from inkdigits.reader import Reader
+from inkdigits.reading.reader import Reader
 from support import encoded
 
 READER = Reader(threads=1)
@@ -114,7 +114,7 @@ def test_64_million_pixels_take_less_than_500_mb(mode, tmp_path):
     image = Image.fromarray(page.astype(np.uint16) * 257) if mode == "I;16" else image.convert(mode)
     image.save(tmp_path / "page.png", compress_level=1)
     code = (
-        "import sys; from pathlib import Path; from inkdigits.reader import Reader\n"
+        "import sys; from pathlib import Path; from inkdigits.reading.reader import Reader\n"
         "print(list(Reader(threads=1).predict(sys.argv[1]).box))\n"
         "status = Path('/proc/self/status').read_text().split()\n"
         "print(status[status.index('VmHWM:') + 1])"

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from inkdigits.errors import PictureError
-from inkdigits.finder import digit_array
 from inkdigits.picture.decode import upright_image
 from inkdigits.picture.open import MAX_SIDE, open_picture
+from inkdigits.reading.finder import digit_array
 from support import encoded
 
 

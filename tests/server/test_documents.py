@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkdigits.reader import Reader
+from inkdigits.reading.reader import Reader
 from inkdigits.server.work import Task, read
 from support import encoded
 

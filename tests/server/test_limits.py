@@ -6,14 +6,15 @@ from contextlib import suppress
 
 import pytest
 
+from inkdigits.reading.model import About
 from inkdigits.server.app import create_app
 from inkdigits.server.limits import Limits
 from inkdigits.server.pool import BusyError
-from inkdigits.server.work import Answer, Model
+from inkdigits.server.work import Answer
 
 
 class FakePool:
-    model = Model("a.onnx", "0" * 64, 1, {})
+    model = About("a.onnx", "0" * 64, 1, {})
     is_full = is_away = False
 
     async def read(self, tasks):

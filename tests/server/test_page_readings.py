@@ -10,7 +10,7 @@ from drawn import PEN, draw, written
 from PIL import Image
 from playwright.sync_api import expect
 
-from inkdigits.page import Places, page_of
+from inkdigits.reading.page import Places, page_of
 from inkdigits.spec import SORTS
 from inkdigits.version import __version__
 

@@ -10,7 +10,7 @@ from multiprocessing import active_children
 import pytest
 
 from inkdigits.errors import ModelError
-from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.reading.model_file import SHIPPED_MODEL
 from inkdigits.server.limits import Limits
 from inkdigits.server.pool import BusyError, Pool
 from inkdigits.server.work import Task

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inkdigits import Reader
-from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.reading.model_file import SHIPPED_MODEL
 from inkdigits.server.description import description
 from inkdigits.server.limits import Limits
 from support import encoded

@@ -13,8 +13,8 @@ from scipy import ndimage
 from inkdigits import Reader
 from inkdigits.cli import cli
 from inkdigits.data.corrections import Corrections, Kept, write_corrections
-from inkdigits.model_file import SHIPPED_MODEL
 from inkdigits.picture.place import place
+from inkdigits.reading.model_file import SHIPPED_MODEL
 
 N = 30
 
@@ -112,7 +112,7 @@ def test_digits_are_added_without_a_model_to_go_on_from_as_well(learnt, tmp_path
     def enough(*_):
         raise KeyboardInterrupt  # exports and pictures are the same and cost the most
 
-    monkeypatch.setattr("inkdigits.run.write_models", enough)
+    monkeypatch.setattr("inkdigits.runs.run.write_models", enough)
     args = ["--recipe", "flash", "--data", "sample", "--add", learnt[0].parent / "mine"]
     done = CliRunner().invoke(cli, ["train", *map(str, [*args, "--out", tmp_path / "run"])])
     assert "mine, each 13 times" in done.stderr

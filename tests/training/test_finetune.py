@@ -5,7 +5,7 @@ import torch
 from inkdigits.data.digits import Digits
 from inkdigits.errors import ModelError
 from inkdigits.exports.onnx import load_onnx
-from inkdigits.model_file import SHIPPED_MODEL
+from inkdigits.reading.model_file import SHIPPED_MODEL
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.finetune import is_chance, keep_added, keep_better, start_from
 from inkdigits.training.judge import as_tensors, evaluate

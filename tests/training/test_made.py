@@ -8,7 +8,7 @@ import torch
 from inkdigits.data import load
 from inkdigits.data.npz import write_npz
 from inkdigits.errors import ConfigError, DataError, TrainingError
-from inkdigits.finder import digit_array
+from inkdigits.reading.finder import digit_array
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.judge import as_tensors, probabilities
 from inkdigits.training.loop import train

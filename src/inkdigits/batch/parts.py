@@ -27,9 +27,9 @@ from inkdigits.batch.rows import IDENTITY, Row, kept_in, table_of
 from inkdigits.batch.source import Source
 from inkdigits.batch.storage import Place
 from inkdigits.errors import BatchError, InkdigitsError, PictureError
-from inkdigits.page import Page
 from inkdigits.picture.documents import DocumentPage, count_pages, page_names
-from inkdigits.reader import BATCH, Reader
+from inkdigits.reading.page import Page
+from inkdigits.reading.reader import BATCH, Reader
 
 _DEADLY = (
     "picture: the worker process crashed twice while reading it: a decoder failed, or memory was "

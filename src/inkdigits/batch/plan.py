@@ -26,7 +26,7 @@ from inkdigits.batch.source import SHARDS, TABLES, Source, parts_of
 from inkdigits.batch.storage import Place, real
 from inkdigits.errors import ConfigError
 from inkdigits.picture.open import SUFFIXES
-from inkdigits.reader import Reader
+from inkdigits.reading.reader import Reader
 from inkdigits.version import __version__
 
 MANIFEST = "_manifest.json"

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from inkdigits.errors import PictureError
-from inkdigits.page import Page
+from inkdigits.reading.page import Page
 from inkdigits.spec import N_CLASSES
 from inkdigits.version import __version__
 

@@ -25,7 +25,7 @@ from inkdigits.batch.rows import shortened
 from inkdigits.batch.source import Source
 from inkdigits.batch.storage import Place
 from inkdigits.errors import BatchError, InkdigitsError
-from inkdigits.reader import Reader
+from inkdigits.reading.reader import Reader
 
 _MOST_BLOCKS = 4096  # Ray keeps books on each; more parts share one
 

@@ -220,7 +220,7 @@ def corrections(
         n = delete_corrections(file, delete)
         click.echo(f"{len(set(delete)):,} deleted, {n:,} left in {file}")
     if show:
-        from inkdigits.drawings import save_drawing
+        from inkdigits.reading.drawings import save_drawing
 
         save_drawing(drawn_corrections(file), show)
         click.echo(f"thumbnails in {show}")

@@ -10,7 +10,7 @@ import click
 from inkdigits.cli.console import advance, say, stoppable
 
 if TYPE_CHECKING:
-    from inkdigits.evaluate import Part
+    from inkdigits.runs.evaluate import Part
 
 
 @click.command()
@@ -45,9 +45,9 @@ def evaluate(model: str | None, source: str, part: Part | None, out: Path | None
       inkdigits evaluate runs/mine --data my-digits/ --out mine/
       inkdigits evaluate runs/mine/mnist_cnn_model.keras --data mnist
     """
-    from inkdigits.evaluate import FILES
-    from inkdigits.evaluate import evaluate as run
-    from inkdigits.run_folder import refuse_filled
+    from inkdigits.runs.evaluate import FILES
+    from inkdigits.runs.evaluate import evaluate as run
+    from inkdigits.runs.folder import refuse_filled
 
     if out:
         refuse_filled(out)

@@ -19,8 +19,8 @@ from inkdigits.cli.console import give, say, say_error, shown, stopped_at_once
 from inkdigits.errors import PictureError
 
 if TYPE_CHECKING:
-    from inkdigits.many import File
-    from inkdigits.reader import Reader
+    from inkdigits.reading.parallel import File
+    from inkdigits.reading.reader import Reader
 
 MOST_EXPLAINED = 50  # pictures on one page: more is 13,000 pixels high
 
@@ -76,8 +76,8 @@ def predict(
         _submit(Path(pictures[0]), model, submission)
         return
     from inkdigits.machine import cores
-    from inkdigits.many import name_of, read_files
-    from inkdigits.reader import Reader
+    from inkdigits.reading.parallel import name_of, read_files
+    from inkdigits.reading.reader import Reader
 
     reader = Reader(model)
     files = picture_files(pictures, explain)
@@ -110,7 +110,7 @@ def _submit(table: Path, model: str | None, out: Path) -> None:
     from inkdigits.data.arrays import scaled
     from inkdigits.data.tables import read_csv_images
     from inkdigits.files import write_text
-    from inkdigits.reader import Reader
+    from inkdigits.reading.reader import Reader
     from inkdigits.training.checked import readable
 
     if out.exists() and out.samefile(table):
@@ -126,10 +126,10 @@ def _submit(table: Path, model: str | None, out: Path) -> None:
 
 
 def _explain(files: list[File], reader: Reader, path: Path) -> None:
-    from inkdigits import explain
-    from inkdigits.drawings import check_drawable
-    from inkdigits.many import name_of
     from inkdigits.picture.decode import upright_image
+    from inkdigits.reading import explain
+    from inkdigits.reading.drawings import check_drawable
+    from inkdigits.reading.parallel import name_of
 
     check_drawable(path)
     rows = []
@@ -159,9 +159,9 @@ def picture_files(given: tuple[str, ...], *drawn: Path | None) -> Iterator[File]
     drawn: files and folders that this command draws; they may lie in such a folder and are no
     input.
     """
-    from inkdigits.many import pictures_below
     from inkdigits.picture.documents import DocumentPage, count_pages, pages_in
     from inkdigits.picture.open import MAX_BYTES
+    from inkdigits.reading.parallel import pictures_below
 
     own = {Path(os.path.realpath(path)) for path in drawn if path}
     for name in (name for pattern in given for name in _fitting(pattern)):

@@ -18,9 +18,9 @@ from inkdigits.cli.predict import give_error, picture_files
 from inkdigits.errors import InkdigitsError, PictureError
 
 if TYPE_CHECKING:
-    from inkdigits.many import File
-    from inkdigits.page import Page
-    from inkdigits.reader import Reader
+    from inkdigits.reading.page import Page
+    from inkdigits.reading.parallel import File
+    from inkdigits.reading.reader import Reader
 
 MOST_EXPLAINED = 200  # digits in one figure: more is 15,000 pixels high
 
@@ -83,8 +83,8 @@ def read(
         raise click.UsageError("--json, --csv and --table exclude each other")
 
     from inkdigits.machine import cores
-    from inkdigits.many import name_of, read_files
-    from inkdigits.reader import Reader
+    from inkdigits.reading.parallel import name_of, read_files
+    from inkdigits.reading.reader import Reader
 
     if draw:
         draw.mkdir(parents=True, exist_ok=True)
@@ -137,10 +137,10 @@ def read(
 
 def _explain(files: Iterator[File], reader: Reader, path: Path) -> list[File]:
     """Draw the first pictures, as many digits as one figure holds; gives those pictures back."""
-    from inkdigits.drawings import check_drawable
-    from inkdigits.explain import page_figure, save_figures
-    from inkdigits.many import name_of
     from inkdigits.picture.decode import upright_image
+    from inkdigits.reading.drawings import check_drawable
+    from inkdigits.reading.explain import page_figure, save_figures
+    from inkdigits.reading.parallel import name_of
 
     check_drawable(path)
     taken, figures, left = [], [], MOST_EXPLAINED
@@ -184,7 +184,7 @@ def _row(values: tuple[str, ...]) -> str:
 
 def _draw(page: Page, file: File, folder: Path, drawn: set[str]) -> None:
     """Write the picture with its boxes; a second picture of that name gets a number."""
-    from inkdigits.drawings import save_drawing
+    from inkdigits.reading.drawings import save_drawing
 
     first = Path(file).stem if isinstance(file, str) else "picture"
     stem, count = first, 1

@@ -13,7 +13,7 @@ import click
 
 from inkdigits.cli.console import advance, answer_signals, say, stoppable
 from inkdigits.errors import ConfigError
-from inkdigits.settings import (
+from inkdigits.runs.settings import (
     FIELDS,
     OF_THE_MACHINE,
     RunSettings,
@@ -136,8 +136,8 @@ def train(
     if resume:
         if seeds or config or out or given.keys() - OF_THE_MACHINE:
             _refuse_other_settings(resume, given)
-        from inkdigits import run_folder
-        from inkdigits.run_training import with_network
+        from inkdigits.runs import folder as run_folder
+        from inkdigits.runs.training import with_network
         from inkdigits.training.workers import joined
 
         settings, network = moved(run_folder.read_settings(resume), given), None
@@ -150,8 +150,9 @@ def train(
     values = _with_config(config, given) if config else given
     settings = settings_from(values)
 
-    from inkdigits import run_folder, study
-    from inkdigits.run_training import with_network
+    from inkdigits.runs import folder as run_folder
+    from inkdigits.runs import study
+    from inkdigits.runs.training import with_network
     from inkdigits.training.workers import joined
 
     many = study.parse_seeds(seeds) if seeds else None
@@ -183,7 +184,7 @@ def _with_config(config: Path, given: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_other_settings(folder: Path, given: dict[str, Any]) -> NoReturn:
     """Say how the run would get more epochs, or other settings."""
-    from inkdigits import run_folder
+    from inkdigits.runs import folder as run_folder
 
     config = f"inkdigits train --config {shlex.quote(str(folder / run_folder.CONFIG))}"
     if "epochs" not in given or not (folder / run_folder.SETTINGS).is_file():
@@ -205,7 +206,7 @@ def _refuse_other_settings(folder: Path, given: dict[str, Any]) -> NoReturn:
 
 
 def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
-    from inkdigits import study
+    from inkdigits.runs import study
     from inkdigits.training.progress import shown_here, steps_of
 
     hint = "stopped; the same command continues: finished seeds are not run again"
@@ -225,7 +226,8 @@ def _run_study(folder: Path, settings: RunSettings, seeds: list[int]) -> None:
 def _run_to_end(
     folder: Path, settings: RunSettings, workers: Workers, network: object, *, begins: bool
 ) -> None:
-    from inkdigits import run, run_folder
+    from inkdigits.runs import folder as run_folder
+    from inkdigits.runs import run
     from inkdigits.training.callbacks import Callback
     from inkdigits.training.progress import shown_here, steps_of
 
@@ -284,7 +286,7 @@ def ensemble(runs: tuple[Path, ...], out: Path) -> None:
       inkdigits train --recipe best --seeds 0-4 --out runs/study
       inkdigits ensemble runs/study/best/seed* --out runs/ensemble
     """
-    from inkdigits.ensemble import FILES, average
+    from inkdigits.runs.ensemble import FILES, average
 
     with stoppable("stopped"):
         result = average(runs, out, say, advance)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from inkdigits.errors import ConfigError, ModelError
 from inkdigits.exports.keras import ABOUT, empty_keras, quiet, weights_of_keras
-from inkdigits.model_check import MAX_MODEL_BYTES
+from inkdigits.reading.model_check import MAX_MODEL_BYTES
 from inkdigits.spec import check_metadata
 from inkdigits.training.networks import NETWORKS, Network, network_named
 

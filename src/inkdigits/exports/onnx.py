@@ -20,7 +20,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from inkdigits.errors import ConfigError, ModelError
 from inkdigits.files import written_whole
-from inkdigits.model_check import read_model_file
+from inkdigits.reading.model_check import read_model_file
 from inkdigits.spec import INPUT_NAME, N_CLASSES, OUTPUT_NAME, SIDE, check_metadata, metadata
 from inkdigits.training.networks import (
     Conv,

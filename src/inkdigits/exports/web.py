@@ -1,7 +1,7 @@
 """A folder for any static host: the drawing page with the models, read in the browser itself.
 
 In: one of our .onnx files. Out: a folder of plain files that loads nothing from elsewhere: the page
-of `inkdigits serve` with another service.js, the reader of `inkdigits.reader` and all below it
+of `inkdigits serve` with another service.js, the reader of `inkdigits.reading` and all below it
 written again as JavaScript modules (both from `inkdigits/web`), Python's constants for it, the
 model and the package's networks that find digits, and ONNX Runtime's WebAssembly.
 """
@@ -22,19 +22,20 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from inkdigits import combine, explain, finder, lines, page, reader, spec
+from inkdigits import spec
 from inkdigits.errors import ModelError
 from inkdigits.exports.packages import ONNXRUNTIME, taken_out
 from inkdigits.files import check_replaceable, folder_written_whole
-from inkdigits.finder import CLOSE_UP_MODEL, FINDER_MODEL, shipped_finder
-from inkdigits.model import about
 from inkdigits.picture import decode, levels, place, small, strokes, views
 from inkdigits.picture import open as opening
+from inkdigits.reading import combine, explain, finder, lines, page, reader
+from inkdigits.reading.finder import CLOSE_UP_MODEL, FINDER_MODEL, shipped_finder
+from inkdigits.reading.model import about
 from inkdigits.spec import ACCEPT, N_CLASSES, accept_from, knows_nondigits
 from inkdigits.version import __version__
 
 WEB = Path(__file__).parent.parent / "web"
-_FOLDERS = ("page", "offline", "reader", "picture")  # of WEB, and of what is written
+_FOLDERS = ("page", "offline", "reading", "picture")  # of WEB, and of what is written
 MODEL, _ABOUT = "model.onnx", "model.json"
 _OWN = rf"({'|'.join(_FOLDERS)}|constants|onnxruntime|index\.html|{_ABOUT}|package\.json|\w+\.onnx)"
 # Whose constants the modules of the same name in JavaScript take.

@@ -18,8 +18,8 @@ from itertools import chain
 
 from inkdigits.errors import ModelError
 from inkdigits.machine import cores
-from inkdigits.model import About
 from inkdigits.picture.documents import document_kind
+from inkdigits.reading.model import About
 from inkdigits.server.limits import Limits
 from inkdigits.server.work import Answer, Task, error_json
 from inkdigits.server.worker import EndedError, Worker

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 
 from inkdigits import clock
 from inkdigits.errors import ModelError, NotAPictureError, PictureError, TooLongError
-from inkdigits.page import Page
 from inkdigits.picture.documents import DocumentPage, count_pages
 from inkdigits.picture.open import open_picture
-from inkdigits.reader import Reader, Reading
+from inkdigits.reading.page import Page
+from inkdigits.reading.reader import Reader, Reading
 
 # Bytes of data: a picture that takes more is an error. What is only reserved counts as well, so
 # this is twice what the largest pictures take.
@@ -210,7 +210,7 @@ def _page(reader: Reader, task: Task, page: Page, answer: dict[str, Any]) -> Ans
 
 
 def _mattered(reader: Reader, array: NDArray[np.float32], digit: int) -> list[list[float]]:
-    from inkdigits.explain import occlusion
+    from inkdigits.reading.explain import occlusion
 
     return _rows(occlusion(reader, array, digit))
 

@@ -12,7 +12,7 @@ import socket
 from multiprocessing import get_all_start_methods, get_context
 from typing import Any
 
-from inkdigits.model import About
+from inkdigits.reading.model import About
 from inkdigits.server import work
 from inkdigits.server.work import HEADER, Answer, Task
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from inkdigits.data import Digits, DigitSets
 from inkdigits.errors import DataError
-from inkdigits.reader import Reader
+from inkdigits.reading.reader import Reader
 from inkdigits.spec import CLASS_NAMES, N_CLASSES
 
 _SAMPLE = 300  # digits of each set that are read

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from inkdigits.data import Digits, DigitSets
 from inkdigits.errors import TrainingError
-from inkdigits.model import identity_of
-from inkdigits.model_file import model_path
+from inkdigits.reading.model import identity_of
+from inkdigits.reading.model_file import model_path
 
 # Part: (what it is in words, how it is named)
 _PARTS = {

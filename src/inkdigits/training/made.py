@@ -19,9 +19,9 @@ from inkdigits import machine
 from inkdigits.data import Digits, DigitSets
 from inkdigits.data.npz import read_npz_pictures
 from inkdigits.errors import ConfigError, PictureError
-from inkdigits.finder import digit_array, shipped_finder
 from inkdigits.picture.place import place
 from inkdigits.processes import in_order
+from inkdigits.reading.finder import digit_array, shipped_finder
 from inkdigits.spec import N_CLASSES, OTHER, SIDE
 from inkdigits.synthesis.fonts import font_files, glyph
 from inkdigits.synthesis.hands import Hands, collected

@@ -15,7 +15,7 @@ from math import prod
 from typing import Any, Literal, get_args
 
 from inkdigits.errors import ConfigError
-from inkdigits.model_check import MAX_MODEL_BYTES, MAX_PRODUCTS, MAX_VALUES
+from inkdigits.reading.model_check import MAX_MODEL_BYTES, MAX_PRODUCTS, MAX_VALUES
 from inkdigits.spec import N_CLASSES, SIDE
 
 Initial = Literal["glorot_uniform", "kaiming_uniform"]

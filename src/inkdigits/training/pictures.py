@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from inkdigits import machine
 from inkdigits.data.pictures import Advance, Framed, Labelled, LeftOut
 from inkdigits.errors import PictureError
-from inkdigits.finder import digit_array
-from inkdigits.many import read_files
-from inkdigits.reader import Reader, Reading
+from inkdigits.reading.finder import digit_array
+from inkdigits.reading.parallel import read_files
+from inkdigits.reading.reader import Reader, Reading
 
 _SURE = 0.9  # confidence from which an answer contradicts a label
 _EVERY = 100  # pictures from one call of advance to the next

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from inkdigits.combine import Combination
-from inkdigits.finder import Finder, Found
+from inkdigits.reading.combine import Combination
+from inkdigits.reading.finder import Finder, Found
 from inkdigits.spec import OTHER
 from inkdigits.synthesis.hands import Hands
 from inkdigits.synthesis.scenes import Scene, scene

@@ -13,7 +13,7 @@ const folder = new URL(`${pathToFileURL(process.argv[2])}/`);
 const module = (path) => import(new URL(path, folder));
 const file = (path) => readFile(new URL(path, folder));
 
-const modules = ["onnxruntime/ort.js", "reader/reader.js", "offline/unpack.js"];
+const modules = ["onnxruntime/ort.js", "reading/reader.js", "offline/unpack.js"];
 const [ort, { Reader }, { unpacked }] = await Promise.all(modules.map(module));
 const names = ["model.onnx", "finder.onnx", "closeup.onnx", "onnxruntime/ort-wasm-simd-threaded.wasm.gz", "model.json"];
 const [model, finder, closeUp, packed, about] = await Promise.all(names.map(file));

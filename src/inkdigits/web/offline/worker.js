@@ -8,11 +8,11 @@
 
 import * as ort from "../onnxruntime/ort.js";
 import { SIDE } from "../constants/spec.js";
-import { occlusion } from "../reader/explain.js";
-import { toPlaces } from "../reader/page.js";
+import { occlusion } from "../reading/explain.js";
+import { toPlaces } from "../reading/page.js";
 import { decoded } from "../picture/decode.js";
 import { PictureError } from "../picture/errors.js";
-import { Reader } from "../reader/reader.js";
+import { Reader } from "../reading/reader.js";
 import { unpacked } from "./unpack.js";
 
 const DIGITS_AFTER_POINT = 4; // of arrays, as the service has them

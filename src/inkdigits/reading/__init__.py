@@ -1,0 +1,1 @@
+"""Pictures in, digits and numbers out. Runs on ONNX Runtime; imports no training framework."""

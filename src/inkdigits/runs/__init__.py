@@ -1,0 +1,1 @@
+"""Training runs: asked for, done, kept in a folder, scored, put together."""

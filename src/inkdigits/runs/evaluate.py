@@ -1,0 +1,217 @@
+"""A finished model scored on labelled digits.
+
+In: a model, a source of digits, which part of it. Out: the result, as in result.json, and where a
+folder is named a report, pictures, and a list of what was read wrongly. Nothing is trained.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable
+from functools import cached_property
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits import machine
+from inkdigits.data import Digits
+from inkdigits.data.listed import is_list
+from inkdigits.data.sources import no_progress
+from inkdigits.errors import DataError, MissingExtraError
+from inkdigits.evaluation import plots, report
+from inkdigits.evaluation.scores import Scores, accepted_from, score
+from inkdigits.files import folder_written_whole
+from inkdigits.reading.model import About, about
+from inkdigits.reading.model_file import is_keras
+from inkdigits.reading.reader import Reader
+from inkdigits.runs.folder import FILES as RUN_FILES
+from inkdigits.runs.folder import RESULT, write_json
+from inkdigits.spec import accept_from
+from inkdigits.training.sets import load, load_added
+
+if TYPE_CHECKING:
+    from inkdigits.evaluation.plots import Figure
+
+Part = Literal["test", "train", "all"]
+Array = NDArray[np.float32]
+Advance = Callable[[str, int, int], None]
+
+WRONG = "wrong.csv"
+FILES = {  # what a folder of an evaluation holds
+    "report.html": RUN_FILES["report.html"],
+    RESULT: "numbers, data's SHA-256, versions",
+    WRONG: "each digit that was read wrongly, by its place in the data",
+    "confusion_matrix.png": RUN_FILES["confusion_matrix_mnist.png"],
+    "calibration.png": "how often answers of each confidence are right",
+    "incorrect_predictions.png": RUN_FILES["incorrect_predictions.png"],
+    "correct_predictions.png": RUN_FILES["correct_predictions.png"],
+}
+OWN = "|".join(name.replace(".", r"\.") for name in FILES)
+_AT_ONCE = 5_000  # digits: 16 MB of floats
+
+
+class _Answering(NamedTuple):
+    """The model that is scored."""
+
+    path: Path
+    about: About
+    probabilities: Callable[[Array], Array]
+
+
+class Report:
+    """A model's score on labelled digits, with figures; notebooks show it.
+
+    result: as result.json has it. digits: what was scored. probabilities: (n, 10) float32, the
+    answers, in the digits' order. plots: Matplotlib figures by name.
+    """
+
+    def __init__(
+        self, result: dict[str, Any], scores: Scores, digits: Digits, probabilities: Array
+    ) -> None:
+        self.result = result
+        self.scores = scores
+        self.digits = digits
+        self.probabilities = probabilities
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the digits read right, in [0, 1]."""
+        return self.scores.accuracy
+
+    @cached_property
+    def plots(self) -> dict[str, Figure]:
+        """confusion_matrix, calibration, incorrect_predictions, correct_predictions."""
+        digits, answers = self.digits, self.probabilities
+        return {
+            "confusion_matrix": plots.confusion_matrix(self.scores),
+            "calibration": plots.calibration(digits.labels, answers),
+            "incorrect_predictions": plots.predictions(digits, answers, correct=False),
+            "correct_predictions": plots.predictions(digits, answers, correct=True),
+        }
+
+    def save(self, folder: str | PathLike[str]) -> None:
+        """Write report.html, the figures, result.json and a list of what was read wrongly.
+
+        The folder appears whole or not at all. Raises ConfigError if it is there and holds other
+        files.
+        """
+        with folder_written_whole(Path(folder), RESULT, OWN) as part:
+            for name, figure in self.plots.items():
+                plots.save(figure, part / f"{name}.png")
+            self._list_wrong(part / WRONG)
+            report.write_report(self.result, part, part / "report.html")
+            write_json(part / RESULT, self.result)
+
+    def __repr__(self) -> str:
+        data = self.result["data"]
+        return f"<Report {self.accuracy:.2%} of {self.scores.n:,} digits right: {data['name']}>"
+
+    def _repr_html_(self) -> str:
+        shown = ("confusion_matrix", "incorrect_predictions")
+        notice = self.result["data"]["notice"]
+        return report.as_html(repr(self), notice, [self.plots[name] for name in shown])
+
+    def _list_wrong(self, path: Path) -> None:
+        labels, answers = self.digits.labels, self.probabilities
+        read = answers.argmax(1)
+        with path.open("w", encoding="utf-8", newline="") as lines:
+            rows = csv.writer(lines, lineterminator="\n")
+            rows.writerow(("place", "digit", "read_as", "confidence"))
+            for i in np.flatnonzero(read != labels):
+                rows.writerow((i, labels[i], read[i], f"{answers[i].max():.4f}"))
+
+
+def evaluate(
+    model: str | PathLike[str] | None,
+    data: str | PathLike[str],
+    part: Part | None = None,
+    advance: Advance = no_progress,
+) -> Report:
+    """Score a model on a part of the data.
+
+    model: as Reader takes it, or a .keras or .h5 file of ours; None is the shipped one. data: as
+    `load` takes it. part: None is the test part. A source without one of its own is then scored
+    whole, unless the model was trained on it: then what training leaves out of it is scored.
+    Raises ModelError, DataError, MissingExtraError.
+    """
+    answering = _keras(Path(model)) if is_keras(model) else _onnx(model)
+    digits, notice = _digits(fspath(data), part, answering.about.metadata, advance)
+    answers = []
+    for start in range(0, len(digits), _AT_ONCE):
+        some = digits.images[start : start + _AT_ONCE].astype(np.float32) / np.float32(255)
+        answers.append(answering.probabilities(some))
+        advance("reading digits", start + len(some), len(digits))
+    found = np.concatenate(answers)
+    level = accept_from(answering.about.metadata, str(answering.path))
+    scores = score(digits.labels, found, len(digits))
+    result = {
+        "model": {
+            "path": str(answering.path),
+            "identity": answering.about.identity,
+            "metadata": answering.about.metadata,
+        },
+        "data": {
+            "name": digits.name,
+            "source": digits.source,
+            "sha256": digits.sha256,
+            "images": len(digits),
+            "notice": notice,
+        },
+        "scores": scores.to_dict(),
+        "acceptance": accepted_from(level, digits.labels, found).to_dict(),
+        "machine": machine.describe(),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+    return Report(result, scores, digits, found)
+
+
+def _onnx(model: str | PathLike[str] | None) -> _Answering:
+    reader = Reader(model)
+    return _Answering(reader.model.path, reader.model.about, reader.probabilities)
+
+
+def _keras(path: Path) -> _Answering:
+    try:
+        from inkdigits.exports.keras_file import load_keras
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"{path}: a Keras file needs {error.name}, which is not installed: "
+            "pip install 'inkdigits[train]'"
+        ) from error
+    found = load_keras(path)
+    return _Answering(path, about(path, [path], found.metadata), found.probabilities)
+
+
+def _digits(
+    source: str, part: Part | None, about: dict[str, str], advance: Advance
+) -> tuple[Digits, str]:
+    """The digits to score, and a notice for the reader of their numbers."""
+    try:
+        sets = load(source, advance)
+    except DataError:
+        # Of a few pictures no fifth can be split off, and none needs to be.
+        path = Path(source)
+        if part in ("test", "train") or not (path.is_dir() or is_list(path)):
+            raise
+        digits, looked = load_added(path, advance)
+        return digits, str(looked or "")
+    learnt = about.get("inkdigits.data_sha256") == sets.train.sha256
+    chosen = part or ("all" if sets.split and not learnt else "test")
+    if chosen == "test":
+        return sets.test, sets.notice
+    digits = sets.train
+    notice = "" if sets.split else sets.notice
+    if learnt:
+        notice = f"The model was trained on digits of this set: it has seen them. {notice}".strip()
+    if chosen == "all":
+        digits = Digits(
+            np.concatenate([sets.train.images, sets.test.images]),
+            np.concatenate([sets.train.labels, sets.test.labels]),
+            sets.name,
+            digits.source,
+        )
+    return digits, notice

@@ -1,0 +1,109 @@
+"""A study: one recipe over many seeds, and what all recipes studied so far amount to.
+
+In: a folder with RECIPE/seedN run folders, finished or not. Out: the missing runs, then
+summary.json and pareto.png: accuracy against seconds of every recipe in the folder.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from inkdigits.errors import ConfigError
+from inkdigits.evaluation import plots
+from inkdigits.files import write_text
+from inkdigits.runs import folder as run_folder
+from inkdigits.runs import run
+from inkdigits.runs.settings import RunSettings
+from inkdigits.runs.training import Say, with_network
+from inkdigits.training.callbacks import Callback
+
+SUMMARY, PARETO = "summary.json", "pareto.png"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One recipe over its finished seeds. Accuracy in %, times in seconds."""
+
+    recipe: str
+    n: int
+    accuracy: float  # mean
+    accuracy_sd: float  # of single runs, n - 1 in the denominator; 0 for one run
+    training_seconds: float  # median
+    parameters: int
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds from "0-9", "3" or "0,2,5-7". Raises ConfigError."""
+    seeds: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            seeds.extend(range(int(first), int(last or first) + 1))
+    except ValueError as error:
+        raise ConfigError(
+            f"seeds is {text!r}, expected numbers and ranges like 0-9 or 0,3"
+        ) from error
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ConfigError(f"seeds is {text!r}: it names no seed, or one twice")
+    return seeds
+
+
+def run_seeds(
+    folder: Path,
+    settings: RunSettings,
+    seeds: list[int],
+    callback: Callback,
+    say: Say,
+    advance: run.Advance,
+) -> Iterator[dict[str, Any]]:
+    """Run each seed in folder/RECIPE/seedN and yield its result; finished ones are only read.
+
+    A network that is FILE.py:NAME is made again for each. Raises ConfigError if a folder that is
+    there was made with other settings.
+    """
+    for seed in seeds:
+        wanted, network = with_network(replace(settings, seed=seed))
+        place = folder / settings.recipe.name / f"seed{seed}"
+        begins = not (place / run_folder.SETTINGS).is_file()
+        if not begins and run_folder.read_settings(place).absolute() != wanted.absolute():
+            raise ConfigError(
+                f"{place} was made with other settings; name another --out for this study"
+            )
+        say(f"seed {seed}: {place}")
+        with run_folder.started(place, wanted) if begins else nullcontext():
+            result = run.finish_run(place, callback, say, advance, network=network)
+        yield result
+
+
+def summarise(folder: Path) -> list[Row]:
+    """A row for every recipe in `folder`; writes summary.json and pareto.png there."""
+    rows = []
+    for place in sorted(p for p in folder.iterdir() if p.is_dir()):
+        results = [
+            run_folder.read_result(file.parent)
+            for file in sorted(place.glob(f"*/{run_folder.RESULT}"))
+        ]
+        if not results:
+            continue
+        accuracies = [100 * r["scores"]["accuracy"] for r in results]
+        rows.append(
+            Row(
+                recipe=place.name,
+                n=len(results),
+                accuracy=statistics.mean(accuracies),
+                accuracy_sd=statistics.stdev(accuracies) if len(results) > 1 else 0.0,
+                training_seconds=statistics.median(r["training_seconds"] for r in results),
+                parameters=results[0]["parameters"],
+            )
+        )
+    write_text(folder / SUMMARY, json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    if rows:
+        points = [(r.recipe, r.training_seconds, r.accuracy, r.accuracy_sd, r.n) for r in rows]
+        plots.save(plots.pareto(points), folder / PARETO)
+    return rows
