@@ -165,7 +165,7 @@ def test_a_table_that_was_half_copied_is_read_when_it_is_whole(tmp_path):
     source, kept = Source(str(path)), pa.schema([("label", pa.int64())])
     listed = entries(source)
     (item,) = source.items(listed, kept)
-    assert "mend it, delete the parts that hold this row and start the same" in str(item.data)
+    assert "repair it, delete the parts that hold this row and start the same" in str(item.data)
     path.write_bytes(whole)
     found = source.items(listed, kept)
     assert [(item.name, item.data, item.kept.to_pylist()) for item in found] == [

@@ -75,12 +75,12 @@ def test_pictures_may_come_in_base64_in_json(service, numbers_png):
 @pytest.mark.parametrize(
     ("status", "body", "says"),
     [
-        (400, b"{", "no JSON"),
+        (400, b"{", "not JSON"),
         (422, b"[]", "not as expected"),
         (422, b'{"picture": 3}', "is int"),
-        (422, b'{"picture": "%"}', "no base64"),
+        (422, b'{"picture": "%"}', "not base64"),
         (422, b'{"picture": "data:image/png,x"}', "data URL"),
-        (422, b'{"pictures": []}', "no list"),
+        (422, b'{"pictures": []}', "not a list"),
         (413, json.dumps({"pictures": [""] * 65}).encode(), "over 64 pictures or pages"),
     ],
 )

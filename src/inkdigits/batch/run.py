@@ -64,7 +64,7 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
         except Exception as error:  # fsspec's libraries raise their own
             why = f"{type(error).__name__}: {shortened(str(error))}"
             raise BatchError(
-                f"{job.source.address} cannot be listed into {job.out} ({why}); mend that"
+                f"{job.source.address} cannot be listed into {job.out} ({why}); fix that"
             ) from error
         counts = _read(job, source, out, plan, progress)
         out.sweep(BEGUN)
