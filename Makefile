@@ -5,7 +5,7 @@ RUN ?= runs/$(shell date +%Y-%m-%dT%H-%M-%S)-fast
 WITH_NODE := PATH="$$PATH:$(CURDIR)/$(BIN)"
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run serve test notebooks lint lint-python lint-javascript lint-words test-tensorflow test-wheel clean
+.PHONY: run serve test docs notebooks lint lint-python lint-javascript lint-words test-tensorflow test-wheel clean
 
 run: .venv/.train
 	$(BIN)/inkdigits train --recipe fast --out $(RUN)
@@ -19,6 +19,11 @@ serve: .venv/.dev
 # Two processes: most tests keep one core busy.
 test: .venv/.dev
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# The site, build/docs/index.html; a warning is an error. It lives in the tests' environment:
+# autodoc imports all of the package, and Sphinx pins nothing that the tests do not.
+docs: .venv/.docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs -d build/doctrees . build/docs
 
 # Runs them again and keeps what they show, but no times.
 notebooks: .venv/.dev
@@ -69,6 +74,10 @@ test-wheel: .venv/.dev
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/pip install $(PIP_QUIET) -c constraints.txt -e '.[train,serve,batch,files,dev]'
 	touch $@ .venv/.train
+
+.venv/.docs: pyproject.toml constraints.txt | .venv/.dev
+	$(BIN)/pip install $(PIP_QUIET) -c constraints.txt -e '.[docs]'
+	touch $@
 
 .venv-tensorflow/.done: constraints-tensorflow.txt
 	$(PYTHON) -m venv .venv-tensorflow

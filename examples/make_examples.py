@@ -1,6 +1,7 @@
 """Makes the ten pictures in this folder: real handwriting, put into pictures of ten kinds.
 
-Makes docs/hand_1.jpg and docs/hand_2.jpg as well, the pages of 2_your_own_handwriting.ipynb.
+Makes docs/hand_1.jpg and docs/hand_2.jpg as well, the pages of 2_your_own_handwriting.ipynb, and
+docs/sum.jpg, the photo of docs/how_it_reads.md.
 
     python examples/make_examples.py FOLDER_OF_HWD1000
 
@@ -12,7 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 HERE = Path(__file__).parent
@@ -132,6 +133,34 @@ def make_page(x: np.ndarray, y: np.ndarray, path: Path) -> None:
     photo(ink, 1000, 1000, white, blue, (0, 0), 0.55, 0.015).save(path, quality=70)
 
 
+def make_sum(x: np.ndarray, y: np.ndarray, path: Path) -> None:
+    """A photo of a sum on ruled paper, and a number below it whose digits nearly touch."""
+    drawings = {str(d): iter(x[np.flatnonzero(y == d)[20:]]) for d in range(10)}
+    ink = np.zeros((380, 840))
+    for first, base, gap, signs in ((60, 172, 24, "27+15=42"), (210, 316, 4, "3806")):
+        left = first
+        for sign in signs:
+            patch = strokes(next(drawings[sign]) if sign.isdigit() else drawn(sign), 120)
+            rows, columns = (np.flatnonzero(patch.max(axis) > 0.2) for axis in (1, 0))
+            patch = patch[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            bottom = base if sign.isdigit() else base - 28
+            there = ink[bottom - len(patch) : bottom, left : left + len(columns)]
+            np.maximum(there, patch, out=there)
+            left += len(columns) + gap
+    yellow, blue = (240, 232, 196), (35, 50, 150)
+    photo(ink, 380, 840, yellow, blue, (0, 0), 0.5, 0.012, ruled=72).save(path, quality=80)
+
+
+def drawn(sign: str) -> np.ndarray:
+    """A plus or an equals sign as the set has digits: (28, 28), dark on white."""
+    lines = {"+": ((80, 145, 200, 135), (140, 80, 135, 200)), "=": ((80, 115, 200, 105),
+             (80, 175, 200, 165))}  # fmt: skip
+    image = Image.new("L", (280, 280), 255)
+    for line in lines[sign]:
+        ImageDraw.Draw(image).line(line, 0, 18)
+    return np.asarray(image.resize((28, 28), Image.Resampling.BOX))
+
+
 if __name__ == "__main__":
     with np.load(Path(sys.argv[1]) / "images.npz") as arrays:
         x, y = arrays["x"], arrays["y"]
@@ -139,3 +168,4 @@ if __name__ == "__main__":
     # The package's networks have learnt every second drawing: the page that is learnt has those.
     make_page(x[::2], y[::2], PAGES / "hand_1.jpg")
     make_page(x[1::2], y[1::2], PAGES / "hand_2.jpg")
+    make_sum(x[1::2], y[1::2], PAGES / "sum.jpg")

@@ -24,7 +24,10 @@ PAGES = {  # what a user reads; docs/LOG.md is the history of experiments
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
     if path.name != "LOG.md"
 }
-OTHERS = ("docs/LOG.md", "RESULTS.md", "MODEL_CARD.md", "CONTRIBUTING.md", "CHANGELOG.md")
+OTHERS = (
+    "docs/LOG.md", "RESULTS.md", "MODEL_CARD.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md",
+    "RELEASING.md", "benchmarks/README.md",
+)  # fmt: skip
 
 
 def commands(text):
@@ -44,10 +47,14 @@ def test_every_link_leads_somewhere(document):
         assert link.startswith("https://") or (path.parent / link).exists(), link
 
 
-def test_the_readmes_first_page_is_printed_as_it_stands_there():
-    shown = re.search(r"```console\n\$ inkdigits (.*?)\n(.*?)```", README, re.S)
-    done = CliRunner().invoke(cli.cli, [*shlex.split(shown[1])[:1], str(ROOT / "docs/marks.jpg")])
-    assert shown[1] == "read docs/marks.jpg"
+@pytest.mark.parametrize(
+    ("page", "picture"),
+    [("README.md", "docs/marks.jpg"), ("docs/how_it_reads.md", "docs/sum.jpg")],
+)
+def test_the_page_that_is_read_is_printed_as_it_stands_there(page, picture):
+    shown = re.search(r"```console\n\$ inkdigits (.*?)\n(.*?)```", PAGES[page], re.S)
+    done = CliRunner().invoke(cli.cli, ["read", str(ROOT / picture)])
+    assert shown[1] == f"read {picture}"
     assert (done.exit_code, done.stdout) == (0, shown[2])
 
 
@@ -86,7 +93,7 @@ def test_every_make_target_of_the_readme_is_there(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/reading.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/reading.md", "docs/how_it_reads.md"])
 def test_the_python_examples_print_what_stands_beside_them(page, monkeypatch, capsys):
     example = re.search(r"```python\n(.*?)```", PAGES[page], re.S)[1]
     monkeypatch.chdir(ROOT)

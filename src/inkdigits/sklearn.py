@@ -93,7 +93,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """(n, len(classes_)) probabilities, each row summing to 1."""
+        """(n, `len(classes_)`) probabilities, each row summing to 1."""
         import torch
 
         from inkdigits.training.judge import probabilities

@@ -39,15 +39,15 @@ _SURE, _UNSURE, _SIGN = "#1d6fd8", "#d97706", "#7c3aed"
 class Digits:
     """The digits of a page in reading order: one struct of arrays, n digits."""
 
-    boxes: NDArray[np.float32]  # (n, 4) left, top, right, bottom, pixels of the upright picture
-    digits: NDArray[np.int64]  # (n,) 0-9
-    confidence: NDArray[np.float32]  # (n,) probability that there is this digit, in [0, 1]
-    probabilities: NDArray[np.float32]  # (n, 10) of 0-9 if it is a digit, each row summing to 1
-    line: NDArray[np.int64]  # (n,) which of the page's lines
-    number: NDArray[np.int64]  # (n,) which of the page's numbers
-    accepted: NDArray[np.bool_]  # (n,) False: the digit is the best guess
-    reason: NDArray[np.str_]  # (n,) why not: "unsure" or "no digit"; "" if accepted
-    arrays: NDArray[np.float32]  # (n, 28, 28) what the classifier saw, ink 1
+    boxes: NDArray[np.float32]  #: (n, 4) left, top, right, bottom, pixels of the upright picture
+    digits: NDArray[np.int64]  #: (n,) 0-9
+    confidence: NDArray[np.float32]  #: (n,) probability that there is this digit, in [0, 1]
+    probabilities: NDArray[np.float32]  #: (n, 10) of 0-9 if it is a digit, each row summing to 1
+    line: NDArray[np.int64]  #: (n,) which of the page's lines
+    number: NDArray[np.int64]  #: (n,) which of the page's numbers
+    accepted: NDArray[np.bool_]  #: (n,) False: the digit is the best guess
+    reason: NDArray[np.str_]  #: (n,) why not: "unsure" or "no digit"; "" if accepted
+    arrays: NDArray[np.float32]  #: (n, 28, 28) what the classifier saw, ink 1
 
     def __len__(self) -> int:
         return len(self.digits)
@@ -81,11 +81,11 @@ class Digits:
 class Number:
     """A number on a page."""
 
-    text: str  # its digits, with the points, commas and the sign that belong to it
-    box: tuple[float, float, float, float]  # left, top, right, bottom, pixels
-    # Probability that its digits and signs are right, and the signs beside it: a product.
+    text: str  #: its digits, with the points, commas and the sign that belong to it
+    box: tuple[float, float, float, float]  #: left, top, right, bottom, pixels
+    #: Probability that its digits and signs are right, and the signs beside it: a product.
     confidence: float
-    accepted: bool  # all of these are
+    accepted: bool  #: those digits and signs all are
     line: int
 
 
@@ -93,10 +93,10 @@ class Number:
 class Signs:
     """The signs of a page in reading order: n of them."""
 
-    boxes: NDArray[np.float32]  # (n, 4)
-    signs: str  # n characters of + - × ÷ / = ( ) . ,
-    confidence: NDArray[np.float32]  # (n,)
-    accepted: NDArray[np.bool_]  # (n,) False: the sign is the best guess
+    boxes: NDArray[np.float32]  #: (n, 4)
+    signs: str  #: n characters of + - × ÷ / = ( ) . ,
+    confidence: NDArray[np.float32]  #: (n,)
+    accepted: NDArray[np.bool_]  #: (n,) False: the sign is the best guess
 
 
 @dataclass(frozen=True)
@@ -106,14 +106,14 @@ class Page:
     `text` has a line for each line of writing, a space at each clear gap, and the signs.
     """
 
-    width: int  # pixels, upright
+    width: int  #: pixels, upright
     height: int
     text: str
     digits: Digits
     numbers: tuple[Number, ...]
     signs: Signs
-    turned: int = 0  # degrees clockwise that the picture was turned by to be upright, besides EXIF
-    reason: str = ""  # "blank" where there is no digit
+    turned: int = 0  #: degrees clockwise that the picture was turned by to be upright, besides EXIF
+    reason: str = ""  #: "blank" where there is no digit
 
     @property
     def lines(self) -> list[str]:

@@ -55,13 +55,13 @@ def _paper() -> NDArray[np.float32]:
 class Reading:
     """What was read in one picture of one digit."""
 
-    digit: int  # 0-9
-    confidence: float  # probability that the picture shows this digit, in [0, 1]
-    probabilities: tuple[float, ...]  # of 0-9 if it shows one, summing to 1
-    accepted: bool = True  # False: `digit` is the best guess at something that may be no digit
-    reason: str = ""  # why not: blank, several digits, no digit, unsure
-    box: tuple[int, int, int, int] | None = None  # of the ink: left, top, right, bottom, in pixels
-    # (28, 28) float32, ink 1, paper 0: the digit as the classifier saw it; paper where none is.
+    digit: int  #: 0-9
+    confidence: float  #: probability that the picture shows this digit, in [0, 1]
+    probabilities: tuple[float, ...]  #: of 0-9 if it shows one, summing to 1
+    accepted: bool = True  #: False: `digit` is the best guess at something that may be no digit
+    reason: str = ""  #: why not: blank, several digits, no digit, unsure
+    box: tuple[int, int, int, int] | None = None  #: of the ink: left, top, right, bottom, in pixels
+    #: (28, 28) float32, ink 1, paper 0: the digit as the classifier saw it; paper where none is.
     array: NDArray[np.float32] = field(default_factory=_paper, compare=False)
 
     def __repr__(self) -> str:
