@@ -23,7 +23,10 @@ PAGES = {
         "docs/training", "docs/handwriting", "examples/1_train_and_look",
         "examples/2_your_own_handwriting", "examples/3_inside_the_network",
     ),
-    "Understand": ("docs/how_it_reads", "MODEL_CARD", "RESULTS", "benchmarks/README", "docs/LOG"),
+    "Understand": (
+        "docs/how_it_reads", "MODEL_CARD", "RESULTS", "benchmarks/README", "tools/README",
+        "docs/LOG",
+    ),
     "Reference": ("docs/api", "docs/cli"),
     "Project": (
         "docs/original", "CHANGELOG", "SECURITY", "CONTRIBUTING", "RELEASING",
@@ -33,8 +36,8 @@ PAGES = {
 SHORTER = {"MODEL_CARD": "The shipped models"}  # than the page's own title
 # Classes whose values are only ever given: their fields say more than a signature.
 RESULTS = (
-    "inkdigits.Page", "inkdigits.Reading", "inkdigits.page.Digits", "inkdigits.page.Number",
-    "inkdigits.page.Signs",
+    "inkdigits.Page", "inkdigits.Reading", "inkdigits.reading.page.Digits", "inkdigits.page.Number",
+    "inkdigits.reading.page.Signs",
 )  # fmt: skip
 
 project = "inkdigits"

@@ -1,6 +1,6 @@
 """Draws the pictures of docs/how_it_reads.md: what the reader makes of docs/sum.jpg, step by step.
 
-python benchmarks/readme_how.py
+python tools/readme_how.py
 """
 
 from pathlib import Path
@@ -11,9 +11,9 @@ import onnxruntime as ort
 from PIL import Image, ImageDraw, ImageFont
 
 from inkdigits import Page, Reader
-from inkdigits.finder import FINDER_MODEL, Finder, Found
 from inkdigits.picture import open_picture
 from inkdigits.picture.views import STRIDE, close_up, side_of, standardised
+from inkdigits.reading.finder import FINDER_MODEL, Finder, Found
 from inkdigits.spec import SORTS
 
 ROOT = Path(__file__).parent.parent
