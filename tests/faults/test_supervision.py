@@ -20,7 +20,16 @@ from inkdigits.server.limits import Limits
 from inkdigits.server.pool import Pool
 from inkdigits.server.work import Task
 
-from .serving import EXAMPLES, PNG, all_gone, descendants, memory_mb, running, workers_of
+from .serving import (
+    EXAMPLES,
+    PNG,
+    all_gone,
+    descendants,
+    memory_mb,
+    read_by,
+    running,
+    workers_of,
+)
 
 SEVEN = EXAMPLES[7].read_bytes()
 
@@ -49,7 +58,7 @@ def test_a_worker_that_cannot_be_started_is_tried_again(small, monkeypatch, capl
         os.kill(worker.pid, signal.SIGKILL)
         worker.join()
         with pytest.raises(OSError, match="Too many open files"):
-            await small.read([Task(SEVEN)])
+            await read_by(small, [Task(SEVEN)])
         away = small.is_away
         return away, (await _until_read(small)).status, small.is_away
 
@@ -59,7 +68,7 @@ def test_a_worker_that_cannot_be_started_is_tried_again(small, monkeypatch, capl
 async def _until_read(pool):
     for _ in range(100):
         try:
-            return (await pool.read([Task(SEVEN)]))[0]
+            return (await read_by(pool, [Task(SEVEN)]))[0]
         except OSError:
             await asyncio.sleep(0.05)
     raise AssertionError("no worker came back")
@@ -75,7 +84,7 @@ def test_whatever_goes_wrong_in_the_pool_it_reads_on_and_says_so(small, monkeypa
 
     monkeypatch.setattr(small, "_next_batch", faulty)
     with caplog.at_level(logging.ERROR):
-        (answer,) = asyncio.run(small.read([Task(SEVEN)]))
+        (answer,) = asyncio.run(read_by(small, [Task(SEVEN)]))
     assert answer.status == 200
     assert "a worker was lost (RuntimeError('a fault of ours')); trying again" in caplog.text
 
@@ -84,11 +93,11 @@ def test_workers_that_were_killed_while_idle_are_no_pictures_fault():
     pool = Pool(None, Limits(), workers=3)
 
     async def run():
-        await pool.read([Task(SEVEN)])
+        await read_by(pool, [Task(SEVEN)])
         for worker in active_children():
             os.kill(worker.pid, signal.SIGKILL)
             worker.join()
-        return (await pool.read([Task(SEVEN)]))[0].status
+        return (await read_by(pool, [Task(SEVEN)]))[0].status
 
     try:
         assert asyncio.run(run()) == 200
@@ -98,7 +107,7 @@ def test_workers_that_were_killed_while_idle_are_no_pictures_fault():
 
 def test_what_takes_too_long_is_a_422_and_those_beside_it_are_read(small):
     page = page_of_digits()
-    answers = asyncio.run(small.read([Task(page, wants="page"), Task(SEVEN), Task(page)]))
+    answers = asyncio.run(read_by(small, [Task(page, wants="page"), Task(SEVEN), Task(page)]))
     assert [answer.status for answer in answers] == [422, 200, 422]
     assert b"over 0.5 s of computing" in answers[0].json
 
@@ -109,7 +118,7 @@ def test_a_worker_that_never_looks_at_its_clock_is_ended(small, monkeypatch):
 
     async def run():
         os.kill(worker.pid, signal.SIGSTOP)
-        return await small.read([Task(SEVEN)])
+        return await read_by(small, [Task(SEVEN)])
 
     assert asyncio.run(run())[0].status == 200
     assert not worker.is_alive()
@@ -120,9 +129,9 @@ def test_a_good_picture_does_not_wait_for_slow_ones():
     page = page_of_digits()
 
     async def run():
-        slow = [asyncio.create_task(pool.read([Task(page)])) for _ in range(4)]
+        slow = [asyncio.create_task(read_by(pool, [Task(page)])) for _ in range(4)]
         await asyncio.sleep(0.1)
-        good = asyncio.create_task(pool.read([Task(SEVEN)]))
+        good = asyncio.create_task(read_by(pool, [Task(SEVEN)]))
         done, _ = await asyncio.wait([*slow, good], return_when=asyncio.FIRST_COMPLETED)
         for task in slow:
             task.cancel()
@@ -136,12 +145,12 @@ def test_a_good_picture_does_not_wait_for_slow_ones():
 
 def test_answers_that_nobody_awaits_are_not_computed(small):
     async def run():
-        given_up = [asyncio.create_task(small.read([Task(SEVEN)] * 10)) for _ in range(4)]
+        given_up = [asyncio.create_task(read_by(small, [Task(SEVEN)] * 10)) for _ in range(4)]
         await asyncio.sleep(0)
         for task in given_up:
             task.cancel()
         await asyncio.sleep(0)
-        answers = await small.read([Task(SEVEN)] * 40)  # as many as there is room for
+        answers = await read_by(small, [Task(SEVEN)] * 40)  # as many as there is room for
         return len(answers)
 
     assert asyncio.run(run()) == 40

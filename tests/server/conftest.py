@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inkdigits.server.bodies import Room
+
 EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("[0-9]_*.???"))
 PNG = {"Content-Type": "image/png"}
 TOKEN = {"Authorization": "Bearer secret"}
@@ -26,6 +28,12 @@ def png(array, **options):
     file = BytesIO()
     Image.fromarray(array).save(file, "PNG", **options)
     return file.getvalue()
+
+
+async def read_by(pool, tasks, room=1_000_000):
+    """A pool's answers to one request. room: bytes that may be held."""
+    with Room(room).share() as share:
+        return await pool.read(tasks, share)
 
 
 class Service:
