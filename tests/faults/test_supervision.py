@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -169,6 +170,20 @@ def test_nothing_is_left_behind_after_a_signal(number):
         code = service.process.wait()
         [job.exception() for job in jobs]
     assert code == (0 if number in (signal.SIGTERM, signal.SIGINT) else -number)
+
+
+def test_a_pool_starts_where_the_temporary_folder_has_a_long_name(tmp_path):
+    folder = tmp_path / ("x" * 100)  # a socket's path there is over the system's 107 bytes
+    folder.mkdir()
+    code = (
+        "from inkdigits.server.limits import Limits\nfrom inkdigits.server.pool import Pool\n"
+        "pool = Pool(None, Limits(), workers=1)\nprint(pool.model.name)\npool.close()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(folder)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.split()[:1], done.stderr) == (0, ["inkdigits"], "")
 
 
 def test_the_workers_are_no_larger_after_many_bad_pictures(service):
