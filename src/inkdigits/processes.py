@@ -4,6 +4,9 @@ In: things and what is to be done with them. Out: an answer for each. A worker g
 has not begun after a quarter of a second, so that none waits behind slow ones and the first answers
 come soon. It ends with the process that started it, however that ends. Needs no semaphores: some
 containers have no /dev/shm.
+
+The service starts its workers so too, and hands work to them by itself (server/pool): it answers
+whoever is ready first, and its loop may not wait. A batch's workers are Ray's (batch/attempts).
 """
 
 from __future__ import annotations
@@ -93,7 +96,7 @@ def context(module: str) -> Any:
     return found
 
 
-def _start(process: Any, *, whole: bool) -> None:
+def start(process: Any, *, whole: bool) -> None:
     """Start a process of `context`. whole: with the program's own script, or without it.
 
     Python has each process run the script from its first line, for names that may be in it. Ours
@@ -260,7 +263,7 @@ class _Team:
                     target=_work, args=(theirs, self._begin, self._given), daemon=True
                 )
                 try:
-                    _start(process, whole=self._begin.__module__ == "__main__")
+                    start(process, whole=self._begin.__module__ == "__main__")
                 except (OSError, EOFError) as error:
                     raise _not_started(str(error)) from error
                 self._workers.append(process)

@@ -31,6 +31,12 @@ def no_network(url, **kwargs):
     raise requests.ConnectionError("no network in tests")
 
 
+def test_the_sample_is_mlxtends_digits():
+    sets = load("sample")  # the sums as its own function reads its file
+    assert (len(sets.train), sets.train.sha256[:12]) == (4000, "6dd834b936ca")
+    assert (len(sets.test), sets.test.sha256[:12]) == (1000, "74cd9498e81f")
+
+
 def test_the_sample_is_4000_and_1000_real_digits_every_class_in_proportion(sample):
     assert (len(sample.train), len(sample.test)) == (4000, 1000)
     assert np.bincount(sample.test.labels).tolist() == [100] * 10

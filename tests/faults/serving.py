@@ -6,9 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from tests.server.conftest import EXAMPLES, PNG, TOKEN, running
+from tests.server.conftest import EXAMPLES, PNG, TOKEN, read_by, running
 
-__all__ = ["EXAMPLES", "PNG", "TOKEN", "running"]
+__all__ = ["EXAMPLES", "PNG", "TOKEN", "read_by", "running"]
 
 # The service with other limits, which no flag gives.
 _OTHERWISE = """

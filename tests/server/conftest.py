@@ -14,12 +14,19 @@ import httpx
 import numpy as np
 import pytest
 
+from inkdigits.server.bodies import Room
 from support import encoded
 
 EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("[0-9]_*.???"))
 PNG = {"Content-Type": "image/png"}
 TOKEN = {"Authorization": "Bearer secret"}
 PHONE = {"width": 360, "height": 740, "has_touch": True, "is_mobile": True}
+
+
+async def read_by(pool, tasks, room=1_000_000):
+    """A pool's answers to one request. room: bytes that may be held."""
+    with Room(room).share() as share:
+        return await pool.read(tasks, share)
 
 
 class Service:

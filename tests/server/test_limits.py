@@ -17,32 +17,33 @@ class FakePool:
     model = About("a.onnx", "0" * 64, 1, {})
     is_full = is_away = False
 
-    async def read(self, tasks):
+    async def read(self, tasks, share):
         return [Answer(200, b"{}", "accepted") for _ in tasks]
 
 
 class FullPool(FakePool):
     is_full = True
 
-    async def read(self, tasks):
+    async def read(self, tasks, share):
         raise BusyError
 
 
 class BrokenPool(FakePool):
-    async def read(self, tasks):
+    async def read(self, tasks, share):
         raise RuntimeError("secret words")
 
 
-def scope_of(path, headers=(), method="POST"):
+def scope_of(address, headers=(), method="POST", kind=b"image/png"):
+    path, _, query = address.partition("?")
     return {
         "type": "http", "method": method, "path": path, "raw_path": path.encode(),
-        "query_string": b"", "http_version": "1.1", "scheme": "http", "root_path": "",
-        "headers": [(b"content-type", b"image/png"), *headers], "server": ("x", 1),
+        "query_string": query.encode(), "http_version": "1.1", "scheme": "http", "root_path": "",
+        "headers": [(b"content-type", kind), *headers], "server": ("x", 1),
     }  # fmt: skip
 
 
-def call(app, path="/v1/predict", chunks=(b"picture",), ends=True, headers=(), method="POST"):
-    """One request by hand: the status, headers and body of the answer."""
+def call(app, address="/v1/predict", chunks=(b"picture",), ends=True, **request):
+    """One request by hand: the status, headers and body of the answer. request: of scope_of."""
     sent = []
     parts = list(chunks)
 
@@ -57,7 +58,7 @@ def call(app, path="/v1/predict", chunks=(b"picture",), ends=True, headers=(), m
 
     async def run():
         with suppress(RuntimeError):  # what the server logs
-            await app(scope_of(path, headers, method), receive, send)
+            await app(scope_of(address, **request), receive, send)
 
     asyncio.run(run())
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
@@ -87,6 +88,33 @@ def test_what_all_requests_hold_is_bounded_and_given_back():
         assert call(app, chunks=(b"12345", b"12345"))[0] == 200
 
 
+def test_a_long_answer_is_held_until_it_is_taken():
+    class Wordy(FakePool):
+        async def read(self, tasks, share):
+            answer = Answer(200, b'"' + b"x" * 70_000 + b'"', "accepted")
+            return [answer for _ in tasks if share.take(len(answer.json))]
+
+    app, taken, meanwhile = create_app(Wordy(), Limits(held=100_000)), [], []
+    bodies = [b"picture"]
+
+    async def receive():
+        if not bodies:
+            await asyncio.sleep(60)
+        return {"type": "http.request", "body": bodies.pop(), "more_body": False}
+
+    async def send(message):
+        if len(taken) == 1:
+            meanwhile.append(await asyncio.to_thread(call, app, chunks=(b"12345" * 6000,)))
+        taken.append(message)
+
+    asyncio.run(app(scope_of("/v1/predict"), receive, send))
+    assert meanwhile[0][0] == 503
+    assert dict(taken[0]["headers"])[b"content-length"] == b"70002"
+    assert sum(len(message.get("body", b"")) for message in taken) == 70_002
+    assert taken[-1] == {"type": "http.response.body", "body": b""}
+    assert call(app, chunks=(b"12345" * 5000,))[0] == 200  # all is given back
+
+
 def test_a_body_with_no_stated_length_is_cut_off_at_the_limit():
     app = create_app(FakePool(), Limits(body=10))
     assert call(app, chunks=(b"12345",) * 2)[0] == 200
@@ -107,7 +135,7 @@ def test_a_sender_that_has_gone_awaits_no_answer():
     class Slow(FakePool):
         given_up = False
 
-        async def read(self, tasks):
+        async def read(self, tasks, share):
             try:
                 await asyncio.sleep(60)
             finally:

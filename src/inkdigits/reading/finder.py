@@ -7,6 +7,7 @@ which it is, and gives its ink alone, without its neighbours and the lines of th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
@@ -106,15 +107,20 @@ class Finder:
     def find(self, grey: Grey) -> Found:
         """The digits and signs of one picture. grey: (H, W) float32 in [0, 1]."""
         places = _Places.none()
-        longer, last = max(grey.shape), 0
+        longer, last, pixel_seconds = max(grey.shape), 0, _PIXEL_SECONDS
         for size in _SIZES:
             if size > longer * _ENLARGED and size > _SIZES[0]:
                 break
             if size > min(_ALWAYS, longer) and not places.want_finer(last / longer):
                 break
             area = grey.size * (size / longer) ** 2
-            clock.check(area * _PIXEL_SECONDS)
+            clock.check(area * pixel_seconds)
+            if size == _SIZES[-1]:
+                give_back_memory()  # what the sizes before took, and the picture before
+            start = time.thread_time()
             places = places.with_(self._places(grey, size / longer))
+            if size == _ALWAYS:  # as this machine is; smaller ones tell less
+                pixel_seconds = (time.thread_time() - start) / area
             last = size
         if last == _SIZES[-1]:
             give_back_memory()  # 200 MB, which the next picture may need to be decoded

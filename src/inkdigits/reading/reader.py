@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits import clock
 from inkdigits.clock import at_most
 from inkdigits.errors import ConfigError, PictureError, without_frames
 from inkdigits.picture import MAX_PIXELS, Opened, Picture, check_contrast, open_picture
@@ -203,6 +204,7 @@ class Reader:
         held = 0
         for picture in pictures:
             try:
+                clock.check()  # where all these together have a time, and it is up
                 with at_most(self._max_seconds):
                     one = open_picture(picture, self._max_pixels)
                 if not blank_too:

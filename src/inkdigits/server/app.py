@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -20,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inkdigits.data.corrections import Change, Corrections, Kept
 from inkdigits.errors import CorrectionsError
@@ -28,6 +29,8 @@ from inkdigits.picture.documents import PDF, document_kind, page_names
 from inkdigits.server.bodies import (
     Bodies,
     RefusedError,
+    Room,
+    Share,
     check_has_pictures,
     check_is_document,
     check_is_picture,
@@ -44,6 +47,7 @@ from inkdigits.version import __version__
 
 PAGE = Path(__file__).parent.parent / "web" / "page"
 _JSON = "application/json"
+_LONG = 1 << 16  # bytes of an answer that may be on its way for a while
 _UNDOABLE = 1_000  # corrections that may be taken back: the last ones
 _SWITCHES = {"true": True, "1": True, "false": False, "0": False}
 
@@ -102,6 +106,7 @@ class _Service:
         self._corrections = corrections
         self._undo: dict[str, Change] = {}  # the last corrections, by what takes them back
         self._bodies = Bodies(limits)
+        self._room = Room(limits.held)
         self._description = json.dumps(description(limits), ensure_ascii=False)
         self.metrics = Metrics()
 
@@ -121,25 +126,30 @@ class _Service:
     async def _answered(self, request: Request, task: Task, several: bytes) -> Response:
         """What the task asks for of the request's picture, or of each in a list of that name."""
         check_has_pictures(request, pdf=task.wants == "page")
-        with self._bodies.held() as sizes:
-            body = await self._bodies.read(request, sizes)
+        with ExitStack() as until_answered:
+            share = until_answered.enter_context(self._room.share())
+            body = await self._bodies.read(request, share)
             pictures = await self._bodies.pictures(request, body)
             is_one = isinstance(pictures, bytes)
             named = [("", pictures)] if isinstance(pictures, bytes) else pictures
             tasks = [task._replace(picture=data, name=name) for name, data in named]
             if task.wants == "page":
-                tasks = await self._by_page(request, tasks)
-            answers = await self._read(request, tasks)
-        self.metrics.count(answers)
-        first = answers[0]
-        if is_one and len(answers) == 1 and (not tasks[0].number or first.status != 200):
-            return Response(first.json, first.status, media_type=_JSON)
-        listed = b",".join(answer.json for answer in answers)
-        return Response(b'{"' + several + b'":[' + listed + b"]}", media_type=_JSON)
+                tasks = await self._by_page(request, tasks, share)
+            answers = await self._read(request, tasks, share)
+            self.metrics.count(answers)
+            first = answers[0]
+            if is_one and len(answers) == 1 and (not tasks[0].number or first.status != 200):
+                parts, status = [first.json], first.status
+            else:
+                listed = [part for answer in answers for part in (b",", answer.json)][1:]
+                parts, status = [b'{"' + several + b'":[', *listed, b"]}"], 200
+            if sum(map(len, parts)) > _LONG:
+                return _Long(parts, status, until_answered.pop_all())
+            return Response(b"".join(parts), status, media_type=_JSON)
 
-    async def _read(self, request: Request, tasks: list[Task]) -> list[Answer]:
+    async def _read(self, request: Request, tasks: list[Task], share: Share) -> list[Answer]:
         """The pool's answers, if somebody awaits them until they are there. Its body is read."""
-        reading = asyncio.ensure_future(self._pool.read(tasks))
+        reading = asyncio.ensure_future(self._pool.read(tasks, share))
         gone = asyncio.ensure_future(_gone(request))
         try:
             await asyncio.wait((reading, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -150,7 +160,7 @@ class _Service:
             reading.cancel()
             gone.cancel()
 
-    async def _by_page(self, request: Request, tasks: list[Task]) -> list[Task]:
+    async def _by_page(self, request: Request, tasks: list[Task], share: Share) -> list[Task]:
         """A Task for each page of those that are documents. A TIFF of one page is a picture."""
         kinds = [document_kind(task.picture) for task in tasks]
         asked = [
@@ -159,7 +169,7 @@ class _Service:
             if kind
         ]
         # By the workers, as all that decodes.
-        counted = iter(await self._read(request, asked) if asked else ())
+        counted = iter(await self._read(request, asked, share) if asked else ())
         found: list[Task] = []
         for task, kind in zip(tasks, kinds, strict=True):
             count = next(counted).pages if kind else 1
@@ -182,9 +192,10 @@ class _Service:
         if not 1 <= number <= self._most:
             raise RefusedError(422, f"page is {number}, expected 1 to {self._most}")
         check_is_document(request)
-        with self._bodies.held() as sizes:
-            body = await self._bodies.read(request, sizes)
-            (answer,) = await self._read(request, [Task(body, wants="png", number=number)])
+        with self._room.share() as share:
+            body = await self._bodies.read(request, share)
+            task = Task(body, wants="png", number=number)
+            (answer,) = await self._read(request, [task], share)
         if answer.status != 200:
             return Response(answer.json, answer.status, media_type=_JSON)
         return Response(answer.png, media_type="image/png")
@@ -209,10 +220,11 @@ class _Service:
         place = _whole(request, "place")
         # Never a form: another site's page may send one without being asked whether it may.
         check_is_picture(request)
-        with self._bodies.held() as sizes:
-            body = await self._bodies.read(request, sizes)
+        with self._room.share() as share:
+            body = await self._bodies.read(request, share)
             wants: Wanted = "digit" if place is None else "page"
-            (answer,) = await self._read(request, [Task(body, wants=wants, keep=place or 0)])
+            task = Task(body, wants=wants, keep=place or 0)
+            (answer,) = await self._read(request, [task], share)
             self.metrics.count([answer])
             if answer.status != 200:
                 return Response(answer.json, answer.status, media_type=_JSON)
@@ -295,6 +307,28 @@ class _Service:
         return _error(
             str(error), error.status, headers | (self._again if error.status == 503 else {})
         )
+
+
+class _Long(Response):
+    """An answer in parts, each sent when the client has taken the one before.
+
+    held: what is given back when all is taken.
+    """
+
+    media_type = _JSON
+
+    def __init__(self, parts: Sequence[bytes], status: int, held: ExitStack) -> None:
+        super().__init__(status_code=status, headers={"Content-Length": str(sum(map(len, parts)))})
+        self._parts, self._held = parts, held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._held:
+            start = {"type": "http.response.start", "status": self.status_code}
+            await send(start | {"headers": self.raw_headers})
+            for part in self._parts:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            # Nothing is sent before there is room for it.
+            await send({"type": "http.response.body", "body": b""})
 
 
 async def _gone(request: Request) -> None:

@@ -33,23 +33,50 @@ class RefusedError(Exception):
         self.closes = closes
 
 
+class Room:
+    """Bytes that all requests together may hold."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    @contextmanager
+    def share(self) -> Iterator[Share]:
+        """One request's, until it is answered."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            self._left += share.size
+
+    def take(self, size: int) -> bool:
+        """Whether so much is there, which then is taken."""
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
+
+
+class Share:
+    """Bytes that one request holds, of its body and of its answers."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self.size = 0
+
+    def take(self, size: int) -> bool:
+        """Hold so much more, if there is room."""
+        has_room = self._room.take(size)
+        self.size += size * has_room
+        return has_room
+
+
 class Bodies:
-    """Reads bodies; knows how many bytes of all requests are held."""
+    """Reads bodies."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._held = 0
 
-    @contextmanager
-    def held(self) -> Iterator[list[int]]:
-        """Keeps count of one request's bytes until it is answered."""
-        sizes: list[int] = []
-        try:
-            yield sizes
-        finally:
-            self._held -= sum(sizes)
-
-    async def read(self, request: Request, sizes: list[int]) -> bytes:
+    async def read(self, request: Request, share: Share) -> bytes:
         """The request's body. Raises RefusedError: empty, too large, too slow, no room."""
         limits = self._limits
         chunks: list[bytes] = []
@@ -65,10 +92,8 @@ class Bodies:
                         raise self._too_large()
                     if size > limits.body or declared > limits.body:
                         continue
-                    if self._held + len(chunk) > limits.held:
+                    if not share.take(len(chunk)):
                         raise RefusedError(503, "busy: too much is being uploaded", closes=True)
-                    self._held += len(chunk)
-                    sizes.append(len(chunk))
                     chunks.append(chunk)
         except TimeoutError as error:
             raise RefusedError(

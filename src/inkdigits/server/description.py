@@ -12,6 +12,7 @@ from inkdigits.server.limits import Limits
 from inkdigits.spec import CLASS_NAMES, N_CLASSES, SIDE, SORTS
 from inkdigits.version import __version__
 
+_ALWAYS = (403, 421, 429, 431, 503)  # whatever is asked for
 _REASONS = ["", "blank", "several digits", "no digit", "unsure"]
 NO_DIGIT = "none"  # in the place of a correction's digit
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/bmp", "image/tiff", "image/webp")
@@ -41,20 +42,31 @@ def description(limits: Limits) -> dict[str, Any]:
     answers = {
         400: "The body is empty, or not a valid form or JSON",
         401: "The token is missing or wrong",
+        403: "A page of another site asks, and the server was not told that it may",
+        404: "This server keeps no corrections, or not this one",
         408: f"The body was not here after {limits.body_time:g} s",
         413: f"The body is over {megabytes:g} MB, or holds over {limits.pictures} pictures "
-        "or pages",
+        "or pages. Of a list, an Error's: the ones before took all that a request may, "
+        f"{limits.request_time:g} s of a worker and {limits.answer / 1e6:g} MB of answers",
         415: "Not a picture that is read",
         422: f"Over {megapixels:g} million pixels, all of one colour, or a parameter or the JSON "
         "is wrong",
-        503: "Too many pictures wait; try again after Retry-After seconds",
+        421: "The server is called by a name that it was not told",
+        429: "Too many requests of this connection wait for their turn",
+        431: f"The request's line and headers are over {limits.head:,} bytes",
+        503: "Too many pictures wait, or connections are open, or the server is being stopped; try "
+        "again after Retry-After seconds",
         507: "The correction could not be written: the disk is full or fails",
     }
     faults = {
         str(status): {"description": text, "content": _json("Error")}
         for status, text in answers.items()
     }
-    some = {key: faults[key] for key in ("400", "401", "408", "413", "415", "422", "503")}
+
+    def refusals(*more: int) -> dict[str, Any]:
+        return {str(status): faults[str(status)] for status in sorted((*_ALWAYS, *more))}
+
+    some = refusals(400, 401, 408, 413, 415, 422)
     picture = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _PICTURES}
     form = {
         "multipart/form-data": {
@@ -163,9 +175,7 @@ def description(limits: Limits) -> dict[str, Any]:
         "requestBody": {"required": True, "content": picture},
         "responses": {
             "201": {"description": "Kept: it survives a crash", "content": _json("Kept")},
-            "404": {"description": "This server keeps no corrections", "content": _json("Error")},
-            "507": faults["507"],
-            **some,
+            **refusals(400, 401, 404, 408, 413, 415, 422, 507),
         },
     }  # fmt: skip
     take_back = {
@@ -179,9 +189,7 @@ def description(limits: Limits) -> dict[str, Any]:
         ],
         "responses": {
             "200": {"description": "Forgotten", "content": _json("Forgotten")},
-            "401": faults["401"],
-            "404": {"description": "No such correction", "content": _json("Error")},
-            "507": faults["507"],
+            **refusals(401, 404, 507),
         },
     }  # fmt: skip
     return {
@@ -197,18 +205,14 @@ def description(limits: Limits) -> dict[str, Any]:
             "/v1/predict": {"post": predict},
             "/v1/page": {"post": page_as_png},
             "/v1/corrections": {"post": correct, "delete": take_back},
-            "/v1/model": {"get": _get("What reads", _json("Model"), {"401": faults["401"]})},
-            "/healthz": {"get": _get("Whether the service runs", _json("Status"))},
-            "/readyz": {
-                "get": _get(
-                    "Whether it takes more pictures", _json("Status"), {"503": faults["503"]}
-                )
-            },
+            "/v1/model": {"get": _get("What reads", _json("Model"), refusals(401))},
+            "/healthz": {"get": _get("Whether the service runs", _json("Status"), refusals())},
+            "/readyz": {"get": _get("Whether it takes more pictures", _json("Status"), refusals())},
             "/metrics": {
                 "get": _get(
                     "Counts, for Prometheus",
                     {"text/plain": {"schema": {"type": "string"}}},
-                    {"401": faults["401"]},
+                    refusals(401),
                 )
             },
         },
@@ -380,8 +384,6 @@ def _switch(name: str, text: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "schema": schema, "description": text}
 
 
-def _get(
-    summary: str, content: dict[str, Any], faults: dict[str, Any] | None = None
-) -> dict[str, Any]:
+def _get(summary: str, content: dict[str, Any], refusals: dict[str, Any]) -> dict[str, Any]:
     answer = {"description": summary, "content": content}
-    return {"summary": summary, "responses": {"200": answer, **(faults or {})}}
+    return {"summary": summary, "responses": {"200": answer, **refusals}}

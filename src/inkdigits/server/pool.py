@@ -4,13 +4,16 @@ In: Tasks. Out: Answers. Processes, not threads: small pictures are read in Pyth
 process runs on one core; and a decoder that crashes takes a worker with it, not the service.
 
 No picture waits long behind slow ones: each is first given a short time, and if that is not enough
-it joins those that are slow, which one worker never takes.
+it joins those that are slow, which one worker never takes. Where several came in one request, all
+that are left of it join them. A request's pictures share what one request may take: a time, and
+bytes of answers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ from inkdigits.errors import ModelError
 from inkdigits.machine import cores
 from inkdigits.picture.documents import document_kind
 from inkdigits.reading.model import About
+from inkdigits.server.bodies import Share
 from inkdigits.server.limits import Limits
 from inkdigits.server.work import Answer, Task, error_json
 from inkdigits.server.worker import EndedError, Worker
@@ -42,9 +46,21 @@ class BusyError(Exception):
 
 
 @dataclass(eq=False)
+class _Request:
+    """Pictures that came together, and what is left to them."""
+
+    pictures: int
+    seconds: float  # of a worker
+    size: int  # bytes of answers
+    share: Share
+    read: int = 0  # pictures
+
+
+@dataclass(eq=False)
 class _Waiting:
     task: Task
     answer: asyncio.Future[Answer]
+    request: _Request
     slow: bool
     deaths: int = 0  # of workers that had it
 
@@ -91,8 +107,11 @@ class Pool:
     def _n_waiting(self) -> int:
         return sum(map(len, chain(*self._queues)))
 
-    async def read(self, tasks: list[Task]) -> list[Answer]:
-        """An Answer for each picture, in order. Raises BusyError if the queue has no room."""
+    async def read(self, tasks: list[Task], share: Share) -> list[Answer]:
+        """An Answer for each picture of a request, in order; they are held in its share.
+
+        Raises BusyError if the queue has no room.
+        """
         if self._n_waiting + len(tasks) > self._limits.waiting:
             self._forget_given_up()
             if self._n_waiting + len(tasks) > self._limits.waiting:
@@ -101,7 +120,8 @@ class Pool:
         if not self._running:
             places = range(len(self._workers))
             self._running = [loop.create_task(self._run(place)) for place in places]
-        waiting = [_Waiting(task, loop.create_future(), _is_slow(task)) for task in tasks]
+        request = _Request(len(tasks), self._limits.request_time, self._limits.answer, share)
+        waiting = [_Waiting(task, loop.create_future(), request, _is_slow(task)) for task in tasks]
         for slow, queue in ((False, self._quick), (True, self._slow)):
             if some := deque(one for one in waiting if one.slow == slow):
                 queue.append(some)
@@ -156,13 +176,21 @@ class Pool:
             finally:
                 self._free -= 1
             quick = 0 if batch[0].slow else quick + 1
+            start = time.monotonic()
             await self._read(place, batch)
+            if (request := batch[0].request).pictures > 1:  # then all of the batch are its
+                request.seconds -= time.monotonic() - start
+                if request.seconds <= 0:
+                    seconds = self._limits.request_time
+                    self._end(request, 413, f"the pictures of its request took over {seconds:g} s")
 
     async def _read(self, place: int, batch: list[_Waiting]) -> None:
         slow = batch[0].slow
         seconds = self._limits.picture_time if slow else self._limits.quick_time
         wall = _WALL * seconds if slow else _QUICK_WALL
         worker = self._workers[place]
+        # Else it is not known whose pictures took the time.
+        is_one_requests = len(batch) == 1 or batch[0].request.pictures > 1
         try:
             async with asyncio.timeout(wall):
                 answers = await worker.read([one.task for one in batch], seconds, last=slow)
@@ -171,7 +199,7 @@ class Pool:
                 words = f"picture: took over {wall:g} s to read; save it as a plain PNG"
                 _refuse(batch[0], 422, words)
             else:
-                await self._again(batch, late=True)
+                await self._again(batch, slow=is_one_requests)
             await self._replace(place)
         except EndedError:
             await self._again(batch, died=True)
@@ -186,9 +214,35 @@ class Pool:
             for one, answer in zip(batch, answers, strict=True):
                 if answer is None:
                     unfinished.append(one)
-                elif not one.answer.done():  # a client that has gone cancelled it
-                    one.answer.set_result(answer)
-            await self._again(unfinished, late=len(batch) == 1)
+                else:
+                    self._answer(one, answer)
+            await self._again(unfinished, slow=is_one_requests)
+
+    def _answer(self, one: _Waiting, answer: Answer) -> None:
+        """Hand an answer to who awaits it, if there is room to hold it."""
+        if one.answer.done():  # a client that has gone cancelled it
+            return
+        request, size = one.request, len(answer.json) + len(answer.png)
+        request.size -= size
+        if request.size < 0:
+            most = self._limits.answer
+            self._end(request, 413, f"the answers to its request take over {most:,} bytes", one)
+        elif not request.share.take(size):
+            self._end(request, 503, "busy: too much is being answered", one)
+        else:
+            request.read += 1
+            one.answer.set_result(answer)
+
+    def _end(self, request: _Request, status: int, why: str, *more: _Waiting) -> None:
+        """Read no more pictures of a request."""
+        waiting = (one for one in chain(*chain(*self._queues)) if one.request is request)
+        message = (
+            f"picture: not read: {why}; {request.read} of {request.pictures} were read, send the "
+            "others in requests of their own"
+        )
+        for one in (*more, *waiting):
+            _refuse(one, status, message)
+        self._forget_given_up()
 
     def _next_batch(self, takes_slow: bool, others_turn: bool) -> list[_Waiting]:
         """The pictures that are next, or none.
@@ -202,33 +256,56 @@ class Pool:
         return []
 
     def _first_tries(self) -> list[_Waiting]:
-        """The quick ones that are next, as many as leave work for other free workers."""
+        """The quick ones that are next, as many as leave work for other free workers.
+
+        Of one request, or each alone in its own: none shares its time with a form's.
+        """
         most = min(_BATCH, -(-sum(map(len, self._quick)) // self._free))
         batch: list[_Waiting] = []
         size = 0
         while len(batch) < most and (one := _first(self._quick)):
             size += len(one.task.picture)
-            if batch and size > _LARGE:
+            if batch and (size > _LARGE or not _may_go_together(batch[0], one)):
                 break
-            batch.append(_taken(self._quick))
+            batch.append(self._quick[0].popleft())
+        left = _first(self._quick)
+        if left and left.request is batch[0].request:  # requests take turns
+            self._quick.rotate(-1)
         return batch
 
     async def _again(
-        self, batch: list[_Waiting], *, died: bool = False, late: bool = False
+        self, batch: list[_Waiting], *, died: bool = False, slow: bool = False
     ) -> None:
         """Once more, each alone: the worker has ended, the time was up, or there was an error.
 
-        late: it was alone, and took too long; now it has the time of the slow ones.
+        slow: they took too long; now they have the time of the slow ones, and so have all that
+        are left of their request.
         """
+        left: deque[_Waiting] = deque()
         for one in batch:
             one.deaths += died
-            one.slow |= late and len(batch) == 1
             if one.deaths == _DEATHS:
                 message = "picture: its decoder crashed on it; save it again with another program"
                 _refuse(one, 415, message)
+            elif slow or one.slow:
+                left.append(one)
             else:
-                (self._slow if one.slow else self._second).append(deque([one]))
+                self._second.append(deque([one]))
+        if left:
+            self._slow_down(left)
         await self._tell()
+
+    def _slow_down(self, some: deque[_Waiting]) -> None:
+        """Put pictures of a request, and all others that are left of it, with the slow ones."""
+        request = some[0].request
+        for queue in self._queues:
+            for others in queue:
+                if others and others[0].request is request:
+                    some.extend(others)
+                    others.clear()
+        for one in some:
+            one.slow = True
+        self._slow.append(some)
 
     async def _replace(self, place: int) -> None:
         """Put another worker there; try until there is one."""
@@ -260,6 +337,11 @@ def _first(queue: Requests) -> _Waiting | None:
             queue[0].popleft()
         queue.popleft()
     return None
+
+
+def _may_go_together(one: _Waiting, other: _Waiting) -> bool:
+    """Whether two pictures may be in one batch."""
+    return one.request is other.request or one.request.pictures == other.request.pictures == 1
 
 
 def _taken(queue: Requests) -> _Waiting:

@@ -7,14 +7,11 @@ a picture's fault is.
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import signal
 import socket
 import struct
-import threading
 from contextlib import suppress
-from multiprocessing import parent_process
 from typing import Any, Literal, NamedTuple
 
 import cv2
@@ -25,6 +22,7 @@ from inkdigits import clock
 from inkdigits.errors import ModelError, NotAPictureError, PictureError, TooLongError
 from inkdigits.picture.documents import DocumentPage, count_pages
 from inkdigits.picture.open import open_picture
+from inkdigits.processes import end_with_parent
 from inkdigits.reading.page import Page
 from inkdigits.reading.reader import Reader, Reading
 
@@ -72,9 +70,8 @@ def run(pipe: socket.socket, model: str | None, max_pixels: int) -> None:
     Answers with the error, in place of what was asked for, where there is one.
     """
     # The parent decides when workers end: Ctrl-C and a service manager's SIGTERM go to all.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_memory()
     cv2.setNumThreads(1)  # there is a worker for each core
     with pipe, pipe.makefile("rb") as received, suppress(ConnectionError):
@@ -96,14 +93,6 @@ def run(pipe: socket.socket, model: str | None, max_pixels: int) -> None:
                 answers = packed(error)  # at once: to keep it would keep what its frames hold
             del message
             pipe.sendall(answers)
-
-
-def _end_with_parent() -> None:
-    """Whatever this process is at, and however the parent ended."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _limit_memory() -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import pickle
 import socket
-from multiprocessing import get_all_start_methods, get_context
 from typing import Any
 
+from inkdigits.processes import context, start
 from inkdigits.reading.model import About
 from inkdigits.server import work
 from inkdigits.server.work import HEADER, Answer, Task
@@ -27,15 +27,12 @@ class Worker:
     """A process that reads batches, one at a time. It loads its model while this goes on."""
 
     def __init__(self, model: str | None, max_pixels: int) -> None:
-        # A fork of a process that runs an event loop and threads may hang.
-        method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
-        context: Any = get_context(method)
-        if method == "forkserver":
-            context.set_forkserver_preload([work.__name__])
         self._pipe, there = socket.socketpair()
         try:
-            self._process = context.Process(target=work.run, args=(there, model, max_pixels))
-            self._process.start()
+            self._process = context(work.__name__).Process(
+                target=work.run, args=(there, model, max_pixels)
+            )
+            start(self._process, whole=False)
         except BaseException:
             self._pipe.close()
             raise
