@@ -182,7 +182,7 @@ def test_a_bad_setting_is_wrong_usage_before_any_data_is_read(args, message, tmp
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--data", "no/such/data"], "no/such/data: is not there"),
+        (["--data", "no/such/data"], "no/such/data: does not exist"),
         (["--data", "sample", "--recipe", "distilled", "--teacher", "none"], "none: no such model"),
         (["--data", "sample", "--from", "none.onnx"], "none.onnx: no such model"),
     ],

@@ -497,7 +497,7 @@ def test_the_last_lines_count_and_name_what_was_passed_over(summaries):
         "read/: 5 pictures in 1 file; 1 not accepted, 0 not read; 3 files skipped\n"
     )
     assert done.stderr == (
-        "passed over: 2 .txt, 1 .pdf: a.txt, b.txt, c.pdf; all are in read/_passed_over.txt\n"
+        "skipped: 2 .txt, 1 .pdf: a.txt, b.txt, c.pdf; all are in read/_passed_over.txt\n"
     )
 
 

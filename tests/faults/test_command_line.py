@@ -178,9 +178,18 @@ def test_what_is_read_is_not_written_to(picture, tmp_path):
     for args, said in (
         (("predict", "--explain", png, png), "exists and is not an earlier drawing"),
         (("read", "--explain", png, png), "exists and is not an earlier drawing"),
-        (("predict", "--submission", tmp_path / "test.csv", tmp_path / "test.csv"), "what is read"),
-        (("data", "make", tmp_path / "made.npz", "--data", tmp_path / "made.npz"), "what is read"),
-        (("data", "make", tmp_path / "made.npz", "--add", tmp_path / "made.npz"), "what is read"),
+        (
+            ("predict", "--submission", tmp_path / "test.csv", tmp_path / "test.csv"),
+            "is also the input",
+        ),
+        (
+            ("data", "make", tmp_path / "made.npz", "--data", tmp_path / "made.npz"),
+            "is also the input",
+        ),
+        (
+            ("data", "make", tmp_path / "made.npz", "--add", tmp_path / "made.npz"),
+            "is also the input",
+        ),
     ):
         before = {path: path.read_bytes() for path in tmp_path.iterdir()}
         done = run(*args)

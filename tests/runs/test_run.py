@@ -122,7 +122,7 @@ def test_a_stopped_run_goes_on_from_any_folder_and_ends_as_an_unbroken_one(here,
 def test_what_has_moved_is_named_and_kept(here, monkeypatch):
     stopped_after_an_epoch(Path("run"))
     Path("digits").rename("moved")
-    with pytest.raises(DataError, match=r"digits: is not there.*--resume run --data PATH"):
+    with pytest.raises(DataError, match=r"digits: does not exist.*--resume run --data PATH"):
         finished(Path("run"))
     moved = settings(data="moved")
     assert finished(Path("run"), moved)["data"]["train"]["images"] == 300
