@@ -37,7 +37,9 @@ class Service:
     def __init__(self, process, address):
         self.process = process
         self.address = address
-        self.client = httpx.Client(base_url=address, timeout=60)
+        # The server closes idle connections after 5 s; none is used again that late.
+        limits = httpx.Limits(keepalive_expiry=1)
+        self.client = httpx.Client(base_url=address, timeout=60, limits=limits)
 
     def stop(self):
         """SIGTERM; the exit code."""
