@@ -5,6 +5,7 @@ Reading asks for the cores alone, so what only `describe` needs is imported ther
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from contextlib import suppress
@@ -39,6 +40,16 @@ def peak_memory_mb() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // 10**6 if sys.platform == "darwin" else peak * 1024 // 10**6
+
+
+def address_limit_mb() -> float:
+    """What this process may have of addresses (ulimit -v), in MB; infinite without a limit."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return math.inf
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return math.inf if limit == resource.RLIM_INFINITY else limit / 1e6
 
 
 def give_back_memory() -> None:

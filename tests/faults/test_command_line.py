@@ -170,6 +170,23 @@ def test_short_memory_is_a_line(error, said):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("command", "limit", "least"),
+    [("predict", 400, "600"), ("read", 300, "600"), ("serve", 400, "600"), ("train", 600, "2,000")],
+)
+def test_too_few_addresses_are_a_line_where_libraries_would_crash(command, limit, least):
+    resource = pytest.importorskip("resource")
+    done = run(
+        *([command] if command in ("serve", "train") else [command, "7.png"]),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit * 10**6,) * 2),
+    )
+    assert done.returncode == 1
+    assert done.stderr.decode() == (
+        f"error: memory is short (inkdigits {command} takes {least} MB of addresses and may have "
+        f"{limit}); free some, or raise its limit (ulimit -v)\n"
+    )
+
+
 def test_what_is_read_is_not_written_to(picture, tmp_path):
     png = tmp_path / "7.png"
     Image.open(picture).save(png)

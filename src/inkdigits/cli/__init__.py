@@ -17,6 +17,7 @@ import click
 
 from inkdigits.cli.console import say
 from inkdigits.errors import ConfigError, InkdigitsError
+from inkdigits.machine import address_limit_mb
 from inkdigits.version import __version__
 
 # Libraries by the extra that brings them; all others are [train]'s.
@@ -24,6 +25,11 @@ _EXTRAS = {
     "serve": ("starlette", "uvicorn", "httptools", "prometheus_client", "python_multipart"),
     "batch": ("ray", "pyarrow", "fsspec"),
     "tflite": ("litert_torch", "ai_edge_litert"),
+}
+# Addresses that a command takes, in MB. With fewer, libraries crash while they are loaded.
+_LEAST = {
+    **dict.fromkeys(("read", "predict", "serve", "evaluate"), 600),
+    **dict.fromkeys(("train", "ensemble", "export"), 2_000),
 }
 
 
@@ -116,7 +122,8 @@ _MODULES = {
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="inkdigits")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Read handwritten digits and numbers; train and check the networks that do.
 
     \b
@@ -126,3 +133,9 @@ def cli() -> None:
       inkdigits serve
       inkdigits train --recipe fast
     """
+    name = ctx.invoked_subcommand or ""
+    least, allowed = _LEAST.get(name, 0), address_limit_mb()
+    if allowed < least and not {"-h", "--help"} & set(sys.argv):
+        raise MemoryError(
+            f"inkdigits {name} takes {least:,} MB of addresses and may have {allowed:,.0f}"
+        )
