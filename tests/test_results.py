@@ -55,7 +55,7 @@ def test_a_run_has_its_score_history_and_figures(run):
     assert run.model.is_file()
     assert all(isinstance(figure, Figure) for figure in run.plots.values())
     assert list(run.plots) == ["training_history", "confusion_matrix"]
-    of = "of 1,000 sample test digits right, "
+    of = "of 1,000 digits right (sample test), "
     assert repr(run).startswith(f"<Run flash: {run.accuracy:.2%} {of}")
     shown = run._repr_html_()
     assert shown.count("data:image/png;base64,") == 2

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits import machine
+from inkdigits.counts import counted
 from inkdigits.data import Digits
 from inkdigits.data.listed import is_list
 from inkdigits.data.sources import no_progress
@@ -44,7 +45,7 @@ WRONG = "wrong.csv"
 FILES = {  # what a folder of an evaluation holds
     "report.html": RUN_FILES["report.html"],
     RESULT: "numbers, data's SHA-256, versions",
-    WRONG: "each digit that was read wrongly, by its place in the data",
+    WRONG: "each digit that was read wrongly: its place in the data, from 0, and its file",
     "confusion_matrix.png": RUN_FILES["confusion_matrix_mnist.png"],
     "calibration.png": "how often answers of each confidence are right",
     "incorrect_predictions.png": RUN_FILES["incorrect_predictions.png"],
@@ -110,7 +111,8 @@ class Report:
 
     def __repr__(self) -> str:
         data = self.result["data"]
-        return f"<Report {self.accuracy:.2%} of {self.scores.n:,} digits right: {data['name']}>"
+        of = counted(self.scores.n, "digit")
+        return f"<Report {self.accuracy:.2%} of {of} right: {data['name']}>"
 
     def _repr_html_(self) -> str:
         shown = ("confusion_matrix", "incorrect_predictions")
@@ -120,11 +122,14 @@ class Report:
     def _list_wrong(self, path: Path) -> None:
         labels, answers = self.digits.labels, self.probabilities
         read = answers.argmax(1)
-        with path.open("w", encoding="utf-8", newline="") as lines:
+        # The name of a file may be no text.
+        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as lines:
             rows = csv.writer(lines, lineterminator="\n")
-            rows.writerow(("place", "digit", "read_as", "confidence"))
+            rows.writerow(("place", "digit", "read_as", "confidence", "file"))
             for i in np.flatnonzero(read != labels):
-                rows.writerow((i, labels[i], read[i], f"{answers[i].max():.4f}"))
+                file = self.digits.names[i] if self.digits.names else ""
+                sure = f"{answers[i].max():.4f}"
+                rows.writerow((self.digits.places[i], labels[i], read[i], sure, file))
 
 
 def evaluate(
@@ -210,10 +215,15 @@ def _digits(
     if learnt:
         notice = f"The model was trained on digits of this set: it knows them. {notice}".strip()
     if chosen == "all":
+        parts = (sets.train, sets.test)
+        # Split off, the test digits lie among the others; else in a file of their own, behind them.
+        behind = 0 if sets.split else len(sets.train)
         digits = Digits(
-            np.concatenate([sets.train.images, sets.test.images]),
-            np.concatenate([sets.train.labels, sets.test.labels]),
+            np.concatenate([part.images for part in parts]),
+            np.concatenate([part.labels for part in parts]),
             sets.name,
             digits.source,
+            sets.train.names + sets.test.names,
+            np.concatenate([sets.train.places, sets.test.places + behind]),
         )
     return digits, notice

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from inkdigits import run, run_folder
+from inkdigits.counts import counted
 from inkdigits.errors import ConfigError
 from inkdigits.evaluate import Part, Report, evaluate
 from inkdigits.evaluation import plots, report
@@ -77,8 +78,8 @@ class Run:
         result = self.result
         name, test = result["recipe"]["name"], result["data"]["test"]
         return (
-            f"<Run {name}: {self.accuracy:.2%} of {test['images']:,} {test['name']} digits right, "
-            f"{result['training_seconds']:.1f} s, {self.folder}>"
+            f"<Run {name}: {self.accuracy:.2%} of {counted(test['images'], 'digit')} right "
+            f"({test['name']}), {result['training_seconds']:.1f} s, {self.folder}>"
         )
 
     def _repr_html_(self) -> str:

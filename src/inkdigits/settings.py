@@ -49,6 +49,10 @@ class RunSettings:
             raise ConfigError(
                 f"device is {self.device!r}, expected one of {', '.join(get_args(Device))}"
             )
+        for name in ("data", "add", "start", "teacher"):
+            if getattr(self, name) == "":  # of a shell's variable that is not set, say
+                flag = "from" if name == "start" else name
+                raise ConfigError(f"{flag} is an empty text, expected a name or a path")
         if (self.teacher is None) != (self.recipe.teacher_share == 0):
             raise ConfigError(
                 f"teacher_share is {self.recipe.teacher_share:g} and the teacher is "

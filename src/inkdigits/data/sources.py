@@ -40,6 +40,8 @@ def load(
     one, and looks at what comes of it.
     Raises DataError, or MissingExtraError where a source's library is not installed.
     """
+    if not source:
+        raise DataError("the source of digits is an empty text, expected a name or a path")
     if source == "sample":
         return load_sample()
     if source in download.SETS:
@@ -73,8 +75,9 @@ def _load_path(path: Path, frame: Frame, advance: Advance) -> DigitSets:
     if path.is_file():
         return _load_file(path, frame, read)
     if not path.is_dir():
+        what = "is neither a file nor a folder" if path.exists() else "is not there"
         raise DataError(
-            f"{path}: is not there; --data takes {', '.join(download.SETS)}, sample, auto, a "
+            f"{path}: {what}; --data takes {', '.join(download.SETS)}, sample, auto, a "
             "folder of IDX files, tables or pictures, a .csv, .npz or .parquet"
         )
     if sets := idx.read_folder(path):
@@ -99,8 +102,8 @@ def _load_path(path: Path, frame: Frame, advance: Advance) -> DigitSets:
         raise DataError(
             f"{folder}: no digit found in {', '.join(here[:_LISTED]) or 'an empty folder'}"
             f"{', ...' if len(here) > _LISTED else ''}; expected train/ and test/ with pictures "
-            "named like 7_00042.png, class folders 0/ to 9/, pictures with a table file,label, the "
-            "four IDX files, or CSV, NPZ or Parquet files"
+            "named like 7_00042.png, class folders 0/ to 9/ with pictures, pictures with a table "
+            "file,label, the four IDX files, or CSV, NPZ or Parquet files"
         )
     return found
 
