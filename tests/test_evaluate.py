@@ -13,7 +13,7 @@ from PIL import Image
 from inkdigits import evaluate as module
 from inkdigits.cli import cli
 from inkdigits.data.digits import Digits, DigitSets
-from inkdigits.errors import DataError, MissingExtraError, ModelError
+from inkdigits.errors import ConfigError, DataError, MissingExtraError, ModelError
 from inkdigits.evaluate import FILES, WRONG, evaluate
 from inkdigits.export import export
 from inkdigits.model_file import SHIPPED_MODEL
@@ -78,6 +78,12 @@ def test_the_part_is_the_test_part_or_all_where_there_is_none(small, part, split
     assert result["data"]["notice"] == (
         "Some are split off." if (part, split) == ("test", True) else ""
     )
+
+
+def test_a_part_that_is_none_is_not_taken_for_another(small):
+    small()
+    with pytest.raises(ConfigError, match="part is 'tset', expected one of test, train, all"):
+        evaluate(None, "any", "tset")
 
 
 def test_of_what_the_model_has_learnt_only_what_it_has_not_is_scored(small, tmp_path):

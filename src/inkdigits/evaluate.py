@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,8 @@ from inkdigits import machine
 from inkdigits.counts import counted
 from inkdigits.data import Digits
 from inkdigits.data.listed import is_list
-from inkdigits.data.sources import no_progress
-from inkdigits.errors import DataError, MissingExtraError
+from inkdigits.data.sources import as_source, no_progress
+from inkdigits.errors import ConfigError, DataError, MissingExtraError
 from inkdigits.evaluation import plots, report
 from inkdigits.evaluation.scores import Scores, accepted_from, score
 from inkdigits.files import folder_written_whole
@@ -143,10 +143,12 @@ def evaluate(
     model: as Reader takes it, or a .keras or .h5 file of ours; None is the shipped one. data: as
     `load` takes it. part: None is the test part. A source without one of its own is then scored
     whole, unless the model was trained on it: then what training leaves out of it is scored.
-    Raises ModelError, DataError, MissingExtraError.
+    Raises ModelError, DataError, ConfigError, MissingExtraError.
     """
+    if part is not None and part not in get_args(Part):
+        raise ConfigError(f"part is {part!r:.80}, expected one of {', '.join(get_args(Part))}")
     answering = _keras(Path(model)) if is_keras(model) else _onnx(model)
-    digits, notice = _digits(fspath(data), part, answering.metadata, advance)
+    digits, notice = _digits(as_source(data), part, answering.metadata, advance)
     answers = []
     for start in range(0, len(digits), _AT_ONCE):
         some = digits.images[start : start + _AT_ONCE].astype(np.float32) / np.float32(255)

@@ -16,6 +16,7 @@ import requests
 from inkdigits.data import download, load, usps
 from inkdigits.data.arrays import one_hot, scaled
 from inkdigits.data.digits import Digits
+from inkdigits.data.sources import as_source
 from inkdigits.data.split import split_test, split_validation
 from inkdigits.errors import DataError, MissingExtraError
 
@@ -286,6 +287,17 @@ def test_parts_know_what_their_digits_are_called_and_where_they_stood():
 def test_an_empty_name_is_not_the_folder_one_stands_in():
     with pytest.raises(DataError, match="is an empty text, expected a name or a path"):
         load("")
+
+
+def test_a_path_that_cannot_be_looked_at_is_told(tmp_path):
+    with pytest.raises(DataError, match="cannot be read: File name too long"):
+        load(str(tmp_path / ("x" * 300)))
+
+
+@pytest.mark.parametrize("data", [None, b"mnist", np.zeros((3, 28, 28)), (np.zeros(3), [1, 2, 3])])
+def test_data_that_are_no_name_are_told_how_arrays_are_read(data):
+    with pytest.raises(DataError, match=r"of type \w+, expected a name .*: np\.savez\(\"digits"):
+        as_source(data)
 
 
 def test_what_cannot_be_split_is_said_with_counts():

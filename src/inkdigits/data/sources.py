@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from os import PathLike, fspath
 from pathlib import Path
 
 from inkdigits.data import download, folders, idx, listed, npz, parquet, tables, usps
@@ -52,7 +53,24 @@ def load(
         except DataError as error:
             sample = load_sample()
             return replace(sample, notice=f"{sample.notice} MNIST could not be had: {error}")
-    return _load_path(Path(source), frame, advance)
+    try:
+        return _load_path(Path(source), frame, advance)
+    except OSError as error:  # no permission, a name that is too long, a disk that has gone
+        if error.filename is None:
+            raise
+        raise DataError(f"{error.filename}: cannot be read: {error.strerror or error}") from error
+
+
+def as_source(data: object) -> str:
+    """What was given as data from Python, as `load` takes it. Raises DataError."""
+    if isinstance(data, PathLike):
+        data = fspath(data)
+    if not isinstance(data, str):
+        raise DataError(
+            f"data is of type {type(data).__name__}, expected a name or a path; arrays are read "
+            'from a file: np.savez("digits.npz", x=images, y=labels)'
+        )
+    return data
 
 
 def _load_named(name: str, advance: Advance) -> DigitSets:
