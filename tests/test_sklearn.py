@@ -11,6 +11,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator
 
 from inkdigits.sklearn import DigitClassifier
+from inkdigits.training.recipes import RECIPES
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,34 @@ def test_it_stands_in_a_pipeline_and_is_cross_validated(digits):
 def test_what_it_cannot_learn_is_said(x, y, says):
     with pytest.raises(ValueError, match=says):
         DigitClassifier("flash").fit(x, y)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"seed": -1}, "seed is -1, expected a whole number from 0 on"),
+        ({"seed": None}, "seed is None"),
+        ({"threads": -1}, "threads is -1, expected a whole number from 1 on"),
+    ],
+)
+def test_settings_that_cannot_be_are_said(digits, settings, says):
+    with pytest.raises(ValueError, match=says):
+        DigitClassifier("flash", **settings).fit(*digits[:2])
+
+
+def test_pixels_on_another_scale_than_those_that_were_fitted_are_refused(fitted, digits):
+    with pytest.raises(ValueError, match="those that were fitted go up to 255; expected both on"):
+        fitted.predict(digits[2] / 255)
+    assert fitted.predict(np.zeros((1, 784))).shape == (1,)
+
+
+@pytest.mark.parametrize("recipe", ["pictures", "distilled"])
+def test_recipes_that_need_more_than_digits_learn_from_digits(digits, recipe, monkeypatch):
+    x, y = digits[:2]
+    row = RECIPES[recipe].with_overrides({"network": "nano"})
+    monkeypatch.setitem(RECIPES, recipe, row)
+    model = DigitClassifier(recipe, epochs=1, threads=1).fit(x[:100], y[:100])
+    assert model.n_iter_ == 1
 
 
 def test_of_scikit_learns_checks_it_fails_only_those_that_show_it_no_digits():

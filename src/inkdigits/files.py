@@ -97,9 +97,12 @@ def locked(folder: Path) -> Iterator[bool]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 to `path`, whole or not at all."""
+    """Write `text` as UTF-8 to `path`, whole or not at all.
+
+    The name of a file that stands in it may be no text: its bytes are then written as escapes.
+    """
     with written_whole(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def check_replaceable(folder: Path, marker: str, own: str) -> None:

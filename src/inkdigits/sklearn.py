@@ -6,6 +6,7 @@ estimator for cross_val_score, Pipeline, GridSearchCV and pickle.
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, cast
 
 import numpy as np
@@ -59,15 +60,20 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         import torch
 
         from inkdigits.training.callbacks import Callback
-        from inkdigits.training.loop import train
+        from inkdigits.training.loop import ALONE, train
         from inkdigits.training.state import fresh_state
 
+        for name, least in (("seed", 0), ("threads", 1)):
+            value = getattr(self, name)
+            whole = isinstance(value, numbers.Integral) and int(value) >= least
+            if not whole and not (name == "threads" and value is None):
+                raise ValueError(f"{name} is {value!r}, expected a whole number from {least} on")
         pixels, labels = validate_data(self, _flat(X), y, dtype=np.float32)
         check_classification_targets(labels)
         self.classes_ = np.unique(labels)
         self._digits = np.array([_digit_of(label) for label in self.classes_], np.uint8)
         if len(self.classes_) < 2:
-            raise ValueError(f"y has one class, {self.classes_[0]!r}; expected two or more digits")
+            raise ValueError(f"y has one class, {self.classes_[0]}; expected two or more digits")
         self._white = 255.0 if pixels.max() > 1 else 1.0
         known = self._digits[np.searchsorted(self.classes_, labels)]
         digits = Digits(self._images(pixels), known, "X", "X")
@@ -78,16 +84,17 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         }
         row = recipe(self.recipe).with_overrides({
             "validation_share": 0.0, "early_stopping": 0, "plateau": 0, "keep": "last",
-            "calibrate": False, **given,
+            "calibrate": False, "nondigit_share": 0.0, "teacher_share": 0.0, **given,
         })  # fmt: skip
         if self.epochs is None:
             row = row.with_overrides({"epochs": _epochs(len(digits), row)})
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.threads or cores())
-        try:
-            state = train(digits, None, fresh_state(row, self.seed), Callback())
-        finally:
-            torch.set_num_threads(before)
+        with ALONE:
+            before = torch.get_num_threads()
+            torch.set_num_threads(self.threads or cores())
+            try:
+                state = train(digits, None, fresh_state(row, int(self.seed)), Callback())
+            finally:
+                torch.set_num_threads(before)
         self.network_ = state.evaluated
         self.n_iter_ = state.epoch
         return self
@@ -126,7 +133,13 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         low, high = float(pixels.min()), float(pixels.max())
         if low < 0 or high > self._white:
             raise ValueError(
-                f"X has pixels from {low:g} to {high:g}, expected 0 to {self._white:g}"
+                f"X has pixels from {low:g} to {high:g}, expected 0 to {self._white:g}; leave out "
+                "what scales them otherwise"
+            )
+        if self._white > 1 and 0 < high <= 1 and (pixels != np.floor(pixels)).any():
+            raise ValueError(
+                f"X has pixels from {low:g} to {high:g}, but those that were fitted go up to "
+                f"{self._white:g}; expected both on one scale"
             )
         scaled = np.rint(pixels * np.float32(255 / self._white))
         images: NDArray[np.uint8] = scaled.astype(np.uint8).reshape(-1, SIDE, SIDE)
@@ -143,7 +156,7 @@ def _digit_of(label: Any) -> int:
     """The digit that a class stands for. Raises ValueError."""
     text = str(label.item() if isinstance(label, np.generic) else label).removesuffix(".0")
     if text not in CLASS_NAMES:
-        raise ValueError(f"y has the class {label!r}, expected digits 0 to 9")
+        raise ValueError(f"y has the class {text!r}, expected digits 0 to 9")
     return int(text)
 
 

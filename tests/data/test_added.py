@@ -47,13 +47,13 @@ def test_class_folders_need_not_be_ten(tmp_path, seven):
     assert digits.labels.tolist() == [7]
 
 
-def test_a_folder_that_is_not_there_says_what_writes_one(tmp_path):
-    with pytest.raises(DataError, match=r"mine: is not a folder; expected a folder of pict"):
+def test_a_folder_that_is_not_there_says_what_was_expected(tmp_path):
+    with pytest.raises(DataError, match=r"mine: does not exist; expected a folder of pictures"):
         read_all_pictures(tmp_path / "mine", only_arrays)
 
 
 def test_a_folder_without_digits_says_which_names_were_expected(tmp_path):
-    with pytest.raises(DataError, match=r"no digit found; expected names like 7_00042\.png, "):
+    with pytest.raises(DataError, match=r"no picture found; expected names like 7_00042\.png, "):
         read_all_pictures(tmp_path, only_arrays)
 
 

@@ -134,6 +134,32 @@ def test_names_hold_a_label_and_any_name_after_it(tmp_path, small):
     assert len(load(str(tmp_path)).train) == 48
 
 
+def test_class_folders_may_hold_a_folder_for_each_writer(tmp_path, small):
+    for i, (image, label) in enumerate(zip(small.train.images, small.train.labels, strict=True)):
+        path = tmp_path / str(label) / f"writer {i % 3}" / "1" / f"{i:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    label = small.train.labels[0]
+    (tmp_path / str(label) / "again").symlink_to(tmp_path, target_is_directory=True)  # in a circle
+    sets = load(str(tmp_path))
+    assert (len(sets.train), len(sets.test)) == (48, 12)
+
+
+def test_folders_that_are_neither_classes_nor_parts_are_told(tmp_path, small):
+    write_png_folder(small, tmp_path / "digits")
+    (tmp_path / "digits" / "valid").mkdir()
+    found = load(str(tmp_path / "digits"))
+    assert found.notice == (f"Passed over in {tmp_path}/digits: valid/; expected train/ and test/.")
+    for i, (image, label) in enumerate(zip(small.train.images, small.train.labels, strict=True)):
+        (tmp_path / "own" / str(label)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "own" / str(label) / f"{i}.png")
+    for name in ("10", "letters", ".hidden"):
+        (tmp_path / "own" / name).mkdir()
+    assert load(str(tmp_path / "own")).notice.endswith(
+        f"Passed over in {tmp_path}/own: 10/, letters/; expected class folders 0/ to 9/."
+    )
+
+
 @pytest.mark.parametrize("name", ["digits.zip", "digits.tar.gz"])
 def test_an_archive_is_told_what_to_do_with_it(tmp_path, name):
     (tmp_path / name).write_bytes(b"PK")

@@ -57,6 +57,9 @@ def test_what_is_wrong_with_a_parquet_file_is_named(tmp_path, sample):
     write(path, sample.train, label=pa.array([10] * 40))
     with pytest.raises(DataError, match=r"row 0: label is 10, expected 0-9"):
         load(str(path))
+    write(path, sample.train, label=sample.train.labels[:40].astype(str))
+    sets = load(str(path))
+    assert sorted([*sets.train.labels, *sets.test.labels]) == sorted(sample.train.labels[:40])
     pq.write_table(pa.table({"image": [None, "a"], "label": [3, 3]}), path)
     with pytest.raises(DataError, match=r"row 0: image is NoneType, expected a picture file's"):
         load(str(path))

@@ -16,6 +16,7 @@ import requests
 from inkdigits.data import download, load, usps
 from inkdigits.data.arrays import one_hot, scaled
 from inkdigits.data.digits import Digits
+from inkdigits.data.sources import as_source
 from inkdigits.data.split import split_test, split_validation
 from inkdigits.errors import DataError, MissingExtraError
 
@@ -260,6 +261,49 @@ def test_where_a_class_has_one_digit_it_is_learnt_and_others_are_split_off():
     assert set(sets.train.labels.tolist()) == {3, 5, 8}
     assert sets.test.labels[0] in (5, 8)
     assert sets.test.sha256 == split_test(of_labels([3, 5, 5, 5, 8, 8])).test.sha256
+
+
+@pytest.mark.parametrize(
+    ("counts", "shares"),
+    [
+        # A fifth of 3 and of 4 is nearest to 1, of 2 to none: of those as many as a fifth of all.
+        ([4] * 10, [1] * 10),
+        ([3] * 10, [1] * 10),
+        ([2] * 10, [1] * 4 + [0] * 6),
+        ([1] + [10] * 9, [0] + [2] * 9),
+        ([100, 1, 2, 0, 0, 0, 0, 0, 0, 0], [20, 0, 1, 0, 0, 0, 0, 0, 0, 0]),  # of 103, 21
+    ],
+)
+def test_of_few_digits_each_class_gives_its_share(counts, shares):
+    sets = split_test(of_labels(np.repeat(np.arange(10), counts)))
+    assert np.bincount(sets.test.labels, minlength=10).tolist() == shares
+    assert (np.bincount(sets.train.labels, minlength=10) > 0).tolist() == [n > 0 for n in counts]
+
+
+def test_parts_know_what_their_digits_are_called_and_where_they_stood():
+    digits = of_labels(np.arange(50) % 10)
+    named = Digits(digits.images, digits.labels, "few", "few", tuple(f"{i}.png" for i in range(50)))
+    sets = split_test(named)
+    for part in (sets.train, sets.test):
+        # Each image has its number for a pixel.
+        assert part.places.tolist() == part.images[:, 14, 14].tolist()
+        assert part.names == tuple(f"{i}.png" for i in part.places)
+
+
+def test_an_empty_name_is_not_the_folder_one_stands_in():
+    with pytest.raises(DataError, match="is an empty text, expected a name or a path"):
+        load("")
+
+
+def test_a_path_that_cannot_be_looked_at_is_told(tmp_path):
+    with pytest.raises(DataError, match="cannot be read: File name too long"):
+        load(str(tmp_path / ("x" * 300)))
+
+
+@pytest.mark.parametrize("data", [None, b"mnist", np.zeros((3, 28, 28)), (np.zeros(3), [1, 2, 3])])
+def test_data_that_are_no_name_are_told_how_arrays_are_read(data):
+    with pytest.raises(DataError, match=r"of type \w+, expected a name .*: np\.savez\(\"digits"):
+        as_source(data)
 
 
 def test_what_cannot_be_split_is_said_with_counts():

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from inkdigits.cli import cli
 from inkdigits.data.digits import Digits, DigitSets
-from inkdigits.errors import DataError, MissingExtraError, ModelError
+from inkdigits.errors import ConfigError, DataError, MissingExtraError, ModelError
 from inkdigits.export import export
 from inkdigits.reading.model_file import SHIPPED_MODEL
 from inkdigits.reading.reader import Reader
@@ -79,6 +80,12 @@ def test_the_part_is_the_test_part_or_all_where_there_is_none(small, part, split
     )
 
 
+def test_a_part_that_is_none_is_not_taken_for_another(small):
+    small()
+    with pytest.raises(ConfigError, match="part is 'tset', expected one of test, train, all"):
+        evaluate(None, "any", "tset")
+
+
 def test_of_what_the_model_has_learnt_only_what_it_has_not_is_scored(small, tmp_path):
     sets = small(split=True)
     model = onnx.load(str(SHIPPED_MODEL))
@@ -131,6 +138,40 @@ def test_a_folder_of_an_evaluation_holds_what_the_command_says(small, tmp_path):
     assert f"{accuracy} of 100 digits read right" in text
     assert f"{result['acceptance']['level']:.4f}" in text
     assert accuracy.replace(" ", "") in done.stdout
+
+
+def test_what_is_read_wrongly_is_named_by_file_and_place(tmp_path, sample):
+    """Of 20 pictures 18 and 19 are labelled otherwise, and one has a name that is no text."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    names = [f"{d}_{n}.png".encode() for n in range(2) for d in range(10)]
+    names[18:] = [b"3_\xff.png", b"4_wrong.png"]
+    for i, name in enumerate(names):
+        image = sample.test.images[np.flatnonzero(sample.test.labels == i % 10)[i // 10]]
+        with open(os.fsencode(folder) + b"/" + name, "wb") as file:
+            Image.fromarray(image).save(file, "PNG")
+    found = evaluate(None, str(folder), "all")
+    found.save(tmp_path / "out")
+    rows = list(csv.DictReader((tmp_path / "out" / WRONG).open()))
+    there = sorted(
+        names, key=lambda name: (-1 if not name[2:3].isdigit() else int(name[2:3]), name)
+    )
+    wrong = {
+        str(there.index(names[18])): ("3", "8", f"{folder}/3_\\udcff.png"),
+        str(there.index(names[19])): ("4", "9", f"{folder}/4_wrong.png"),
+    }
+    assert {row["place"]: (row["digit"], row["read_as"], row["file"]) for row in rows} == wrong
+
+
+def test_of_a_split_table_the_place_is_the_files_and_no_file_is_named(tmp_path, small):
+    sets = small(split=True)
+    labels = sets.test.labels.copy()
+    labels[4] = (labels[4] + 1) % 10
+    small(split=True, labels=labels)
+    found = evaluate(None, "any", "all")
+    found.save(tmp_path / "out")
+    rows = list(csv.DictReader((tmp_path / "out" / WRONG).open()))
+    assert ("4", str(labels[4]), "") in [(r["place"], r["digit"], r["file"]) for r in rows]
 
 
 def test_a_filled_folder_is_refused_before_anything_is_read(tmp_path):

@@ -2,8 +2,10 @@
 
 import os
 import sys
+import threading
 import types
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
@@ -55,7 +57,7 @@ def test_a_run_has_its_score_history_and_figures(run):
     assert run.model.is_file()
     assert all(isinstance(figure, Figure) for figure in run.plots.values())
     assert list(run.plots) == ["training_history", "confusion_matrix"]
-    of = "of 1,000 sample test digits right, "
+    of = "of 1,000 digits right (sample test), "
     assert repr(run).startswith(f"<Run flash: {run.accuracy:.2%} {of}")
     shown = run._repr_html_()
     assert shown.count("data:image/png;base64,") == 2
@@ -103,8 +105,56 @@ def test_what_fails_leaves_nothing_and_tells_its_callbacks(tmp_path):
     assert not (tmp_path / "run").exists()
     with pytest.raises(ConfigError, match="no setting 'epoch'"):
         inkdigits.train("sample", epoch=3)
-    with pytest.raises(TrainingError, match="is not a finished run"):
+    with pytest.raises(TrainingError, match=r"not a finished run: .*expected a folder that inkd"):
         inkdigits.Run(tmp_path)
+    (tmp_path / "settings.json").write_text("{}")
+    with pytest.raises(TrainingError, match=r"not a finished run: .*; finish it with inkdigits tr"):
+        inkdigits.Run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": "3"}, "epochs is '3', expected a whole number"),
+        ({"epochs": 1.0}, "epochs is 1.0, expected a whole number"),
+        ({"epochs": True}, "epochs is True, expected a whole number"),
+        ({"calibrate": 1}, "calibrate is 1, expected true or false"),
+        ({"seed": 1 << 63}, "seed is 9223372036854775808, wanted 0 to 9,223,372,036,854,775,807"),
+        ({"add": ""}, "add is an empty text, expected a name or a path"),
+        ({"recipe": 5}, "recipe is 5, expected text"),
+        ({"callbacks": Told()}, "callbacks: found Told, expected a list of objects"),
+        ({"callbacks": [Told]}, "callbacks: found Told, expected a list of objects"),
+        ({"callbacks": [print]}, "callbacks: found builtin_function_or_method, expected a list"),
+    ],
+)
+def test_values_of_another_kind_are_told_before_anything_is_read(tmp_path, settings, message):
+    with pytest.raises(ConfigError) as error:
+        inkdigits.train("no such data", out=tmp_path / "run", **settings)
+    assert message in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_numbers_of_numpys_are_numbers(tmp_path):
+    with pytest.raises(DataError, match="no such data: is not there"):
+        inkdigits.train(
+            "no such data", out=tmp_path / "run", epochs=np.int64(1), learning_rate=np.float32(0.1)
+        )
+
+
+def test_trainings_in_two_threads_are_those_of_one(tmp_path):
+    found = {}
+
+    def go(number):
+        found[number] = inkdigits.train(
+            "sample", "flash", network="nano", out=tmp_path / str(number), quiet=True, threads=1
+        ).result["scores"]
+
+    threads = [threading.Thread(target=go, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found[0] == found[1]
 
 
 def test_tensorboard_and_mlflow_are_named_where_they_are_missing(tmp_path, monkeypatch):

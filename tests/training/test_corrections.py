@@ -129,4 +129,6 @@ def test_a_run_that_goes_on_takes_no_other_settings():
 def test_a_folder_that_is_not_there_stops_the_run(tmp_path):
     args = ["train", "--data", "sample", "--add", tmp_path / "mine", "--out", tmp_path / "run"]
     done = CliRunner().invoke(cli, list(map(str, args)))
-    assert f"{tmp_path / 'mine'}: is not a folder; expected a folder of" in str(done.exception)
+    assert f"{tmp_path / 'mine'}: does not exist; expected a folder of pictures" in str(
+        done.exception
+    )

@@ -72,7 +72,10 @@ def test_the_level_comes_from_held_out_digits_read_right_and_both_shares_are_tol
     assert (found.digits, found.nondigits) == (1, 0.5)
     assert (found.n_digits, found.n_nondigits) == (49, N_NONDIGITS)
     assert "keeps 97% to 99% of the validation digits" in found.reason
-    assert "100.00% of the validation digits read right, 50.0% of 200 made images" in str(found)
+    assert str(found) == (
+        f"answers with a confidence of {found.accept:.4f} or more are accepted: that is 100.00% of "
+        "49 validation digits read right, and 50.0% of 200 made images without a digit"
+    )
 
 
 def test_without_validation_digits_the_level_is_the_stated_one(seven):
@@ -82,6 +85,23 @@ def test_without_validation_digits_the_level_is_the_stated_one(seven):
     assert found.nondigits == pytest.approx(0.1)
     assert "no digits were held out" in found.reason
     assert "validation" not in str(found)
+
+
+def test_of_few_held_out_digits_no_level_is_learnt(seven):
+    """Of 33 the least sure is all that 97 % leave out: a level of 0.2 says nothing of others."""
+    held = Digits(np.stack([seven] * 33), np.full(33, 7), "held", "")
+    answers = [*[(1, 0.3)] * N_NONDIGITS, (7, 0.2), *[(7, 0.9)] * 32]
+    found = limits(Sure(*answers), held, held, 0)
+    assert (found.accept, found.digits, found.nondigits) == (DEFAULT, pytest.approx(32 / 33), 0)
+    assert "33 digits were held out and read right, too few" in found.reason
+
+
+def test_no_answer_is_accepted_that_is_rather_wrong_than_right(seven):
+    held = Digits(np.stack([seven] * 40), np.full(40, 7), "held", "")
+    answers = [*[(1, 0.3)] * N_NONDIGITS, *[(7, 0.4)] * 20, *[(7, 0.9)] * 20]
+    found = limits(Sure(*answers), held, held, 0)
+    assert (found.accept, found.digits) == (0.5, 0.5)
+    assert "rather wrong than right" in found.reason
 
 
 def test_a_level_that_is_given_stays_and_is_measured(seven):

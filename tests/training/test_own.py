@@ -45,6 +45,27 @@ class Whole(nn.Module):
         return self.dense(images)
 
 
+class InPlace(nn.Module):
+    def forward(self, images):
+        return images.mul_(2)
+
+
+class Keeps(Does):
+    """Its answers move from call to call."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, images):
+        self.calls += 1
+        return super().forward(images) + self.calls * torch.arange(10)
+
+
+def ends(logits, module):
+    raise SystemExit(3)
+
+
 def without_gradients(logits, module):
     return logits.detach()
 
@@ -65,13 +86,17 @@ def without_gradients(logits, module):
         (Does(lambda logits, _: logits[:, :9]), "gives (3, 9) for 3 images, expected (3, 10) "
          "logits; a digit is one of 10, and its last layer gives 9"),
         (Does(lambda logits, _: (logits, logits)), "gives a tuple, expected a tensor"),
-        (Does(lambda logits, _: logits.squeeze()), "gives (10,) for 1 images, expected (1, 10) "
+        (Does(lambda logits, _: logits.squeeze()), "gives (10,) for 1 image, expected (1, 10) "
          "logits; is it squeeze() without a dim?"),
         (Does(lambda logits, _: logits / 0), "expected finite float32 logits"),
         (Does(lambda logits, _: logits.argmax(1, keepdim=True).expand(-1, 10)),
          "of type torch.int64, expected finite float32 logits"),
         (Does(lambda logits, _: F.dropout(logits, 0.5)), "answers the same images differently "
-         "each time, though eval() was called; is it F.dropout(x) without training=self.training?"),
+         "each time, though eval() was called; is it F.dropout(x) without training=self.training"),
+        (Keeps(), "or something that it keeps from one call to the next?"),
+        (nn.Sequential(InPlace(), nn.Flatten(), nn.Linear(784, 10)), "network Sequential changes "
+         "the images that it is given; expected new tensors: x = x * 2 in the place of x.mul_(2)"),
+        (Does(ends), "cannot take (N, 1, 28, 28) float32 images: SystemExit: 3"),
         (Does(lambda logits, _: logits - logits.mean(0)), "answers an image differently alone"),
         (Does(without_gradients), "network Does cannot be trained: RuntimeError: element 0 of"),
         (Frozen(), "has no parameter to train: all of its parameters are frozen"),
@@ -165,6 +190,15 @@ def test_a_network_is_taken_from_a_file_and_what_beside_it_lies(file):
     assert not torch.equal(one, other)
     assert isinstance(loaded(f"{file}:made", 0), nn.Module)
     assert isinstance(loaded(f"{file}:layers", 0), Network)
+
+
+def test_a_script_that_ends_the_program_is_told(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text("import sys\nfrom torch import nn\nNet = nn.Identity\nsys.exit()\n")
+    with pytest.raises(
+        ConfigError, match=r"it ended the program by sys\.exit; expected that alone"
+    ):
+        loaded(f"{path}:Net", 0)
 
 
 @pytest.mark.parametrize(

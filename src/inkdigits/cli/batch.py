@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inkdigits.cli.console import advance, say, stoppable
+from inkdigits.counts import counted
 
 if TYPE_CHECKING:
     from inkdigits.batch import Summary
@@ -107,7 +108,7 @@ def _say_files(found: Summary, out: str, add_new: bool) -> None:
 
 
 def _files(n: int) -> str:
-    return f"{n:,} file{'' if n == 1 else 's'}"
+    return counted(n, "file")
 
 
 @click.group(hidden=True)

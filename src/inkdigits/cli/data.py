@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from inkdigits.cli.console import advance, say, stoppable
+from inkdigits.counts import counted
 
 
 @click.group()
@@ -41,7 +42,7 @@ def export_png(folder: Path, source: str) -> None:
         say(f"note: {sets.notice}")
     with stoppable("stopped"):
         n = write_png_folder(sets, folder, lambda done, total: advance("writing PNGs", done, total))
-    click.echo(f"{n:,} pictures in {folder}")
+    click.echo(f"{counted(n, 'picture')} in {folder}")
 
 
 @data.command("info")
@@ -62,7 +63,7 @@ def info(source: str) -> None:
         say(f"note: {sets.notice}")
     for digits in (sets.train, sets.test):
         counts = [int((digits.labels == c).sum()) for c in range(10)]
-        click.echo(f"{digits.name}: {len(digits):,} images from {digits.source}")
+        click.echo(f"{digits.name}: {counted(len(digits), 'image')} from {digits.source}")
         click.echo(f"  of 0-9: {' '.join(map(str, counts))}")
         click.echo(f"  SHA-256 {digits.sha256}")
 
@@ -227,7 +228,7 @@ def corrections(
     if folder:
         with stoppable("stopped"):
             n = write_corrections(file, folder)
-        click.echo(f"{n:,} corrected digits in {folder}")
+        click.echo(f"{counted(n, 'corrected digit')} in {folder}")
     if delete or show or folder:
         return
     for row in read_corrections(file):

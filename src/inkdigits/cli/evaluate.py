@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inkdigits.cli.console import advance, say, stoppable
+from inkdigits.counts import counted
 
 if TYPE_CHECKING:
     from inkdigits.runs.evaluate import Part
@@ -68,7 +69,7 @@ def _table(result: dict[str, Any]) -> list[str]:
     scores, acceptance = result["scores"], result["acceptance"]
     n, wrong = scores["n"], scores["n"] - round(scores["accuracy"] * scores["n"])
     lines = [
-        f"{result['model']['path']}: {scores['accuracy']:.2%} of {n:,} digits right "
+        f"{result['model']['path']}: {scores['accuracy']:.2%} of {counted(n, 'digit')} right "
         f"({result['data']['name']})",
         f"  read wrongly       {wrong:,}",
         f"  loss               {scores['loss']:.4f}",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inkdigits.cli.console import give, say, say_error, shown, stopped_at_once
+from inkdigits.counts import counted
 from inkdigits.errors import PictureError
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _submit(table: Path, model: str | None, out: Path) -> None:
     readings = reader.read_arrays(scaled(images)[..., 0])
     lines = (f"{number},{reading.digit}" for number, reading in enumerate(readings, 1))
     write_text(out, "\n".join(("ImageId,Label", *lines, "")))
-    click.echo(f"{len(readings):,} digits in {out}")
+    click.echo(f"{counted(len(readings), 'digit')} in {out}")
 
 
 def _explain(files: list[File], reader: Reader, path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from inkdigits.cli.console import advance, answer_signals, say, stoppable
+from inkdigits.counts import counted
 from inkdigits.errors import ConfigError
 from inkdigits.runs.settings import (
     FIELDS,
@@ -193,15 +194,16 @@ def _refuse_other_settings(folder: Path, given: dict[str, Any]) -> NoReturn:
             f"run with them: {config} ..."
         )
     settings, epochs = run_folder.read_settings(folder), given["epochs"]
+    planned = counted(settings.recipe.epochs, "epoch")
     if (folder / run_folder.RESULT).is_file():
         further = shlex.join(["--from", str(folder), "--data", settings.data])
         raise click.UsageError(
-            f"{folder} is finished after the {settings.recipe.epochs} epochs that it was planned "
-            f"for. To train its model further: inkdigits train {further} --epochs {epochs}"
+            f"{folder} is finished after the {planned} that it was planned for. To train its model "
+            f"further: inkdigits train {further} --epochs {epochs}"
         )
     raise click.UsageError(
-        f"--resume ends after the {settings.recipe.epochs} epochs that the run was planned for, "
-        f"its learning rate as well. For {epochs} from the beginning: {config} --epochs {epochs}"
+        f"--resume ends after the {planned} that the run was planned for, its "
+        f"learning rate as well. For {epochs} from the beginning: {config} --epochs {epochs}"
     )
 
 
@@ -260,7 +262,7 @@ def _run_to_end(
         )
     scores = result["scores"]
     click.echo(
-        f"{folder}: {scores['accuracy']:.2%} of {scores['n']:,} test images right, "
+        f"{folder}: {scores['accuracy']:.2%} of {counted(scores['n'], 'test image')} right, "
         f"loss {scores['loss']:.4f}, trained in {result['training_seconds']:.1f} s"
     )
     click.echo(f"in {folder}:")
@@ -292,8 +294,8 @@ def ensemble(runs: tuple[Path, ...], out: Path) -> None:
         result = average(runs, out, say, advance)
     scores = result["scores"]
     click.echo(
-        f"{out}: {scores['accuracy']:.2%} of {scores['n']:,} test images right, "
-        f"loss {scores['loss']:.4f}, {len(runs)} members"
+        f"{out}: {scores['accuracy']:.2%} of {counted(scores['n'], 'test image')} right, "
+        f"loss {scores['loss']:.4f}, {counted(len(runs), 'member')}"
     )
     for name, what in FILES.items():
         click.echo(f"  {name:<28}  {what}")
@@ -310,6 +312,7 @@ def recipes() -> None:
     """
     for row in RECIPES.values():
         click.echo(
-            f"{row.name:<12} network {row.network}, {row.epochs} epochs, batch {row.batch_size}, "
+            f"{row.name:<12} network {row.network}, {counted(row.epochs, 'epoch')}, "
+            f"batch {row.batch_size}, "
             f"{row.schedule} rate {row.learning_rate:g}, {row.precision}"
         )

@@ -25,7 +25,8 @@ class Digits:
     """Labelled digits of one set.
 
     images: (N, 28, 28) uint8, ink 255, paper 0. labels: (N,) uint8 in 0-9.
-    name: "mnist train". source: where from, a path or an address.
+    name: "mnist train". source: where from, a path or an address. names: of each picture's file, ()
+    of digits that lie in one file. places: (N,) int64, of each among the source's, from 0.
     Raises DataError if the arrays do not fit that.
     """
 
@@ -33,6 +34,8 @@ class Digits:
     labels: NDArray[np.uint8]
     name: str
     source: str
+    names: tuple[str, ...] = ()
+    places: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -50,6 +53,8 @@ class Digits:
             raise DataError(f"{self.source}: holds no digit, expected at least one")
         check_labels(labels, self.source)
         object.__setattr__(self, "labels", labels.astype(np.uint8))
+        if not len(self.places):
+            object.__setattr__(self, "places", np.arange(len(labels)))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -63,7 +68,10 @@ class Digits:
 
     def take(self, index: NDArray[np.int64], name: str) -> Digits:
         """The digits at `index`, in that order, under another name."""
-        return Digits(self.images[index], self.labels[index], name, self.source)
+        names = tuple(self.names[i] for i in index) if self.names else ()
+        return Digits(
+            self.images[index], self.labels[index], name, self.source, names, self.places[index]
+        )
 
 
 @dataclass(frozen=True, eq=False)

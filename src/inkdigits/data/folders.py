@@ -1,8 +1,8 @@
 """Labelled pictures in folders, found and written.
 
 In: a folder with `train/` and `test/` (also `training/` and `testing/`), or without the two. Each
-part holds `{label}_{name}.png`, or class folders `0/` to `9/`; other endings of pictures are as
-good. Out: Digits. And back: every digit as a PNG.
+part holds `{label}_{name}.png`, or class folders `0/` to `9/`, in which there may be folders;
+other endings of pictures are as good. Out: Digits. And back: every digit as a PNG.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ _PARTS = {
     "test": ("test", "testing", "testset"),
 }  # names of folders, in lower case
 ENDINGS = SUFFIXES - {".pdf"}
-_DEEPEST = 3  # folders of one folder that are gone into, as archives unpack
+_DEEPEST = 3  # folders of one folder that are gone into, as archives unpack; and of a class
+
+
+_NAMED = 5  # folders that a note names
 
 
 def no_progress(done: int, total: int) -> None:
@@ -60,7 +63,8 @@ def read_picture_folder(
             note = f"{parts['test']} has no labels and is skipped."
             return replace(sets, notice=f"{note} {sets.notice}")
         sources = str(parts["train"]), str(parts["test"])
-        return two_sets(train, _labelled(files["test"]), name, sources, frame, advance)
+        sets = two_sets(train, _labelled(files["test"]), name, sources, frame, advance)
+        return replace(sets, notice=_notice(sets.notice, _passed_over(folder, *parts.values())))
     for part in files:
         other = "test" if part == "train" else "train"
         raise DataError(
@@ -70,7 +74,8 @@ def read_picture_folder(
     here = _pictures(folder)
     if all(label < 0 for _, label in here):
         return None  # or they stand beside what is meant
-    return one_set(_labelled(here), name, str(folder), frame, advance)
+    sets = one_set(_labelled(here), name, str(folder), frame, advance)
+    return replace(sets, notice=_notice(sets.notice, _passed_over(folder)))
 
 
 def one_set(
@@ -125,9 +130,10 @@ def read_all_pictures(
     read_picture_folder does for a wrong file.
     """
     if not folder.is_dir():
+        found = "is not a folder" if folder.exists() else "does not exist"
         raise DataError(
-            f"{folder}: is not a folder; expected a folder of pictures, as inkdigits data "
-            "corrections --to writes"
+            f"{folder}: {found}; expected a folder of pictures with their labels, or a table "
+            "file,label of them"
         )
     folder = inner(folder)
     for part in _PARTS:
@@ -140,7 +146,8 @@ def read_all_pictures(
     here = _pictures(folder)
     if not here:
         raise DataError(
-            f"{folder}: no digit found; expected names like 7_00042.png, or class folders 0/ to 9/"
+            f"{folder}: no picture found; expected names like 7_00042.png, or class folders 0/ to "
+            "9/ with pictures"
         )
     return read_pictures(_labelled(here), folder.resolve().name, str(folder), frame, advance)
 
@@ -226,11 +233,7 @@ def _pictures(folder: Path) -> list[_Found]:
     entries = _entries(folder)
     classes = sorted(e.name for e in entries if e.name in CLASS_NAMES and e.is_dir())
     if classes:
-        return [
-            (entry.path, int(name))
-            for name in classes
-            for entry in sorted(_files(_entries(folder / name)), key=lambda e: e.name)
-        ]
+        return [(entry.path, int(name)) for name in classes for entry in _of_class(folder / name)]
     found = []
     for entry in _files(entries):
         match = _NAME.fullmatch(entry.name)
@@ -238,6 +241,30 @@ def _pictures(folder: Path) -> list[_Found]:
         index = int(match[2]) if match and match[2].isascii() and match[2].isdigit() else -1
         found.append((index, entry.name, entry.path, int(match[1]) if match else -1))
     return [(path, label) for _, _, path, label in sorted(found)]
+
+
+def _of_class(folder: Path, depth: int = _DEEPEST) -> Iterator[os.DirEntry[str]]:
+    """The pictures of a class folder by name, behind them those of each folder in it."""
+    entries = sorted(_entries(folder), key=lambda entry: entry.name)
+    yield from _files(entries)
+    for entry in entries:
+        if depth and entry.is_dir(follow_symlinks=False):  # a link may lead to another class
+            yield from _of_class(folder / entry.name, depth - 1)
+
+
+def _passed_over(folder: Path, *parts: Path) -> str:
+    """A note on folders that are neither classes nor parts; "" if there are none.
+
+    parts: those that were read; without any, classes were.
+    """
+    known = {part.relative_to(folder).parts[0] for part in parts} or {*CLASS_NAMES}
+    others = sorted(e.name for e in _entries(folder) if e.is_dir() and e.name not in known)
+    if not others:
+        return ""
+    expected = "train/ and test/" if parts else "class folders 0/ to 9/"
+    names = ", ".join(f"{name}/" for name in others[:_NAMED])
+    more = ", ..." if len(others) > _NAMED else ""
+    return f"Passed over in {folder}: {names}{more}; expected {expected}."
 
 
 def _files(entries: Iterable[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:

@@ -168,6 +168,7 @@ def _layout(path: Path) -> _Layout | None:
             first = file.readline(_MAX_LINE).decode("utf-8-sig")
     except (OSError, UnicodeError):
         return None
+    first = first.partition("\r")[0]  # that alone ends a line of some spreadsheets
     for separator in ",;\t":
         names = [
             name.strip().lower() for name in next(csv.reader([first], delimiter=separator), [])

@@ -18,7 +18,7 @@ from inkdigits.data.idx import most_unpacked
 from inkdigits.data.split import split_test
 from inkdigits.errors import DataError
 from inkdigits.files import written_whole
-from inkdigits.spec import N_CLASSES, N_PIXELS, SIDE
+from inkdigits.spec import CLASS_NAMES, N_CLASSES, N_PIXELS, SIDE
 
 _NAMES = {  # in lower case
     "x_train": ("x_train", "train_images", "train_x", "images_train"),
@@ -119,6 +119,8 @@ def _pixels(images: NDArray[Any], path: Path, key: str) -> NDArray[np.uint8]:
 
 def _classes(labels: NDArray[Any], path: Path, key: str) -> NDArray[Any]:
     """Labels as (N,) whole numbers. Raises DataError for what is neither those nor one-hot."""
+    if labels.dtype.kind == "U" and np.isin(labels, CLASS_NAMES).all():  # as OpenML has them
+        labels = labels.astype(np.int64)
     if labels.dtype.kind not in "buif":
         raise DataError(f"{path}: {key} is {labels.dtype}, expected whole numbers 0-9")
     if labels.ndim == 2 and labels.shape[1] == N_CLASSES:
@@ -161,13 +163,27 @@ def _arrays(path: Path, expected: tuple[str, ...], *more: str) -> list[NDArray[A
                     f"{path}: has no {', '.join(missing)}; it holds {', '.join(arrays.files)}, "
                     f"expected {', '.join(expected)}"
                 )
-            return [arrays[key] for key in (*expected, *more) if key in arrays]
+            return [_array(arrays, key, path) for key in (*expected, *more) if key in arrays]
     except DataError:
         raise
     # A damaged archive fails in many ways: BadZipFile, zlib.error, NotImplementedError (packed in
     # another way), RuntimeError (a password), MemoryError (an array that declares a huge size).
     except Exception as error:
         raise _unreadable(path, error) from error
+
+
+def _array(arrays: Any, key: str, path: Path) -> NDArray[Any]:
+    """One array. Raises DataError for one of Python objects, which only pickle would read."""
+    try:
+        found: NDArray[Any] = arrays[key]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise DataError(
+            f"{path}: {key} holds Python objects, expected numbers; save {key}.astype(int) or "
+            "np.stack of them"
+        ) from error
+    return found
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:

@@ -16,7 +16,7 @@ from inkdigits.data.folders import Advance, one_set, two_sets
 from inkdigits.data.idx import MAX_BYTES
 from inkdigits.data.pictures import Frame, Labelled
 from inkdigits.errors import DataError, MissingExtraError
-from inkdigits.spec import N_CLASSES
+from inkdigits.spec import CLASS_NAMES, N_CLASSES
 
 _PART = re.compile(r"(train|test)(?:[-_.].*)?\.parquet", re.IGNORECASE)
 _IMAGES, _LABELS = ("image", "img", "images"), ("label", "labels", "digit", "class", "target")
@@ -92,6 +92,8 @@ def _rows(path: Path) -> Iterator[Labelled]:
                 f"{path}: row {row:,}: {image} is {type(data).__name__}, expected a picture "
                 "file's bytes"
             )
+        if isinstance(digit, str) and digit in CLASS_NAMES:
+            digit = int(digit)  # noqa: PLW2901
         if not isinstance(digit, int) or digit not in range(N_CLASSES):
             raise DataError(f"{path}: row {row:,}: {label} is {digit!r:.40}, expected 0-9")
         yield Labelled(f"{path}, row {row:,}", data, digit)

@@ -11,6 +11,7 @@ import io
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkdigits import machine
+from inkdigits.counts import counted
 from inkdigits.data.digits import Digits
 from inkdigits.errors import DataError
 from inkdigits.picture.grey_png import grey_png
@@ -72,7 +74,7 @@ class Looked(NamedTuple):
         doubted = sum(bool(one.doubt) for one in self.framed)
         parts = []
         if self.framed:
-            parts.append(f"The digit was found in {len(self.framed):,} pictures.")
+            parts.append(f"The digit was found in {counted(len(self.framed), 'picture')}.")
         if self.left_out:
             first, were = self.left_out[0], "was" if len(self.left_out) == 1 else "were"
             parts.append(
@@ -126,8 +128,9 @@ def read_pictures(
         if plain.all():
             advance(at, len(pictures))
     labels = np.array([picture.label for picture in pictures], np.uint8)
+    names = [picture.name for picture in pictures]
     if plain.all() and not left_out:
-        return Digits(images, labels, name, source), None
+        return Digits(images, labels, name, source, tuple(names)), None
     kept, framed, left = plain.copy(), [], list(left_out)
     others = np.flatnonzero(~plain).tolist()
     results = frame([pictures[i] for i in others], advance) if others else iter(())
@@ -140,11 +143,12 @@ def read_pictures(
     if not kept.any():
         named = "; ".join(f"{one.picture.name}: {one.reason}" for one in left[:_NAMED])
         raise DataError(
-            f"{source}: a digit was found in none of its {len(left):,} pictures ({named}); "
-            "expected a picture of one digit in each file"
+            f"{source}: a digit was found in none of its {counted(len(left), 'picture')} "
+            f"({named}); expected a picture of one digit in each file"
         )
     looked = Looked(tuple(framed), tuple(left))
-    return Digits(images[kept], labels[kept], name, source), looked
+    digits = Digits(images[kept], labels[kept], name, source, tuple(compress(names, kept)))
+    return digits, looked
 
 
 _Chunk = tuple[NDArray[np.uint8], NDArray[np.bool_]]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from os import PathLike, fspath
 from pathlib import Path
 
 from inkdigits.data import download, folders, idx, listed, npz, parquet, tables, usps
@@ -40,6 +41,8 @@ def load(
     one, and looks at what comes of it.
     Raises DataError, or MissingExtraError where a source's library is not installed.
     """
+    if not source:
+        raise DataError("the source of digits is an empty text, expected a name or a path")
     if source == "sample":
         return load_sample()
     if source in download.SETS:
@@ -50,7 +53,24 @@ def load(
         except DataError as error:
             sample = load_sample()
             return replace(sample, notice=f"{sample.notice} MNIST is not available: {error}")
-    return _load_path(Path(source), frame, advance)
+    try:
+        return _load_path(Path(source), frame, advance)
+    except OSError as error:  # no permission, a name that is too long, a disk that has gone
+        if error.filename is None:
+            raise
+        raise DataError(f"{error.filename}: cannot be read: {error.strerror or error}") from error
+
+
+def as_source(data: object) -> str:
+    """What was given as data from Python, as `load` takes it. Raises DataError."""
+    if isinstance(data, PathLike):
+        data = fspath(data)
+    if not isinstance(data, str):
+        raise DataError(
+            f"data is of type {type(data).__name__}, expected a name or a path; arrays are read "
+            'from a file: np.savez("digits.npz", x=images, y=labels)'
+        )
+    return data
 
 
 def _load_named(name: str, advance: Advance) -> DigitSets:
@@ -73,8 +93,9 @@ def _load_path(path: Path, frame: Frame, advance: Advance) -> DigitSets:
     if path.is_file():
         return _load_file(path, frame, read)
     if not path.is_dir():
+        what = "is neither a file nor a folder" if path.exists() else "does not exist"
         raise DataError(
-            f"{path}: does not exist; --data takes {', '.join(download.SETS)}, sample, auto, a "
+            f"{path}: {what}; --data takes {', '.join(download.SETS)}, sample, auto, a "
             "folder of IDX files, tables or pictures, a .csv, .npz or .parquet"
         )
     if sets := idx.read_folder(path):
@@ -99,8 +120,8 @@ def _load_path(path: Path, frame: Frame, advance: Advance) -> DigitSets:
         raise DataError(
             f"{folder}: no digit found in {', '.join(here[:_LISTED]) or 'an empty folder'}"
             f"{', ...' if len(here) > _LISTED else ''}; expected train/ and test/ with pictures "
-            "named like 7_00042.png, class folders 0/ to 9/, pictures with a table file,label, the "
-            "four IDX files, or CSV, NPZ or Parquet files"
+            "named like 7_00042.png, class folders 0/ to 9/ with pictures, pictures with a table "
+            "file,label, the four IDX files, or CSV, NPZ or Parquet files"
         )
     return found
 

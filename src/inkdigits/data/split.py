@@ -18,8 +18,8 @@ def stratified_indices(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices of the (1 - share) part and of the `share` part, both in rising order.
 
-    share: in (0, 1). Every class is in both parts, or where there are too few digits for that in
-    the first. Raises DataError if no class has two digits.
+    share: in (0, 1). Every class is in both parts. Where there are too few digits for that, each
+    is in the first, and as many as can be in both. Raises DataError if no class has two digits.
     """
     from sklearn.model_selection import train_test_split
 
@@ -40,11 +40,15 @@ def stratified_indices(
 
 
 def _spared(labels: NDArray[np.uint8], share: float, seed: int) -> NDArray[np.int64]:
-    """Indices of about that share, at least one, that leave a digit of each class."""
+    """Indices of about that share of each class, at least one in all; a digit of each is left."""
     shuffled = np.random.default_rng(seed).permutation(len(labels))
-    _, firsts = np.unique(labels[shuffled], return_index=True)
-    spare = np.delete(shuffled, firsts)
-    return spare[: max(1, round(share * len(labels)))]
+    counts = np.bincount(labels, minlength=N_CLASSES)
+    most = np.maximum(counts - 1, 0)
+    wanted = share * counts
+    taken = np.minimum(np.floor(wanted + 0.5).astype(np.int64), most)
+    while taken.sum() < max(1, round(share * len(labels))) and (taken < most).any():
+        taken[np.where(taken < most, wanted - taken, -np.inf).argmax()] += 1
+    return np.concatenate([shuffled[labels[shuffled] == c][:n] for c, n in enumerate(taken)])
 
 
 def split_test(digits: Digits, share: float = TEST_SHARE) -> DigitSets:

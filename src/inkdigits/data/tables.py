@@ -151,8 +151,12 @@ def _layout(path: Path) -> _Layout:
         with opened(path) as file:
             # Excel begins a file with a byte order mark.
             first = file.readline(_MAX_LINE).decode("utf-8-sig").rstrip("\r\n")
-    except (OSError, EOFError, zlib.error, UnicodeError) as error:
+    except UnicodeError as error:
+        raise DataError(f"{path}: is no UTF-8: {error}; save it as CSV UTF-8") from error
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read as CSV: {error}") from error
+    if not first.strip():
+        raise DataError(f"{path}: its first line is empty; expected a header or a digit")
     separator = next(
         (s for s in _SEPARATORS if N_PIXELS <= first.count(s) + 1 <= N_PIXELS + 2),
         max(_SEPARATORS, key=first.count) if any(s in first for s in _SEPARATORS) else ",",
@@ -273,7 +277,7 @@ def _check_column(
 
 def _wrong_columns(path: Path, layout: _Layout) -> DataError:
     first = ", ".join(layout.columns[:3])
-    side = round((layout.n_values - 1) ** 0.5)
+    side = round(max(0, layout.n_values - 1) ** 0.5)
     size = f" (pixels of {side}x{side}?)" if side > 1 and side * side == layout.n_values - 1 else ""
     return DataError(
         f"{path}: line 1 has {layout.n_values:,} columns{size}, the first are {first:.80}; "

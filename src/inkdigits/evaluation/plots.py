@@ -19,6 +19,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from inkdigits.counts import counted
 from inkdigits.data import Digits, DigitSets
 from inkdigits.evaluation.scores import ECE_BINS, Scores, calibration_bins, calibration_error
 from inkdigits.files import written_whole
@@ -103,7 +104,7 @@ def training_history(history: Sequence[dict[str, float | None]]) -> Figure:
                 if values:
                     scaled = [factor * float(v) for v in values if v is not None]
                     axes.plot(epochs, scaled, "o-", ms=3.5, color=colour, label=label)
-            axes.set(xlabel="epoch", title=title)
+            axes.set(xlabel="epoch" if len(epochs) > 1 else "epoch (there was one)", title=title)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             axes.grid(alpha=0.25)
             if held:
@@ -126,7 +127,11 @@ def confusion_matrix(scores: Scores) -> Figure:
             annot=True,
             fmt="d",
             cmap="Oranges",
-            cbar_kws={"label": "images read wrongly", "shrink": 0.8},
+            cbar_kws={
+                "label": "images read wrongly",
+                "shrink": 0.8,
+                "ticks": MaxNLocator(integer=True, min_n_ticks=1),
+            },
             linewidths=0.5,
             linecolor="#dddddd",
             square=True,
@@ -141,7 +146,8 @@ def confusion_matrix(scores: Scores) -> Figure:
         axes.set(
             xlabel="read as",
             ylabel="true digit",
-            title=f"{scores.accuracy:.2%} right: {errors:,} of {scores.n:,} images read wrongly",
+            title=f"{scores.accuracy:.2%} right: {errors:,} of {counted(scores.n, 'image')} "
+            "read wrongly",
         )
         axes.tick_params(axis="y", rotation=0)
         return figure

@@ -14,6 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from inkdigits.counts import counted
 from inkdigits.evaluation.plots import Figure, as_png
 
 PICTURES = (
@@ -58,9 +59,13 @@ def write_report(result: dict[str, Any], folder: Path, path: Path) -> None:
         if (folder / name).is_file()
     ]
     html = environment.get_template("report.html").render(
-        result=result, pictures=pictures, is_run="recipe" in result, percent=_percent
+        result=result,
+        pictures=pictures,
+        is_run="recipe" in result,
+        percent=_percent,
+        counted=counted,
     )
-    path.write_text(html, encoding="utf-8")
+    path.write_text(html, encoding="utf-8", errors="backslashreplace")  # of names that are no text
 
 
 def _percent(share: float | None) -> str:

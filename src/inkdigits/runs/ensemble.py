@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from inkdigits import machine
+from inkdigits.counts import counted
 from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.evaluation import plots
 from inkdigits.evaluation.scores import accepted_from, score
@@ -82,7 +83,9 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
         [model.run(part) for part in np.array_split(images, len(images) // 500 + 1)]
     )
     scores = score(sets.test.labels, answers, len(sets.test))
-    say(f"test: {scores.accuracy:.2%} of {scores.n:,} images right, loss {scores.loss:.4f}")
+    say(
+        f"test: {scores.accuracy:.2%} of {counted(scores.n, 'image')} right, loss {scores.loss:.4f}"
+    )
     plots.save(plots.confusion_matrix(scores), out / "confusion_matrix_mnist.png")
     wrong = plots.predictions(sets.test, answers, correct=False)
     plots.save(wrong, out / "incorrect_predictions.png")

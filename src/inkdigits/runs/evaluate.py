@@ -10,18 +10,19 @@ import csv
 import time
 from collections.abc import Callable
 from functools import cached_property
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits import machine
+from inkdigits.counts import counted
 from inkdigits.data import Digits
 from inkdigits.data.listed import is_list
-from inkdigits.data.sources import no_progress
-from inkdigits.errors import DataError, MissingExtraError
+from inkdigits.data.sources import as_source, no_progress
+from inkdigits.errors import ConfigError, DataError, MissingExtraError
 from inkdigits.evaluation import plots, report
 from inkdigits.evaluation.scores import Scores, accepted_from, score
 from inkdigits.files import folder_written_whole
@@ -44,7 +45,7 @@ WRONG = "wrong.csv"
 FILES = {  # what a folder of an evaluation holds
     "report.html": RUN_FILES["report.html"],
     RESULT: "numbers, data's SHA-256, versions",
-    WRONG: "each digit that was read wrongly, by its place in the data",
+    WRONG: "each digit that was read wrongly: its place in the data, from 0, and its file",
     "confusion_matrix.png": RUN_FILES["confusion_matrix_mnist.png"],
     "calibration.png": "how often answers of each confidence are right",
     "incorrect_predictions.png": RUN_FILES["incorrect_predictions.png"],
@@ -108,7 +109,8 @@ class Report:
 
     def __repr__(self) -> str:
         data = self.result["data"]
-        return f"<Report {self.accuracy:.2%} of {self.scores.n:,} digits right: {data['name']}>"
+        of = counted(self.scores.n, "digit")
+        return f"<Report {self.accuracy:.2%} of {of} right: {data['name']}>"
 
     def _repr_html_(self) -> str:
         shown = ("confusion_matrix", "incorrect_predictions")
@@ -118,11 +120,14 @@ class Report:
     def _list_wrong(self, path: Path) -> None:
         labels, answers = self.digits.labels, self.probabilities
         read = answers.argmax(1)
-        with path.open("w", encoding="utf-8", newline="") as lines:
+        # The name of a file may be no text.
+        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as lines:
             rows = csv.writer(lines, lineterminator="\n")
-            rows.writerow(("place", "digit", "read_as", "confidence"))
+            rows.writerow(("place", "digit", "read_as", "confidence", "file"))
             for i in np.flatnonzero(read != labels):
-                rows.writerow((i, labels[i], read[i], f"{answers[i].max():.4f}"))
+                file = self.digits.names[i] if self.digits.names else ""
+                sure = f"{answers[i].max():.4f}"
+                rows.writerow((self.digits.places[i], labels[i], read[i], sure, file))
 
 
 def evaluate(
@@ -136,10 +141,12 @@ def evaluate(
     model: as Reader takes it, or a .keras or .h5 file of ours; None is the shipped one. data: as
     `load` takes it. part: None is the test part. A source without one of its own is then scored
     whole, unless the model was trained on it: then what training leaves out of it is scored.
-    Raises ModelError, DataError, MissingExtraError.
+    Raises ModelError, DataError, ConfigError, MissingExtraError.
     """
+    if part is not None and part not in get_args(Part):
+        raise ConfigError(f"part is {part!r:.80}, expected one of {', '.join(get_args(Part))}")
     answering = _keras(Path(model)) if is_keras(model) else _onnx(model)
-    digits, notice = _digits(fspath(data), part, answering.about.metadata, advance)
+    digits, notice = _digits(as_source(data), part, answering.about.metadata, advance)
     answers = []
     for start in range(0, len(digits), _AT_ONCE):
         some = digits.images[start : start + _AT_ONCE].astype(np.float32) / np.float32(255)
@@ -208,10 +215,15 @@ def _digits(
     if learnt:
         notice = f"The model was trained on digits of this set: it has seen them. {notice}".strip()
     if chosen == "all":
+        parts = (sets.train, sets.test)
+        # Split off, the test digits lie among the others; else in a file of their own, behind them.
+        behind = 0 if sets.split else len(sets.train)
         digits = Digits(
-            np.concatenate([sets.train.images, sets.test.images]),
-            np.concatenate([sets.train.labels, sets.test.labels]),
+            np.concatenate([part.images for part in parts]),
+            np.concatenate([part.labels for part in parts]),
             sets.name,
             digits.source,
+            sets.train.names + sets.test.names,
+            np.concatenate([sets.train.places, sets.test.places + behind]),
         )
     return digits, notice

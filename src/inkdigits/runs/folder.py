@@ -134,9 +134,14 @@ def read_result(folder: Path) -> dict[str, Any]:
 def finished_result(folder: Path) -> dict[str, Any]:
     """The same, and a TrainingError with the command to continue if the run is not finished."""
     if not (folder / RESULT).is_file():
+        begun = (folder / SETTINGS).is_file()
         raise TrainingError(
             f"{folder} is not a finished run: it has no {RESULT}; "
-            f"finish it with inkdigits train --resume {folder}"
+            + (
+                f"finish it with inkdigits train --resume {folder}"
+                if begun
+                else "expected a folder that inkdigits train made"
+            )
         )
     return read_result(folder)
 

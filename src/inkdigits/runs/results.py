@@ -13,8 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
+from inkdigits.counts import counted
+from inkdigits.data.sources import as_source
 from inkdigits.errors import ConfigError
 from inkdigits.evaluation import plots, report
 from inkdigits.evaluation.scores import Confusion, Scores
@@ -25,6 +28,7 @@ from inkdigits.runs.evaluate import Part, Report, evaluate
 from inkdigits.runs.settings import OF_THE_MACHINE, RunSettings, moved, settings_from
 from inkdigits.runs.training import with_network
 from inkdigits.training.callbacks import Callback, Callbacks
+from inkdigits.training.loop import ALONE
 from inkdigits.training.networks import Network
 from inkdigits.training.progress import shown_here, steps_of
 
@@ -78,8 +82,8 @@ class Run:
         result = self.result
         name, test = result["recipe"]["name"], result["data"]["test"]
         return (
-            f"<Run {name}: {self.accuracy:.2%} of {test['images']:,} {test['name']} digits right, "
-            f"{result['training_seconds']:.1f} s, {self.folder}>"
+            f"<Run {name}: {self.accuracy:.2%} of {counted(test['images'], 'digit')} right "
+            f"({test['name']}), {result['training_seconds']:.1f} s, {self.folder}>"
         )
 
     def _repr_html_(self) -> str:
@@ -108,28 +112,43 @@ def train(
     is a module, and data, add, start, teacher, device and threads where they are others now.
     out: the run folder, runs/... by default. settings: by the names of the command's flags, `from`
     as `start`: epochs=3, seed=1, add="mine/", device="cpu". quiet: show no progress.
-    Ctrl-C in the first epoch leaves nothing behind, later a folder to resume.
-    Raises ConfigError, DataError, ModelError, TrainingError.
+    A call in another thread waits for this one. Ctrl-C in the first epoch leaves nothing behind,
+    later a folder to resume. Raises ConfigError, DataError, ModelError, TrainingError.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError(
             "inkdigits.train trains in one process, and torchrun started several; expected the "
             "command: torchrun -m inkdigits train, with --network FILE.py:NAME for a module"
         )
-    values = {"data": str(data), "recipe": recipe, "network": network, **settings}
+    _check_callbacks(callbacks)
+    values = {"data": as_source(data), "recipe": recipe, "network": network, **settings}
     if "start" in values:
         values["from"] = values.pop("start")
-    values = {
-        name: os.fspath(value) if isinstance(value, os.PathLike) else value  # a Run is one, too
-        for name, value in values.items()
-        if value is not None
-    }
+    values = {name: _plain(value) for name, value in values.items() if value is not None}
     if resume is not None:
         return _resumed(Path(resume), values, out, callbacks, quiet)
     asked, module = with_network(settings_from(values), network)
     folder = Path(out or run_folder.usual_folder(asked))
     with run_folder.started(folder, asked):
         return _finished(folder, asked, module, callbacks, quiet)
+
+
+def _plain(value: Any) -> Any:
+    """A path, as which a Run counts, as text; a number of NumPy's as Python's."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _check_callbacks(callbacks: Sequence[Callback]) -> None:
+    several = isinstance(callbacks, Sequence)
+    wrong = [one for one in callbacks if not isinstance(one, Callback)] if several else [callbacks]
+    if wrong:
+        name = wrong[0].__name__ if isinstance(wrong[0], type) else type(wrong[0]).__name__
+        raise ConfigError(
+            f"callbacks: found {name}, expected a list of objects of classes made from "
+            "inkdigits.training.callbacks.Callback"
+        )
 
 
 def _resumed(
@@ -163,7 +182,7 @@ def _finished(
     quiet: bool,
 ) -> Run:
     shown = nullcontext(Callback()) if quiet else shown_here(settings.recipe)
-    with shown as progress:
+    with ALONE, shown as progress:
         told = Callbacks((progress, *callbacks))
         run.finish_run(
             folder, told, _say_nothing, steps_of(progress), settings=settings, network=module

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from inkdigits import machine
+from inkdigits.counts import counted
 from inkdigits.data import Digits, DigitSets
 from inkdigits.data.pictures import Looked, together
 from inkdigits.evaluation import contact, plots, report
@@ -133,7 +134,9 @@ def _finish(
         images, _ = as_tensors(sets.test)
         answers = probabilities(state.evaluated, images)
         scores = score(sets.test.labels, answers, len(sets.test))
-    say(f"test: {scores.accuracy:.2%} of {scores.n:,} images right, loss {scores.loss:.4f}")
+    say(
+        f"test: {scores.accuracy:.2%} of {counted(scores.n, 'image')} right, loss {scores.loss:.4f}"
+    )
     callback.phase("writing the model's files")
     with phases.timed("exports"):
         differences = write_models(
@@ -178,7 +181,7 @@ def _digits(
             say(f"note: {settings.add}: {added_looked}")
     if sets.notice:
         say(f"note: {sets.notice}")
-    say(f"data: {sets.name}, {len(sets.train):,} training and {len(sets.test):,} test images")
+    say(f"data: {sets.name}, {len(sets.train):,} to train on, {len(sets.test):,} to test")
     return sets, added, together(sets.looked, added_looked)
 
 

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from inkdigits.errors import ConfigError
 from inkdigits.machine import cores
@@ -22,6 +22,7 @@ from inkdigits.training.recipes import ADD_OWN, DEFAULT, FINE_TUNE, RECIPES, Rec
 from inkdigits.training.recipes import recipe as recipe_named
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+_SEEDS = 1 << 63  # PyTorch's generators take no larger ones
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +42,18 @@ class RunSettings:
     device: Device = "auto"  # what trains; auto is a CUDA GPU if there is one, else the processor
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ConfigError(f"seed is {self.seed}, expected 0 or more")
+        if not 0 <= self.seed < _SEEDS:
+            raise ConfigError(f"seed is {self.seed}, expected 0 to {_SEEDS - 1:,}")
         if not 1 <= self.threads <= 1024:
             raise ConfigError(f"threads is {self.threads}, expected 1 to 1024")
         if self.device not in get_args(Device):
             raise ConfigError(
                 f"device is {self.device!r}, expected one of {', '.join(get_args(Device))}"
             )
+        for name in ("data", "add", "start", "teacher"):
+            if getattr(self, name) == "":  # of a shell's variable that is not set, say
+                flag = "from" if name == "start" else name
+                raise ConfigError(f"{flag} is an empty text, expected a name or a path")
         if (self.teacher is None) != (self.recipe.teacher_share == 0):
             raise ConfigError(
                 f"teacher_share is {self.recipe.teacher_share:g} and the teacher is "
@@ -136,6 +141,11 @@ def settings_from(values: Mapping[str, Any]) -> RunSettings:
     network = values.get("network")
     if network is not None:
         values = {**values, "network": _called(network)}
+    for name, value in values.items():
+        kind = _kinds().get(name)
+        # What is one of a few words is checked where these are known.
+        if kind is not None and get_origin(kind) is not Literal and not is_of(value, kind):
+            raise ConfigError(f"{name} is {value!r:.80}, expected {_words(kind)}")
     usual = (ADD_OWN if "add" in values else FINE_TUNE) if start else DEFAULT
     other = {"recipe", "data", "add", "seed", "threads", "device", "from", "teacher"}
     row = recipe_named(values.get("recipe", usual)).with_overrides(
@@ -228,18 +238,23 @@ def read_config(path: Path) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as TOML: {error}") from error
-    known = {
-        **{name: kind for name, kind in get_type_hints(Recipe).items() if name != "name"},
-        **{name: kind for name, kind in get_type_hints(RunSettings).items() if name != "start"},
-        "from": str,
-        "recipe": str,
-    }
+    known = _kinds()
     refuse_unknown(values, known, str(path))
     for name, value in values.items():
         # TOML has 64 bits for a whole number; Python reads as many as there are.
         if not is_of(value, known[name]) or (isinstance(value, int) and abs(value) >= 1 << 63):
             raise ConfigError(f"{path}: {name} is {value!r:.80}, expected {_words(known[name])}")
     return values
+
+
+def _kinds() -> dict[str, Any]:
+    """The type of each setting, by the name of its flag."""
+    return {
+        **{name: kind for name, kind in get_type_hints(Recipe).items() if name != "name"},
+        **{name: kind for name, kind in get_type_hints(RunSettings).items() if name != "start"},
+        "from": str,
+        "recipe": str,
+    }
 
 
 def refuse_unknown(names: Iterable[str], known: Iterable[str], where: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 
 import torch
 
+from inkdigits.counts import counted
 from inkdigits.data import Digits, DigitSets
 from inkdigits.data.added import mixed, times_added
 from inkdigits.data.split import split_validation
@@ -178,11 +179,14 @@ def train_run(
     if added is not None:
         mixed_in = Added(added, times_added(n, len(added)))
         train_set = mixed(train_set, *mixed_in)
-        say(f"added: {len(added):,} digits of {added.source}, each {mixed_in.times:,} times")
+        say(
+            f"added: {counted(len(added), 'digit')} of {added.source}, each "
+            f"{counted(mixed_in.times, 'time')}"
+        )
     say(
         f"training: recipe {recipe.name}, {parameter_count(state.model):,} parameters, "
         f"{len(train_set):,} images, {len(held) if held else 0:,} held out for validation, "
-        f"{settings.threads} threads, {state.precision} on {name_of(device)}"
+        f"{counted(settings.threads, 'thread')}, {state.precision} on {name_of(device)}"
         + (f" in {workers.count} workers" if workers.count > 1 else "")
     )
     teacher = None

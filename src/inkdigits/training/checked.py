@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits.counts import counted
 from inkdigits.data import Digits, DigitSets
 from inkdigits.errors import DataError
 from inkdigits.reading.reader import Reader
@@ -36,7 +37,6 @@ _TOLD, _TOLD_SHARE = 5, 0.02  # sure answers against labels, from which they are
 _BLOCK = 10_000  # images that are hashed at a time
 
 _SCALED = "Pixels ended at {most}: they were scaled to 255."
-_INVERTED = "{n:,} images were black on white: they were inverted."
 
 
 class _Sample(NamedTuple):
@@ -64,11 +64,14 @@ def checked(sets: DigitSets) -> DigitSets:
     turned = judge.dark_paper(train, sets.train.labels)
     turned_test = judge.dark_paper(test, sets.test.labels, follow=bool(turned.any()))
     if n := int(turned.sum() + turned_test.sum()):
-        notes.append(_INVERTED.format(n=n))
+        notes.append(_inverted_note(n))
         others = _inverted(others, _light(others))
     train, test = _inverted(train, turned), _inverted(test, turned_test)
     if left := int(_light(train).sum() + _light(test).sum()):
-        notes.append(f"{left:,} images have light paper; networks learn white digits on black.")
+        have = "has" if left == 1 else "have"
+        notes.append(
+            f"{counted(left, 'image')} {have} light paper; networks learn white digits on black."
+        )
 
     on_side = judge.on_its_side(train, sets.train.labels, False)
     if on_side:
@@ -105,7 +108,7 @@ def readable(images: NDArray[np.uint8], source: str) -> tuple[NDArray[np.uint8],
         notes.append(_SCALED.format(most=round(255 / factor)))
     if n := int(_light(images).sum()):
         images = _inverted(images, _light(images))
-        notes.append(_INVERTED.format(n=n))
+        notes.append(_inverted_note(n))
     return images, notes
 
 
@@ -245,6 +248,11 @@ def _inverted(images: NDArray[np.uint8], which: NDArray[np.bool_]) -> NDArray[np
     return np.where(which[:, None, None], 255 - images, images)
 
 
+def _inverted_note(n: int) -> str:
+    were = "was black on white: it was" if n == 1 else "were black on white: they were"
+    return f"{counted(n, 'image')} {were} inverted."
+
+
 def _upright(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(images.transpose(0, 2, 1))
 
@@ -270,8 +278,8 @@ def _in_both(sets: DigitSets) -> Iterator[str]:
     both = sum(code in known for block in _hashes(sets.test.images) for code in block)
     if both:
         yield (
-            f"{both:,} of the {len(sets.test):,} test images are in the training set, too: "
-            "the score is too high."
+            f"{both:,} of the {counted(len(sets.test), 'test image')} "
+            f"{'is' if both == 1 else 'are'} in the training set, too: the score is too high."
         )
 
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from inkdigits.counts import counted
 from inkdigits.data import Digits
 from inkdigits.errors import PictureError
 from inkdigits.picture.place import place
@@ -26,6 +27,8 @@ KEPT = (0.97, 0.99)  # shares of the held-out digits read right between which is
 # Threshold of a network without validation digits. Its temperature is not fitted either: `flash`
 # then is less sure than 0.9 of an eighth of the digits that it reads right, than 0.6 of a 70th.
 DEFAULT = 0.6
+_FEWEST = 34  # digits held out and read right: of fewer, 3 % is less than one of them
+_LEAST = 0.5  # level: an answer under it is rather wrong than right
 N_NONDIGITS = 200  # a second to make
 _SEED = 20_271  # beside the run's own: `data make` makes its non-digits with others
 
@@ -46,14 +49,12 @@ class Limits:
         return asdict(self)
 
     def __str__(self) -> str:
-        kept = (
-            ""
-            if self.digits is None
-            else f"{self.digits:.2%} of the validation digits read right, "
-        )
+        others = f"{self.nondigits:.1%} of {self.n_nondigits:,} made images without a digit"
+        if self.digits is not None:
+            of = counted(self.n_digits, "validation digit")
+            others = f"{self.digits:.2%} of {of} read right, and {others}"
         return (
-            f"accepted from a confidence of {self.accept:.4f}: {kept}"
-            f"{self.nondigits:.1%} of {self.n_nondigits:,} made images without a digit"
+            f"answers with a confidence of {self.accept:.4f} or more are accepted: that is {others}"
         )
 
 
@@ -74,15 +75,19 @@ def limits(
         sure = answers.max(1)[answers.argmax(1) == labels.numpy()]
     if given:
         level, reason = given, "It is the threshold of the model that training started from."
-    elif len(sure):
-        level = best_level(sure, unknown)
+    elif len(sure) < _FEWEST:
+        level = DEFAULT
+        were = "was" if len(sure) < 2 else "were"
+        few = f"{counted(len(sure), 'digit') if len(sure) else 'no digit'} {were}"
+        reason = f"It is the default: {few} held out and read right, too few to choose by."
+    elif (level := best_level(sure, unknown)) < _LEAST:
+        level = _LEAST
+        reason = "It is the least one: answers with less confidence are rather wrong than right."
+    else:
         reason = (
             f"It keeps {KEPT[0]:.0%} to {KEPT[1]:.0%} of the validation digits read right. Of such "
             "thresholds it best separates them from made images without a digit."
         )
-    else:
-        level = DEFAULT
-        reason = "It is the default: no digits were held out to choose another."
     return Limits(
         level,
         reason,

@@ -7,6 +7,7 @@ checkpoint it is told to write, and never sees the test set.
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,9 @@ from inkdigits.training.state import (
 )
 from inkdigits.training.views import Teacher, Views, answered_views
 from inkdigits.training.workers import Workers
+
+# Held by who trains: PyTorch's seed and number of threads are the process's.
+ALONE = threading.RLock()
 
 _LEAST = 2  # images of a batch: batch normalisation needs two
 _STEPS = 8  # of an epoch, at least; docs/LOG.md has others

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from inkdigits.counts import counted
 from inkdigits.errors import ConfigError
 from inkdigits.spec import N_CLASSES, SIDE
 from inkdigits.training.networks import Network
@@ -128,16 +129,22 @@ def _plain(network: nn.Module) -> nn.Module:
 def _check_answers(own: Own, images: Tensor, name: str) -> None:
     """Raise ConfigError unless the answers are logits, the same at each time and in any batch."""
     own.eval()
+    given = images.clone()
     with torch.no_grad():
         try:
             logits = own.network(images)
         # The module is a user's: whatever it raises is what is wrong with it.
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ConfigError(
                 f"network {name} cannot take (N, 1, {SIDE}, {SIDE}) float32 images: "
                 f"{_first_line(error)}; {_other_input(own, images)}"
             ) from error
         _check_logits(logits, len(images), name)
+        if not torch.equal(images, given):
+            raise ConfigError(
+                f"network {name} changes the images that it is given; expected new tensors: "
+                "x = x * 2 in the place of x.mul_(2) or x *= 2"
+            )
         if bool((logits >= 0).all()) and torch.allclose(logits.sum(1), torch.ones(len(images))):
             raise ConfigError(
                 f"network {name} gives probabilities, rows that sum to 1; expected logits: leave "
@@ -146,7 +153,8 @@ def _check_answers(own: Own, images: Tensor, name: str) -> None:
         if not _close(own.network(images), logits):
             raise ConfigError(
                 f"network {name} answers the same images differently each time, though eval() was "
-                "called; is it F.dropout(x) without training=self.training?"
+                "called; is it F.dropout(x) without training=self.training, or something that it "
+                "keeps from one call to the next?"
             )
         with _named(name, "cannot take one image alone"):
             first = own.network(images[:1])
@@ -195,8 +203,8 @@ def _check_logits(logits: object, n: int, name: str) -> None:
             classes = f"; a digit is one of {N_CLASSES}, and its last layer gives {shape[1]}"
         squeezed = "; is it squeeze() without a dim?" if n == 1 and len(shape) == 1 else ""
         raise ConfigError(
-            f"network {name} gives {shape} for {n} images, expected {(n, N_CLASSES)} logits"
-            f"{classes}{squeezed}"
+            f"network {name} gives {shape} for {counted(n, 'image')}, expected {(n, N_CLASSES)} "
+            f"logits{classes}{squeezed}"
         )
     if not logits.is_floating_point() or not bool(torch.isfinite(logits).all()):
         raise ConfigError(
@@ -215,7 +223,7 @@ def _other_input(own: Own, images: Tensor) -> str:
     for form, as_form, layer in forms:
         try:
             copy.deepcopy(own.network)(as_form(images))
-        except Exception:  # noqa: BLE001  not this form then, whatever it raises
+        except (Exception, SystemExit):  # noqa: BLE001  not this form then, whatever it raises
             continue
         return f"it takes {form}: network=nn.Sequential({layer}, network)"
     return f"expected a module from that to (N, {N_CLASSES}) logits"
@@ -232,9 +240,14 @@ def _named(name: str, what: str) -> Iterator[None]:
         yield
     except ConfigError:
         raise
+    except SystemExit as error:  # as a script does at its end
+        raise ConfigError(
+            f"network {name} {what}: it ended the program by sys.exit; expected that alone under "
+            'if __name__ == "__main__":'
+        ) from error
     except Exception as error:
         raise ConfigError(f"network {name} {what}: {_first_line(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]:.200}"

@@ -186,7 +186,9 @@ def load_state(path: Path, device: torch.device = CPU, own: nn.Module | None = N
         raise
     # SafetensorError, and whatever comes of numbers and names that are not as save_state has them.
     except Exception as error:
-        raise TrainingError(f"{path}: not a readable checkpoint: {error}") from error
+        raise TrainingError(
+            f"{path}: not a readable checkpoint: {error}; start a new run"
+        ) from error
 
 
 def _restored(
