@@ -56,6 +56,21 @@ def test_a_folder_to_which_another_job_writes_is_refused_until_that_is_killed(tw
         assert os.path.isdir(two.out)
 
 
+def test_where_there_are_no_locks_the_later_job_goes_on_and_the_earlier_says_so():
+    place = Place("memory://taken")
+    place.files.pipe({"/taken/.job-killed": b""})
+    with place.locked() as check_first:
+        check_first()
+        assert not place.has(".job-killed")
+        with place.locked() as check_second:
+            check_second()
+            with pytest.raises(
+                BatchError, match=r"memory:///?taken: another job was started there"
+            ):
+                check_first()
+        assert place.files.ls("/taken") == []
+
+
 def test_a_job_that_cannot_begin_leaves_no_folder(two):
     nothing = Job(source=Source(two.source.address + "/*.gif"), out=two.out)
     with pytest.raises(ConfigError, match="no picture in it"):

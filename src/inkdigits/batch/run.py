@@ -57,7 +57,7 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
     source = replace(job.source, address=place.named(place.path))
     with ExitStack() as stack:
         try:
-            stack.enter_context(out.locked())
+            check_alone = stack.enter_context(out.locked())
             plan = plan_of(job, source, out, Reader(job.model, threads=1))
         except InkdigitsError:
             raise
@@ -66,7 +66,13 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
             raise BatchError(
                 f"{job.source.address} cannot be listed into {job.out} ({why}); mend that"
             ) from error
-        counts = _read(job, source, out, plan, progress)
+
+        def told(done: int, total: int) -> None:
+            check_alone()
+            progress(done, total)
+
+        counts = _read(job, source, out, plan, told)
+        check_alone()
         out.sweep(BEGUN)
     came_later, gone = Some(), plan.gone
     if not plan.fresh and counts.there == counts.pictures:

@@ -24,6 +24,7 @@ from inkdigits.errors import BatchError, ConfigError
 from inkdigits.files import locked
 
 _PAUSES = (0.5, 2.0)  # seconds before a storage that failed is asked again
+_TAKEN = ".job-"  # begins the name of the file that says whose a folder is
 _TEMPORARY = ".half"  # ends a file's name while it is written
 
 T = TypeVar("T")
@@ -111,20 +112,26 @@ class Place:
         raise AssertionError("not reached")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[Callable[[], None]]:
         """Keep other jobs from writing to this folder, which is made if it is not there.
 
-        The system ends a lock with the process that holds it, also when that is killed. Only on
-        this machine's disks. Raises BatchError where another process holds it.
+        Yields what is to be asked now and then: it raises BatchError where another job has begun to
+        write there. On this machine's disks none can: that raises BatchError at once. The system
+        ends a lock with the process that holds it, also when that is killed. An object store has no
+        locks: there the last job to begin has the folder, so that one may go on after a kill.
         """
         kind = self.kind() if self.local else "elsewhere"
+        if kind == "elsewhere":
+            with self._taken() as check:
+                yield check
+            return
         if kind not in ("", "directory"):
-            yield
+            yield lambda: None
             return
         os.makedirs(self.path, exist_ok=True)
         try:
             with locked(Path(self.path)):
-                yield
+                yield lambda: None
         except BlockingIOError as error:
             raise BatchError(
                 f"{self.path}: another job writes to this folder; wait for its end, or stop it"
@@ -133,6 +140,26 @@ class Place:
             if not kind:
                 with suppress(OSError):  # it has files now
                     os.rmdir(self.path)
+
+    @contextmanager
+    def _taken(self) -> Iterator[Callable[[], None]]:
+        """A file that says whose the folder is, in the place of other jobs' ones."""
+        mine = f"{_TAKEN}{uuid.uuid4().hex}"
+
+        def check() -> None:
+            if not self.has(mine):
+                raise BatchError(
+                    f"{self.named(self.path)}: another job was started there and writes now; wait "
+                    "for its end, then start one of the two again"
+                )
+
+        with self.writing(mine) as path:
+            path.write_bytes(b"")
+        self.sweep(_TAKEN, but=mine)
+        try:
+            yield check
+        finally:
+            self.remove(mine)
 
     def open(self, name: str) -> Any:
         """A file of this folder, to be read as bytes."""
@@ -168,12 +195,17 @@ class Place:
         with suppress(FileNotFoundError):
             self.files.rm_file(self.within(name))
 
-    def sweep(self, prefix: str) -> None:
-        """Remove what killed writers left half done in this folder, and files with a prefix."""
+    def sweep(self, prefix: str, but: str = "") -> None:
+        """Remove what killed writers left half done in this folder, and files with a prefix.
+
+        but: the name of one that stays.
+        """
         self.files.invalidate_cache()
         for path in self.files.ls(self.path, detail=False):
             name = posixpath.basename(path)
-            if name.startswith(prefix) or (name.startswith(".") and name.endswith(_TEMPORARY)):
+            if (name.startswith(prefix) and name != but) or (
+                name.startswith(".") and name.endswith(_TEMPORARY)
+            ):
                 self.remove(name)
 
 
