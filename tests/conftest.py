@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,6 +32,20 @@ PATIENCE = 60  # seconds for what takes a moment: other tests run on the same co
 
 # Only the environments that run these groups have what they need; make has a target for each.
 collect_ignore = ["in_tensorflow", "wheel"]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # the last of all to write
+def pytest_terminal_summary(terminalreporter):
+    """Say at the end what was not tested, and why: most reasons say how to get what it needs."""
+    result = yield
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.getreports("skipped")
+        if isinstance(report.longrepr, tuple)
+    )
+    for reason, n in reasons.most_common():
+        terminalreporter.write_line(f"NOT TESTED, {n} skipped: {reason}", yellow=True)
+    return result
 
 
 @pytest.fixture(scope="session")

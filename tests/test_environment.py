@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 
 def run(*arguments, **variables):
@@ -44,3 +46,26 @@ def test_a_command_draws_whatever_backend_a_notebook_has_set(tmp_path):
 def test_keras_is_found_beside_pytorch():
     found = run("-c", "import inkdigits, keras; print(keras.backend.backend())")
     assert found.stdout.split() == ["torch"], found.stderr
+
+
+def test_a_run_of_the_tests_ends_with_what_was_not_tested(pytestconfig):
+    conftest = pytestconfig.pluginmanager.get_plugin(str(Path(__file__).with_name("conftest.py")))
+    chromium = (
+        "tests/test_a.py",
+        3,
+        "Skipped: Chromium is not installed: apt-get install chromium",
+    )
+    reports = [SimpleNamespace(longrepr=where) for where in (chromium, ("", 1, "no npm"), chromium)]
+    lines = []
+    reporter = SimpleNamespace(
+        getreports=lambda outcome: reports if outcome == "skipped" else [],
+        write_line=lambda line, **_: lines.append(line),
+    )
+    last = conftest.pytest_terminal_summary(reporter)
+    next(last)  # what all others write
+    assert lines == []
+    assert next(last, None) is None
+    assert lines == [
+        "NOT TESTED, 2 skipped: Chromium is not installed: apt-get install chromium",
+        "NOT TESTED, 1 skipped: no npm",
+    ]

@@ -58,10 +58,10 @@ def test_a_folder_to_which_another_job_writes_is_refused_until_that_is_killed(tw
 
 def test_where_there_are_no_locks_the_later_job_goes_on_and_the_earlier_says_so():
     place = Place("memory://taken")
-    place.files.pipe({"/taken/_job-killed": b""})
+    place.files.pipe({"/taken/.job-killed": b""})
     with place.locked() as check_first:
         check_first()
-        assert not place.has("_job-killed")
+        assert not place.has(".job-killed")
         with place.locked() as check_second:
             check_second()
             with pytest.raises(

@@ -24,7 +24,7 @@ from inkdigits.errors import BatchError, ConfigError
 from inkdigits.files import locked
 
 _PAUSES = (0.5, 2.0)  # seconds before a storage that failed is asked again
-_TAKEN = "_job-"  # begins the name of the file that says whose a folder is
+_TAKEN = ".job-"  # begins the name of the file that says whose a folder is
 _TEMPORARY = ".half"  # ends a file's name while it is written
 
 T = TypeVar("T")
