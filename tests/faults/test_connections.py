@@ -14,19 +14,24 @@ from .serving import EXAMPLES, PNG, answer, connected, memory_mb, running
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-# The service's connections, around an application whose answers are large.
-WORDY = """
-import sys
+# The service's connections, around an application that answers late or much.
+OTHER = """
+import asyncio, sys
 from inkdigits.server.limits import Limits
 from inkdigits.server.serve import bound, serve
 async def app(scope, receive, send):
-    await send({"type": "http.response.start", "status": 200})
-    await send({"type": "http.response.body", "body": bytes(50_000_000)})
+    await asyncio.sleep({late})
+    await send({{"type": "http.response.start", "status": 200}})
+    await send({{"type": "http.response.body", "body": bytes({size})}})
 listening = bound("127.0.0.1", 0)
 said = "serves http://127.0.0.1:%d" % listening.getsockname()[1]
-limits = Limits(write_time=1.0, headers_time=600.0)
-serve(app, listening, limits, lambda: print(said, file=sys.stderr, flush=True))
+serve(app, listening, Limits({limits}), lambda: print(said, file=sys.stderr, flush=True))
 """
+
+
+def other(limits, late=0.0, size=0):
+    code = OTHER.format(limits=limits, late=late, size=size)
+    return running(command=[sys.executable, "-c", code])
 
 
 def is_served(service):
@@ -109,7 +114,7 @@ def test_those_that_have_waited_longest_make_room_for_others(hasty):
 
 def test_a_client_that_takes_no_answer_is_cut_off():
     """It has one, of more bytes than all buffers on the way."""
-    with running(command=[sys.executable, "-c", WORDY]) as wordy:
+    with other("write_time=1.0, headers_time=600.0", size=50_000_000) as wordy:
         opened = Path(f"/proc/{wordy.process.pid}/fd")
         if not opened.exists():
             pytest.skip("needs Linux's list of open files")
@@ -121,6 +126,12 @@ def test_a_client_that_takes_no_answer_is_cut_off():
                 while len(os.listdir(opened)) != before + more:
                     assert time.monotonic() < late, f"not seen: {before} files and {more}"
                     time.sleep(0.01)
+
+
+def test_a_request_that_was_sent_before_the_first_answer_has_its_time():
+    with other("headers_time=0.5", late=1.5) as late, connected(late) as sock:
+        sock.sendall(GET + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert answer(sock).count(b"HTTP/1.1 200") == 2
 
 
 def test_too_many_requests_before_the_first_answer_are_refused(service):

@@ -189,7 +189,7 @@ class _Limited(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self.pipeline:
+        if self.cycle.response_complete:  # else another request was sent before, and is worked on
             self._await_head()
 
     def pause_writing(self) -> None:
