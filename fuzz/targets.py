@@ -98,6 +98,12 @@ def _read_font(path: Path) -> None:
     fonts.font_files(path.parent)
 
 
+def _read_requests(path: Path) -> None:
+    from connection import answers_to
+
+    answers_to(path.read_bytes())
+
+
 def _read_corrections(path: Path) -> None:
     out = path.parent / "out"
     try:
@@ -123,6 +129,7 @@ TARGETS = {
         Target("png", "7_00001.png", _read_labelled, DataError),
         Target("font", "font.ttf", _read_font, DataError),
         Target("corrections", "kept.db", _read_corrections, CorrectionsError),
+        Target("http", "requests", _read_requests, InkdigitsError),
         Target(
             "settings", run_folder.SETTINGS, lambda p: run_folder.read_settings(p.parent),
             TrainingError,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from connection import answers_to
 from targets import CORPUS, TARGETS, check
 
 SEEDS = [(target, seed) for target in TARGETS.values() for seed in target.seeds()]
@@ -30,3 +31,13 @@ def test_whole_seeds_are_read(tmp_path, name, seed):
     path: Path = tmp_path / TARGETS[name].file
     path.write_bytes((CORPUS / name / seed).read_bytes())
     TARGETS[name].read(path)
+
+
+def test_whole_requests_are_answered():
+    answers = {seed.name: answers_to(seed.read_bytes()) for seed in TARGETS["http"].seeds()}
+    assert answers.pop("half") == b""  # its body is still to come
+    assert answers.pop("corrections").startswith(b"HTTP/1.1 403 ")
+    assert answers.pop("page-file").startswith(b"HTTP/1.1 404 ")
+    assert answers.pop("expect").startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ")
+    assert answers["pipelined"].count(b"HTTP/1.1 200 ") == 2
+    assert {name for name, one in answers.items() if b"HTTP/1.1 200 OK" not in one} == set()
