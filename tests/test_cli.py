@@ -79,7 +79,7 @@ def test_the_model_states_what_it_accepts_and_the_run_says_what_that_keeps(run_f
     assert 0 < limits["nondigits"] < 0.8
     assert 0.9 < acceptance["accepted"] < 1
     assert acceptance["accepted_of_wrong"] < acceptance["accepted_of_right"]
-    assert f"accepted from a confidence of {limits['accept']:.4f}: " in done.stderr
+    assert f"a confidence of {limits['accept']:.4f} or more are accepted: " in done.stderr
     report = (folder / "report.html").read_text()
     assert f"{limits['accept']:.4f}" in report
     assert f"<td>{100 * limits['nondigits']:.2f}</td>" in report

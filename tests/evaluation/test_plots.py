@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
-from inkdigits.evaluation.plots import tiles
+from inkdigits.evaluation.plots import confusion_matrix, tiles, training_history
+from inkdigits.evaluation.scores import score
 
 
 def test_tiles_are_drawn_in_rows_on_one_scale_with_0_in_its_middle():
@@ -26,3 +28,30 @@ def test_each_tile_has_its_caption_above_its_middle():
         x, y = text.get_position()
         assert x == (left + right) / 2
         assert top - 0.1 < y < top  # y runs down
+
+
+def matrix_of(wrong):
+    """The figure's axes, where `wrong` of 10 digits are read as the next one."""
+    labels = np.arange(10, dtype=np.uint8)
+    answers = np.eye(10, dtype=np.float32)[(labels + (labels < wrong)) % 10]
+    return confusion_matrix(score(labels, answers, 10)).axes
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 3])
+def test_the_colours_of_a_confusion_matrix_count_images(wrong):
+    matrix, bar = matrix_of(wrong)
+    assert matrix.collections[0].get_clim() == (0, 1)
+    assert bar.get_yticks().tolist() == [0, 1]
+    # Off the diagonal all is pale but for what is read wrongly.
+    colours = [tuple(colour) for colour in matrix.collections[0].get_facecolors()]
+    pale = colours[9]  # 0 read as 9: never
+    assert sum(colour != pale and colour[3] > 0 for colour in colours) == wrong
+    end = "images read wrongly"
+    assert matrix.get_title() == f"{1 - wrong / 10:.2%} right: {wrong} of 10 {end}"
+
+
+@pytest.mark.parametrize(("epochs", "label"), [(1, "epoch (there was one)"), (2, "epoch")])
+def test_a_history_of_one_epoch_says_so(epochs, label):
+    row = {"loss": 1.0, "val_loss": 1.0, "accuracy": 0.5, "val_accuracy": 0.5, "learning_rate": 0.1}
+    figure = training_history([{"epoch": i + 1, **row} for i in range(epochs)])
+    assert [axes.get_xlabel() for axes in figure.axes] == [label] * 3

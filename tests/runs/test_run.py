@@ -1,6 +1,7 @@
 """Beginning, stopping and going on: a run ends as if it had not been stopped, or says why not."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from inkdigits.cli import cli
 from inkdigits.data.digits import DigitSets
 from inkdigits.data.folders import write_png_files, write_png_folder
 from inkdigits.errors import ConfigError, DataError, TrainingError
+from inkdigits.reading.reader import Reader
 from inkdigits.runs import folder as run_folder
 from inkdigits.runs import run
 from inkdigits.runs import training as run_training
@@ -94,6 +96,20 @@ def test_a_start_that_fails_leaves_no_folder(here, monkeypatch, wrong, error):
     with pytest.raises(error), run_folder.started(folder, settings(**wrong)):
         finished(folder)
     assert not (here / "runs").exists()
+
+
+def test_names_that_are_no_text_reach_every_file(tmp_path, digits):
+    """A folder of bytes that are no UTF-8, and in it a picture of such a name that is left out."""
+    folder = os.fsencode(tmp_path) + b"/\xff digits"
+    shutil.copytree(os.fsencode(digits), folder)
+    with open(folder + b"/train/3_\xfe.png", "wb"):
+        pass
+    asked = settings(data=os.fsdecode(folder))
+    with run_folder.started(tmp_path / "run", asked):
+        finished(tmp_path / "run")
+    assert Reader(tmp_path / "run").metadata["inkdigits.data"] == "\\udcff digits"
+    assert '/train/3_\\udcfe.png,3,no,"is empty' in (tmp_path / "run" / "pictures.csv").read_text()
+    assert "3_\\udcfe.png" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_a_run_that_is_stopped_in_its_first_epoch_leaves_no_folder(here):

@@ -53,6 +53,7 @@ class Digits:
             raise DataError(f"{self.source}: holds no digit, expected at least one")
         check_labels(labels, self.source)
         object.__setattr__(self, "labels", labels.astype(np.uint8))
+        object.__setattr__(self, "name", _as_text(self.name))
         if not len(self.places):
             object.__setattr__(self, "places", np.arange(len(labels)))
 
@@ -95,12 +96,21 @@ class DigitSets:
     looked: Looked | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", _as_text(self.name))
         found = self.nondigits
         if found.ndim != 3 or found.shape[1:] != (SIDE, SIDE) or found.dtype != np.uint8:
             raise DataError(
                 f"{self.name}: nondigits are {found.dtype} {found.shape}, "
                 f"expected uint8 (M, {SIDE}, {SIDE})"
             )
+
+
+def _as_text(name: str) -> str:
+    """The name with escapes for bytes that are no text, as a folder may be called.
+
+    Models and figures, which name their digits, take text alone.
+    """
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def check_labels(labels: NDArray[np.integer[Any]], source: str) -> None:

@@ -20,6 +20,7 @@ from inkdigits.files import whole_files
 Advance = Callable[[str, int, int], None]  # (what is being done, done, total)
 NAMED = ("auto", "mnist", "emnist", "qmnist", "usps", "sample")  # sources that are not paths
 
+_EMPTY = "data is an empty text, expected a name or a path"  # of a shell's variable, say
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar")
 _LISTED = 5  # entries of a folder that an error names
 
@@ -42,7 +43,7 @@ def load(
     Raises DataError, or MissingExtraError where a source's library is not installed.
     """
     if not source:
-        raise DataError("the source of digits is an empty text, expected a name or a path")
+        raise DataError(_EMPTY)
     if source == "sample":
         return load_sample()
     if source in download.SETS:
@@ -65,6 +66,8 @@ def as_source(data: object) -> str:
     """What was given as data from Python, as `load` takes it. Raises DataError."""
     if isinstance(data, PathLike):
         data = fspath(data)
+    if data == "":
+        raise DataError(_EMPTY)
     if not isinstance(data, str):
         raise DataError(
             f"data is of type {type(data).__name__}, expected a name or a path; arrays are read "

@@ -127,6 +127,8 @@ def confusion_matrix(scores: Scores) -> Figure:
             annot=True,
             fmt="d",
             cmap="Oranges",
+            vmin=0,
+            vmax=max(1, int(wrong.max())),  # without an error all would be of one strong colour
             cbar_kws={
                 "label": "images read wrongly",
                 "shrink": 0.8,

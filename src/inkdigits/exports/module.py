@@ -8,9 +8,12 @@ PyTorch's own exporter needs a further package and writes operators that no read
 from __future__ import annotations
 
 import hashlib
+import io
+import logging
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
 import numpy as np
@@ -61,11 +64,23 @@ def sha256_of(nodes: Nodes) -> str:
     return found.hexdigest()
 
 
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """What torch.export writes to standard error is for its makers: pages of what it traced."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
 def _exported(own: Own, name: str) -> ExportedProgram:
     own.eval()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _unheard():
             program = torch.export.export(
                 own.network,
                 (torch.zeros(2, 1, SIDE, SIDE),),  # an axis of one is taken for a constant

@@ -71,9 +71,9 @@ def started(folder: Path, settings: RunSettings) -> Iterator[None]:
         yield
     except BaseException:
         if not (folder / CHECKPOINT).exists():
-            for name in (SETTINGS, CONFIG):
-                (folder / name).unlink(missing_ok=True)
-            with suppress(OSError):  # somebody else has put something there
+            with suppress(OSError):  # somebody else has put something there, or taken it away
+                for name in (SETTINGS, CONFIG):
+                    (folder / name).unlink(missing_ok=True)
                 for place in made:
                     place.rmdir()
         raise

@@ -23,6 +23,7 @@ from inkdigits.runs.settings import RunSettings
 from inkdigits.runs.training import Say, with_network
 from inkdigits.training.callbacks import Callback
 
+_MOST_SEEDS = 10_000
 SUMMARY, PARETO = "summary.json", "pareto.png"
 
 
@@ -44,13 +45,16 @@ def parse_seeds(text: str) -> list[int]:
     try:
         for part in text.split(","):
             first, _, last = part.partition("-")
-            seeds.extend(range(int(first), int(last or first) + 1))
+            some = range(int(first), int(last or first) + 1)
+            seeds.extend(some[: _MOST_SEEDS + 1])
     except ValueError as error:
         raise ConfigError(
             f"seeds is {text!r}, expected numbers and ranges like 0-9 or 0,3"
         ) from error
     if not seeds or len(set(seeds)) != len(seeds):
         raise ConfigError(f"seeds is {text!r}: it names no seed, or one twice")
+    if len(seeds) > _MOST_SEEDS:
+        raise ConfigError(f"seeds is {text!r}, wanted at most {_MOST_SEEDS:,} seeds")
     return seeds
 
 

@@ -242,8 +242,8 @@ def _named(name: str, what: str) -> Iterator[None]:
         raise
     except SystemExit as error:  # as a script does at its end
         raise ConfigError(
-            f"network {name} {what}: it ended the program by sys.exit; expected that alone under "
-            'if __name__ == "__main__":'
+            f"network {name} {what}: it ended the program by sys.exit; expected a file that "
+            'does so under if __name__ == "__main__": alone'
         ) from error
     except Exception as error:
         raise ConfigError(f"network {name} {what}: {_first_line(error)}") from error
