@@ -36,8 +36,8 @@ PAGES = {
 SHORTER = {"MODEL_CARD": "The shipped models"}  # than the page's own title
 # Classes whose values are only ever given: their fields say more than a signature.
 RESULTS = (
-    "inkdigits.Page", "inkdigits.Reading", "inkdigits.reading.page.Digits", "inkdigits.page.Number",
-    "inkdigits.reading.page.Signs",
+    "inkdigits.Page", "inkdigits.Reading", "inkdigits.reading.page.Digits",
+    "inkdigits.reading.page.Number", "inkdigits.reading.page.Signs",
 )  # fmt: skip
 
 project = "inkdigits"
