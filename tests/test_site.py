@@ -20,7 +20,7 @@ def text(path):
 def test_every_document_and_notebook_is_a_page_of_the_site():
     found = [
         path.relative_to(ROOT).as_posix()
-        for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "examples/*.ipynb")
+        for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "tools/*.md", "examples/*.ipynb")
         for path in ROOT.glob(pattern)
     ]
     assert sorted(SITE["include_patterns"]) == sorted(found)

@@ -25,6 +25,7 @@ from inkdigits.batch.plan import MANIFEST, MODEL, SCHEMA, changes, plan_of
 from inkdigits.batch.storage import Place
 from inkdigits.cli import cli
 from inkdigits.errors import BatchError, ConfigError, PictureError
+from inkdigits.reading.model import Model
 from inkdigits.reading.reader import Reader
 
 
@@ -450,7 +451,8 @@ def test_a_machine_with_other_networks_reads_nothing(three, monkeypatch):
     source, out = three
     worker(source, out)
     listings = [(listing_name(0), 1)]
-    monkeypatch.setattr(Reader, "identity", "of another version")
+    other = Reader().model.about._replace(identity="of another version")
+    monkeypatch.setattr(Model, "about", other)
     with pytest.raises(BatchError, match="has other networks than the machine that began the job"):
         Worker(Place(str(out)), Source(str(source)), listings).read(0)
 

@@ -209,7 +209,7 @@ def test_a_model_that_gives_no_numbers_is_an_error():
             return [np.full((1, 10), np.nan, np.float32)]
 
     model._session = Broken()
-    with pytest.raises(ModelError, match="no numbers"):
+    with pytest.raises(ModelError, match="that are not numbers"):
         model.run(np.zeros((1, 28, 28), np.float32))
 
 

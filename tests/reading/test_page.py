@@ -173,7 +173,9 @@ def test_digits_of_a_page_are_saved_under_their_right_labels(reader, sheet, tmp_
 @pytest.mark.parametrize("labels", [{11: 3}, {-1: 3}, {0: 10}])
 def test_labels_of_no_digit_are_refused_before_anything_is_written(reader, sheet, tmp_path, labels):
     (place, label) = next(iter(labels.items()))
-    message = f"digit {place} is {label}; expected places from 0 to 10 and digits from 0 to 9"
+    message = (
+        f"labels give digit {place} as {label}; expected places from 0 to 10 and digits from 0 to 9"
+    )
     with pytest.raises(DataError, match=message):
         reader.read(sheet[0]).digits.save(tmp_path / "mine", {3: 3} | labels)
     assert not (tmp_path / "mine").exists()

@@ -119,7 +119,7 @@ def test_what_fails_leaves_nothing_and_tells_its_callbacks(tmp_path):
         ({"epochs": 1.0}, "epochs is 1.0, expected a whole number"),
         ({"epochs": True}, "epochs is True, expected a whole number"),
         ({"calibrate": 1}, "calibrate is 1, expected true or false"),
-        ({"seed": 1 << 63}, "seed is 9223372036854775808, wanted 0 to 9,223,372,036,854,775,807"),
+        ({"seed": 1 << 63}, "seed is 9223372036854775808, expected 0 to 9,223,372,036,854,775,807"),
         ({"add": ""}, "add is an empty text, expected a name or a path"),
         ({"recipe": 5}, "recipe is 5, expected text"),
         ({"callbacks": Told()}, "callbacks: found Told, expected a list of objects"),
@@ -135,7 +135,7 @@ def test_values_of_another_kind_are_told_before_anything_is_read(tmp_path, setti
 
 
 def test_numbers_of_numpys_are_numbers(tmp_path):
-    with pytest.raises(DataError, match="no such data: is not there"):
+    with pytest.raises(DataError, match="no such data: does not exist"):
         inkdigits.train(
             "no such data", out=tmp_path / "run", epochs=np.int64(1), learning_rate=np.float32(0.1)
         )

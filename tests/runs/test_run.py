@@ -107,7 +107,7 @@ def test_names_that_are_no_text_reach_every_file(tmp_path, digits):
     asked = settings(data=os.fsdecode(folder))
     with run_folder.started(tmp_path / "run", asked):
         finished(tmp_path / "run")
-    assert Reader(tmp_path / "run").metadata["inkdigits.data"] == "\\udcff digits"
+    assert Reader(tmp_path / "run").model.metadata["inkdigits.data"] == "\\udcff digits"
     assert '/train/3_\\udcfe.png,3,no,"is empty' in (tmp_path / "run" / "pictures.csv").read_text()
     assert "3_\\udcfe.png" in (tmp_path / "run" / "report.html").read_text()
 

@@ -83,7 +83,7 @@ def test_without_validation_digits_the_level_is_the_stated_one(seven):
     found = limits(Sure(*[(1, DEFAULT + 0.01)] * 20, *[(1, 0.2)] * 180), digits, None, 0)
     assert (found.accept, found.digits, found.n_digits) == (DEFAULT, None, 0)
     assert found.nondigits == pytest.approx(0.1)
-    assert "no digits were held out" in found.reason
+    assert "no digit was held out" in found.reason
     assert "validation" not in str(found)
 
 

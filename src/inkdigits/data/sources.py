@@ -66,13 +66,13 @@ def as_source(data: object) -> str:
     """What was given as data from Python, as `load` takes it. Raises DataError."""
     if isinstance(data, PathLike):
         data = fspath(data)
-    if data == "":
-        raise DataError(_EMPTY)
     if not isinstance(data, str):
         raise DataError(
             f"data is of type {type(data).__name__}, expected a name or a path; arrays are read "
             'from a file: np.savez("digits.npz", x=images, y=labels)'
         )
+    if not data:
+        raise DataError(_EMPTY)
     return data
 
 
