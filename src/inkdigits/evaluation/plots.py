@@ -12,7 +12,6 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import seaborn as sns
 from matplotlib import figure as matplotlib_figure
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
@@ -114,6 +113,8 @@ def training_history(history: Sequence[dict[str, float | None]]) -> Figure:
 
 def confusion_matrix(scores: Scores) -> Figure:
     """Counts of true digit against digit read; colour shows the errors, not the diagonal."""
+    import seaborn as sns  # here, for the same reason as in scores: it loads scipy.stats
+
     matrix = np.array(scores.matrix)
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)

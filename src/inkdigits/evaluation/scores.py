@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import classification_report, confusion_matrix
 
 from inkdigits.errors import DataError
 from inkdigits.spec import CLASS_NAMES, N_CLASSES
@@ -83,6 +82,9 @@ def score(labels: NDArray[np.uint8], probabilities: NDArray[np.float32], n_wante
     n_wanted: how many images the set has; each must have been scored exactly once.
     Raises DataError if the arrays do not cover exactly that many, or are not probabilities.
     """
+    # Here: with scipy.stats it takes longer to load than all else of a command that fails at once.
+    from sklearn.metrics import classification_report, confusion_matrix
+
     if labels.shape != (n_wanted,) or probabilities.shape != (n_wanted, N_CLASSES):
         raise DataError(
             f"scored labels {labels.shape} and probabilities {probabilities.shape}, "
