@@ -2,10 +2,14 @@
 
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from inkdigits.data.digits import DigitSets
+from inkdigits.data.folders import write_png_folder
 
 
 def encoded(
@@ -24,3 +28,11 @@ def without_pictures(html: str) -> tuple[str, int]:
     Base64 may spell any word by chance, "http" or "/tmp/", so a page is looked at without it.
     """
     return re.subn(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", html)
+
+
+def few_digits(sample: DigitSets, n: int, folder: Path) -> Path:
+    """The folder, with PNGs of 3 n digits of the sample to train on and n to test with."""
+    mixed = np.random.default_rng(0).permutation(1000)
+    train = sample.train.take(4 * mixed[: 3 * n], "train")
+    write_png_folder(DigitSets(train, sample.test.take(mixed[:n], "test"), "few"), folder)
+    return folder

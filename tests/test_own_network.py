@@ -13,8 +13,6 @@ from torch import nn
 
 import inkdigits
 from inkdigits.cli import cli
-from inkdigits.data.digits import DigitSets
-from inkdigits.data.folders import write_png_folder
 from inkdigits.errors import ConfigError, InkdigitsError, TrainingError
 from inkdigits.export import export
 from inkdigits.exports.int8 import save_int8
@@ -27,6 +25,7 @@ from inkdigits.training.callbacks import Callback
 from inkdigits.training.networks import Conv, Dense, Flatten, MaxPool, Norm, Relu
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import fresh_state
+from support import few_digits
 
 ASKED = {"epochs": 2, "batch_size": 32, "threads": 1, "device": "cpu", "quiet": True,
          "precision": "float32", "validation_share": 0.2}  # fmt: skip
@@ -62,13 +61,7 @@ class Stop(Callback):
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory, sample):
     """A folder with PNGs of 600 digits to train on and 200 to test with."""
-    mixed = np.random.default_rng(0).permutation(1000)
-    sets = DigitSets(
-        sample.train.take(4 * mixed[:600], "train"), sample.test.take(mixed[:200], "test"), "few"
-    )
-    folder = tmp_path_factory.mktemp("data") / "digits"
-    write_png_folder(sets, folder)
-    return folder
+    return few_digits(sample, 200, tmp_path_factory.mktemp("data") / "digits")
 
 
 @pytest.fixture(autouse=True)

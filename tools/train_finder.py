@@ -46,13 +46,18 @@ RIGHT_ACCEPTED = 0.97  # share of the right digits of validation scenes
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    args = arguments(__doc__)
+    train_both(args.out, args.fonts, args.on)
+    finish(args.out, SHIPPED_MODEL)
+
+
+def arguments(description: str | None) -> argparse.Namespace:
+    """Of the command line: out, fonts and on, as train_shipped.py takes them too."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("out", type=Path)
     parser.add_argument("fonts", type=Path)
     parser.add_argument("--on", action="store_true", help="continue from the package's networks")
-    args = parser.parse_args()
-    train_both(args.out, args.fonts, args.on)
-    finish(args.out, SHIPPED_MODEL)
+    return parser.parse_args()
 
 
 def train_both(out: Path, fonts: Path, on: bool = False) -> None:

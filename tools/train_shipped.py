@@ -13,7 +13,6 @@ command continues with them; what follows them starts anew. With --on the first 
 networks stays as it is, and is told anew when its answer is clear.
 """
 
-import argparse
 import hashlib
 import os
 import shutil
@@ -25,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from train_finder import finish, train_both
+from train_finder import arguments, finish, train_both
 
 from inkdigits.data import load
 from inkdigits.data.split import split_validation
@@ -45,11 +44,7 @@ DIFFER, ACCEPTED = 3e-4, 3e-3  # shares
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("fonts", type=Path)
-    parser.add_argument("--on", action="store_true", help="go on from the package's networks")
-    args = parser.parse_args()
+    args = arguments(__doc__)
     out: Path = args.out
     finding = out / "finding"
     train_both(finding, args.fonts, args.on)

@@ -21,8 +21,8 @@ from inkdigits.data import load
 from inkdigits.errors import ConfigError, ModelError
 from inkdigits.exports.onnx import load_onnx, save_onnx
 from inkdigits.files import put_in_place, written_whole
+from inkdigits.reading.model import Model
 from inkdigits.reading.model_file import RUN_MODEL, is_keras, model_path
-from inkdigits.reading.reader import Reader
 from inkdigits.training.networks import is_module, network_named
 
 Array = NDArray[np.float32]
@@ -35,14 +35,6 @@ NO_KERAS = (
 )
 CALIBRATED_ON = 1_000  # training digits of the package's sample
 CHECKED_ON = 1_000  # its test digits: none of them was calibrated on
-
-
-@dataclass(frozen=True)
-class Source:
-    """The model that is exported."""
-
-    path: Path
-    about: dict[str, str]  # its metadata
 
 
 @dataclass(frozen=True)
@@ -67,7 +59,7 @@ class Format:
 
     file: str  # or folder
     what: str
-    write: Callable[[Source, Path], None]
+    write: Callable[[Model, Path], None]
     read: Callable[[Path, Array], Array]
     check: Callable[[Path], None] | None = None  # raises ConfigError where something is in the way
     most: int = 0  # digits of CHECKED_ON that may be read differently
@@ -89,11 +81,12 @@ def export(
     if unknown:
         raise ConfigError(f"--format {unknown[0]!r}: expected some of {', '.join(FORMATS)}")
     with _onnx_of(model) as path:
-        if not in_layers(Reader(path).model.metadata):
+        source = Model(path, threads=0)  # of the shipped two the one that answers where it matters
+        if not in_layers(source.metadata):
             if chosen and (wrong := [name for name in formats if name in KERAS]):
                 raise ConfigError(f"--format {wrong[0]}: {path}: {NO_KERAS}")
             formats = [name for name in formats if name not in KERAS]
-        yield from _written(path, folder, formats)
+        yield from _written(source, folder, formats)
 
 
 def in_layers(about: Mapping[str, str]) -> bool:
@@ -105,11 +98,9 @@ def in_layers(about: Mapping[str, str]) -> bool:
     return isinstance(name, str) and not is_module(name)
 
 
-def _written(model: Path, folder: Path, formats: Sequence[str]) -> Iterator[Exported]:
-    reader = Reader(model)  # of the shipped two the one that answers where it matters
-    source = Source(reader.model.path, reader.model.metadata)
+def _written(source: Model, folder: Path, formats: Sequence[str]) -> Iterator[Exported]:
     arrays = load("sample").test.images[:CHECKED_ON].astype(np.float32) / np.float32(255)
-    expected = reader.probabilities(arrays)
+    expected = source.run(arrays)
     errors: list[ModelError] = []
     for name in formats:
         try:
@@ -120,7 +111,7 @@ def _written(model: Path, folder: Path, formats: Sequence[str]) -> Iterator[Expo
         raise ModelError("; ".join(map(str, errors))) from errors[0]
 
 
-def _one(name: str, folder: Path, source: Source, arrays: Array, expected: Array) -> Exported:
+def _one(name: str, folder: Path, source: Model, arrays: Array, expected: Array) -> Exported:
     """Write one format, and keep it if it reads the arrays as `expected` has it."""
     row = FORMATS[name]
     path = folder / row.file
@@ -168,13 +159,13 @@ def _onnx_of(model: str | None) -> Iterator[Path]:
         yield path
 
 
-def _write_onnx(source: Source, path: Path) -> None:
+def _write_onnx(source: Model, path: Path) -> None:
     onnx.checker.check_model(str(source.path), full_check=True)
     with written_whole(path) as part:
         shutil.copyfile(source.path, part)
 
 
-def _write_int8(source: Source, path: Path) -> None:
+def _write_int8(source: Model, path: Path) -> None:
     from inkdigits.exports.int8 import save_int8
 
     images = load("sample").train.images
@@ -183,33 +174,33 @@ def _write_int8(source: Source, path: Path) -> None:
     save_int8(source.path, path, chosen.astype(np.float32) / np.float32(255))
 
 
-def _write_keras(source: Source, path: Path) -> None:
+def _write_keras(source: Model, path: Path) -> None:
     from inkdigits.exports.keras import build_keras, save_keras
 
     network, weights = load_onnx(source.path)
-    save_keras(build_keras(network_named(network), weights, "inkdigits"), path, source.about)
+    save_keras(build_keras(network_named(network), weights, "inkdigits"), path, source.metadata)
 
 
-def _write_pt2(source: Source, path: Path) -> None:
+def _write_pt2(source: Model, path: Path) -> None:
     from inkdigits.exports.pytorch import save_pt2
 
-    save_pt2(source.path, path, source.about)
+    save_pt2(source.path, path, source.metadata)
 
 
-def _write_tflite(source: Source, path: Path) -> None:
+def _write_tflite(source: Model, path: Path) -> None:
     from inkdigits.exports.tflite import save_tflite
 
-    save_tflite(source.path, path, source.about)
+    save_tflite(source.path, path, source.metadata)
 
 
-def _write_web(source: Source, path: Path) -> None:
+def _write_web(source: Model, path: Path) -> None:
     from inkdigits.exports.web import save_web
 
-    save_web(source.path, path, source.about)
+    save_web(source.path, path, source.metadata)
 
 
 def _read_onnx(path: Path, arrays: Array) -> Array:
-    return Reader(path).probabilities(arrays)
+    return Model(path, threads=0).run(arrays)
 
 
 def _read_keras(path: Path, arrays: Array) -> Array:

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from inkdigits.cli import cli
-from inkdigits.data.digits import DigitSets
-from inkdigits.data.folders import write_png_files, write_png_folder
+from inkdigits.data.folders import write_png_files
 from inkdigits.errors import ConfigError, DataError, TrainingError
 from inkdigits.reading.reader import Reader
 from inkdigits.runs import folder as run_folder
@@ -20,6 +19,7 @@ from inkdigits.runs.settings import RunSettings
 from inkdigits.training import state as states
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
+from support import few_digits
 
 
 def nothing(*told):
@@ -40,13 +40,7 @@ class Stop(Callback):
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory, sample):
     """A folder with PNGs of 300 digits to train on and 100 to test with."""
-    mixed = np.random.default_rng(0).permutation(1000)
-    sets = DigitSets(
-        sample.train.take(4 * mixed[:300], "train"), sample.test.take(mixed[:100], "test"), "few"
-    )
-    folder = tmp_path_factory.mktemp("data") / "digits"
-    write_png_folder(sets, folder)
-    return folder
+    return few_digits(sample, 100, tmp_path_factory.mktemp("data") / "digits")
 
 
 @pytest.fixture

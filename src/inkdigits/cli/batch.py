@@ -83,9 +83,9 @@ def batch(
     with stoppable(hint), _without_rays_lines():
         found = read_all(job, lambda done, total: advance("reading parts", done, total, lines=True))
     before = f", {found.there:,} of them before" if found.there else ""
-    passed = f"; {_files(found.passed_over.n)} skipped" if found.passed_over.n else ""
+    passed = f"; {counted(found.passed_over.n, 'file')} skipped" if found.passed_over.n else ""
     click.echo(
-        f"{out}: {found.pictures:,} pictures in {_files(found.parts)}{before}; "
+        f"{out}: {found.pictures:,} pictures in {counted(found.parts, 'file')}{before}; "
         f"{found.doubtful:,} not accepted, {found.failed:,} not read{passed}"
     )
     _say_files(found, out, add_new)
@@ -102,13 +102,10 @@ def _say_files(found: Summary, out: str, add_new: bool) -> None:
     if add_new and found.there:
         say(f"came later, read now: {found.added}" if found.added.n else "no file came later")
     if found.came_later.n:
-        say(f"{_files(found.came_later.n)} came later; read with --add-new: {found.came_later}")
+        came = counted(found.came_later.n, "file")
+        say(f"{came} came later; read with --add-new: {found.came_later}")
     if found.gone.n:
-        say(f"{_files(found.gone.n)} no longer there, whose rows stay: {found.gone}")
-
-
-def _files(n: int) -> str:
-    return counted(n, "file")
+        say(f"{counted(found.gone.n, 'file')} no longer there, whose rows stay: {found.gone}")
 
 
 @click.group(hidden=True)

@@ -23,13 +23,7 @@ from inkdigits.reading.combine import Combination, held_back
 from inkdigits.reading.finder import FINDER_MODEL, shipped_finder
 from inkdigits.reading.model import Model
 from inkdigits.reading.page import Page, Places, page_of
-from inkdigits.spec import (
-    N_CLASSES,
-    OTHER,
-    SIDE,
-    SORTS,
-    accept_from,
-)
+from inkdigits.spec import N_CLASSES, OTHER, SIDE, SORTS, accept_from
 
 _CLEAR = 0.98  # confidence from which a small picture needs no finder, if its model states none
 _NO_DIGIT = 0.4  # confidence under which nothing speaks for any digit; 0.1 is the least there is
@@ -157,14 +151,11 @@ class Reader:
 
     def read_arrays(self, arrays: NDArray[np.float32]) -> list[Reading]:
         """A Reading for each digit array. arrays: (N, 28, 28) float32 in [0, 1], ink 1, paper 0."""
-        rows = self.probabilities(arrays)
+        values = _checked(arrays)
+        rows = self.model.run(values)
         readings = []
         for digit, confidence, row, array in zip(
-            rows.argmax(1).tolist(),
-            rows.max(1).tolist(),
-            rows.tolist(),
-            np.asarray(arrays, np.float32),
-            strict=True,
+            rows.argmax(1).tolist(), rows.max(1).tolist(), rows.tolist(), values, strict=True
         ):
             reason = _reason(confidence, self.model.accept)
             readings.append(Reading(digit, confidence, tuple(row), not reason, reason, None, array))
@@ -176,20 +167,7 @@ class Reader:
         Raises PictureError if the arrays are of another shape or range, ModelError if the model
         cannot be run on them: memory is short, say.
         """
-        try:
-            values = np.asarray(arrays, np.float32)
-        except (TypeError, ValueError) as error:
-            raise PictureError(
-                f"{type(arrays).__name__} is not an array, expected (N, {SIDE}, {SIDE}) ({error})"
-            ) from error
-        if values.ndim != 3 or values.shape[1:] != (SIDE, SIDE):
-            raise PictureError(f"arrays are {values.shape}, expected (N, {SIDE}, {SIDE})")
-        if values.size and not (values.min() >= 0 and values.max() <= 1):
-            raise PictureError(
-                f"arrays run from {values.min():g} to {values.max():g}, expected 0 (paper) to 1 "
-                "(ink); divide 8-bit pixels by 255"
-            )
-        return self.model.run(values)
+        return self.model.run(_checked(arrays))
 
     def _placed(
         self, pictures: Iterable[Picture], batch: int, *, blank_too: bool = False
@@ -380,6 +358,24 @@ def _may_lie(places: Places) -> bool:
 def _share(places: Places) -> float:
     """The evidence for each place."""
     return _evidence(places) / max(1, len(places.sorts))
+
+
+def _checked(arrays: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Digit arrays, if they are what a classifier takes. Raises PictureError."""
+    try:
+        values = np.asarray(arrays, np.float32)
+    except (TypeError, ValueError) as error:
+        raise PictureError(
+            f"{type(arrays).__name__} is not an array, expected (N, {SIDE}, {SIDE}) ({error})"
+        ) from error
+    if values.ndim != 3 or values.shape[1:] != (SIDE, SIDE):
+        raise PictureError(f"arrays are {values.shape}, expected (N, {SIDE}, {SIDE})")
+    if values.size and not (values.min() >= 0 and values.max() <= 1):
+        raise PictureError(
+            f"arrays run from {values.min():g} to {values.max():g}, expected 0 (paper) to 1 "
+            "(ink); divide 8-bit pixels by 255"
+        )
+    return values
 
 
 def _reason(confidence: float, accept: float) -> str:

@@ -26,9 +26,8 @@ from inkdigits.errors import ConfigError, DataError, MissingExtraError
 from inkdigits.evaluation import plots, report
 from inkdigits.evaluation.scores import Scores, accepted_from, score
 from inkdigits.files import folder_written_whole
-from inkdigits.reading.model import About, about
+from inkdigits.reading.model import About, Model, about
 from inkdigits.reading.model_file import is_keras
-from inkdigits.reading.reader import Reader
 from inkdigits.runs.folder import FILES as RUN_FILES
 from inkdigits.runs.folder import RESULT, write_json
 from inkdigits.spec import accept_from
@@ -177,8 +176,8 @@ def evaluate(
 
 
 def _onnx(model: str | PathLike[str] | None) -> _Answering:
-    reader = Reader(model)
-    return _Answering(reader.model.path, reader.model.about, reader.probabilities)
+    found = Model(model, threads=0)
+    return _Answering(found.path, found.about, found.run)
 
 
 def _keras(path: Path) -> _Answering:
