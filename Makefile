@@ -16,9 +16,9 @@ run: .venv/.train
 serve: .venv/.dev
 	$(BIN)/inkdigits serve
 
-# Two processes: most tests keep one core busy.
+# Three processes for two cores: some tests wait for browsers, servers and clusters.
 test: .venv/.dev
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile
 
 # The site, build/docs/index.html; a warning is an error. It lives in the tests' environment:
 # autodoc imports all of the package, and Sphinx pins nothing that the tests do not.

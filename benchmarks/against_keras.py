@@ -20,7 +20,7 @@ from pathlib import Path
 
 from inkdigits.data import load
 from inkdigits.data.split import split_validation
-from inkdigits.runs.folder import read_result
+from inkdigits.runs.result import RunResult, read_result
 
 HERE = Path(__file__).parent
 OURS = {"flash": 3, "fast": 3}  # recipe: seeds
@@ -55,11 +55,11 @@ def ours(recipe: str, seed: int, folder: Path) -> dict[str, float]:
          "--seed", str(seed), "--out", str(out)],
         check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    result = read_result(out)
+    result = read_result(out, RunResult)
     return {
-        "accuracy": result["scores"]["accuracy"],
-        "seconds": result["training_seconds"],
-        "epochs": result["epochs_run"],
+        "accuracy": result.scores.accuracy,
+        "seconds": result.training_seconds,
+        "epochs": result.epochs_run,
         "process_seconds": time.perf_counter() - start,
     }
 

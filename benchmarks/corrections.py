@@ -10,7 +10,6 @@ good; a run of seed 0 (inkdigits train --out RUN) has not. The test set is not l
 """
 
 import argparse
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +24,7 @@ from inkdigits.data.folders import write_png_files
 from inkdigits.data.split import split_validation
 from inkdigits.picture.place import place
 from inkdigits.reading.model_file import SHIPPED_MODEL
+from inkdigits.runs.result import RunResult, read_result
 
 N = 30
 HELD_SHARE = 0.1  # of the recipes; with their seed 0 the split is theirs
@@ -68,17 +68,17 @@ def main() -> None:
             check=True,
         )  # fmt: skip
         after = Reader(run, given.threads)
-        result = json.loads((run / "result.json").read_text())
+        result = read_result(run, RunResult)
         rows.append(
             (
                 100 * read_before[others].mean(),
                 100 * right(after, hand[others], held.labels[others]).mean(),
                 100 * plain_before.mean(),
                 100 * right(after, held.images, held.labels).mean(),
-                result["training_seconds"],
+                result.training_seconds,
             )
         )
-        print(f"set {number}: kept {result['fine_tuning']['kept']}", *rows[-1], flush=True)
+        print(f"set {number}: kept {result.fine_tuning.kept}", *rows[-1], flush=True)
     names = ("hand before, %", "hand after, %", "MNIST before, %", "MNIST after, %", "seconds")
     for name, column in zip(names, zip(*rows, strict=True), strict=True):
         sd = np.std(column, ddof=1) if len(column) > 1 else 0.0

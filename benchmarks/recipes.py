@@ -26,7 +26,8 @@ from typing import NamedTuple
 from inkdigits import machine
 from inkdigits.evaluation import plots
 from inkdigits.runs import study
-from inkdigits.runs.folder import RESULT, SETTINGS, read_result
+from inkdigits.runs.folder import RESULT, SETTINGS
+from inkdigits.runs.result import Result, read_result
 
 ROOT = Path(__file__).parent.parent
 PROCESS = "process_seconds.json"
@@ -99,10 +100,10 @@ def run_job(job: Job, threads: int) -> None:
             "train", "--recipe", job.recipe, "--data", "mnist", "--seed", str(job.seed),
             "--threads", str(threads), "--out", str(job.folder), *job.flags,
         )  # fmt: skip
-    result = read_result(job.folder)
+    result = read_result(job.folder, Result)
     print(
-        f"{job.folder}: {result['scores']['accuracy']:.2%}, {result['training_seconds']:.1f} s, "
-        f"{result['threads']} threads",
+        f"{job.folder}: {result.scores.accuracy:.2%}, {result.training_seconds:.1f} s, "
+        f"{result.threads} threads",
         file=sys.stderr, flush=True,
     )  # fmt: skip
 
@@ -130,20 +131,20 @@ def _timed(folder: Path, *command: str) -> None:
 def describe(recipe: str, place: Path) -> str:
     """The recipe's row of the table."""
     folders = sorted(file.parent for file in place.glob(f"*/{RESULT}"))
-    results = [read_result(folder) for folder in folders]
-    accuracies = [100 * r["scores"]["accuracy"] for r in results]
-    training = [r["training_seconds"] for r in results]
+    results = [read_result(folder, Result) for folder in folders]
+    accuracies = [100 * r.scores.accuracy for r in results]
+    training = [r.training_seconds for r in results]
     process = [json.loads((folder / PROCESS).read_text()) for folder in folders]
     sd = f" ± {statistics.stdev(accuracies):.3f}" if len(results) > 1 else ""
-    commits = sorted({r["machine"]["commit"] for r in results})
+    commits = sorted({r.machine["commit"] for r in results})
     return (
-        f"| `{recipe}` | {results[0]['parameters']:,} | {len(results)} "
+        f"| `{recipe}` | {results[0].parameters:,} | {len(results)} "
         f"| {statistics.mean(accuracies):.3f}{sd} "
         f"| {min(accuracies):.2f} to {max(accuracies):.2f} "
         f"| {statistics.median(training):,.1f} ({min(training):,.1f} to {max(training):,.1f}) "
         f"| {statistics.median(process):,.1f} "
-        f"| {', '.join(sorted({str(r['threads']) for r in results}))} "
-        f"| {max(r['peak_memory_mb'] for r in results):,} | {', '.join(commits)} |"
+        f"| {', '.join(sorted({str(r.threads) for r in results}))} "
+        f"| {max(r.peak_memory_mb for r in results):,} | {', '.join(commits)} |"
     )
 
 

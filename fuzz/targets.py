@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from inkdigits import machine
-from inkdigits.data import corrections, folders, idx, npz, tables
+from inkdigits.data import folders, idx, npz, tables
 from inkdigits.errors import (
     ConfigError,
     CorrectionsError,
@@ -30,6 +30,7 @@ from inkdigits.exports.onnx import load_onnx
 from inkdigits.reading import reader
 from inkdigits.runs import folder as run_folder
 from inkdigits.runs import settings
+from inkdigits.server import corrections
 from inkdigits.synthesis import fonts
 from inkdigits.training import pictures
 from inkdigits.training.state import load_state

@@ -1,8 +1,6 @@
 """Networks of a user's own from end to end: trained, stopped, continued, read with, exported."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -84,15 +82,15 @@ def test_a_module_trains_reads_and_is_scored(trained, digits, seven):
     done, _ = trained
     assert done.accuracy > 0.5  # chance is 0.1
     # 8 filters of 25 and a bias each; 8 * 12 * 12 features, ten times, and ten biases.
-    assert done.result["parameters"] == 8 * 26 + 1152 * 10 + 10
-    assert done.result["recipe"]["network"] == "python:Net"
+    assert done.result.parameters == 8 * 26 + 1152 * 10 + 10
+    assert done.result.recipe.network == "python:Net"
     assert done.evaluate(digits).accuracy == pytest.approx(done.accuracy)
     assert inkdigits.predict(seven, model=done).digit in range(10)
-    command = done.result["command"]
+    command = done.result.command
     assert "--network FILE.py:Net" in command
     report = (done.folder / "report.html").read_text()
     assert NO_KERAS in report
-    assert done.result["left_out"] == NO_KERAS
+    assert done.result.left_out == NO_KERAS
     assert not list(done.folder.glob("*.h5")) + list(done.folder.glob("*.keras"))
     assert (done.folder / "model.onnx").is_file()
 
@@ -153,7 +151,7 @@ def test_a_stopped_module_goes_on_and_ends_as_an_unbroken_one(trained, digits, t
     stopped(digits, tmp_path / "run", net())
     module = net(seed=7)  # the checkpoint has the weights
     done = inkdigits.train(resume=tmp_path / "run", network=module, quiet=True)
-    assert done.result["scores"] == trained[0].result["scores"]
+    assert done.result.scores == trained[0].result.scores
     assert torch.equal(module.conv.weight, trained[1].conv.weight)
     again = inkdigits.train(resume=tmp_path / "run", network=net(), quiet=True)  # only read
     assert again.result == done.result
@@ -189,7 +187,7 @@ def test_further_training_takes_the_module_again(trained, digits, tmp_path):
     further = inkdigits.train(
         digits, start=done, network=net(seed=5), out=tmp_path / "further", **asked
     )
-    assert further.result["fine_tuning"]["start_accuracy"] > 0.5
+    assert further.result.fine_tuning.start_accuracy > 0.5
     assert further.accuracy >= done.accuracy - 0.1
     with pytest.raises(InkdigitsError, match="holds other weights than the network 'python:Net'"):
         inkdigits.train(
@@ -233,10 +231,10 @@ def test_layers_train_go_on_and_are_keras_files_too(digits, tmp_path, sample):
     stopped(digits, tmp_path / "run", network)
     done = inkdigits.train(resume=tmp_path / "run", quiet=True)  # the folder holds the layers
     assert done.accuracy > 0.5
-    assert done.result["left_out"] is None
-    assert done.result["parameters"] == network.parameters
-    assert done.result["recipe"]["network"] == str(network)
-    assert max(done.result["export_max_difference"].values()) < 1e-5
+    assert done.result.left_out is None
+    assert done.result.parameters == network.parameters
+    assert done.result.recipe.network == str(network)
+    assert max(done.result.export_max_difference.values()) < 1e-5
     # The Keras file is read back by its text; its features are in another order than PyTorch's.
     arrays = sample.test.images[:100].astype(np.float32) / 255
     loaded = load_keras(done.folder / "mnist_cnn_model.keras")
@@ -246,7 +244,7 @@ def test_layers_train_go_on_and_are_keras_files_too(digits, tmp_path, sample):
     assert weights["5.weight"].shape == (10, 8 * 9 * 9)
     asked = {**ASKED, "epochs": 1}
     further = inkdigits.train(digits, start=done, out=tmp_path / "further", **asked)
-    assert further.result["recipe"]["network"] == str(network)
+    assert further.result.recipe.network == str(network)
     with pytest.raises(ConfigError, match="network is wide, but the model to start from"):
         inkdigits.train(digits, start=done, network="wide")
 
@@ -300,17 +298,6 @@ def test_a_stopped_module_of_a_file_is_named_again(digits, tmp_path, file, monke
     done = CliRunner().invoke(cli, ["train", "--resume", "run", "--network", "moved.py:Net"])
     assert done.exit_code == 0, done.output
     assert run_folder.read_settings(Path("run")).recipe.network == f"{tmp_path}/moved.py:Net"
-
-
-def test_workers_train_a_module_of_a_file(digits, tmp_path, file):
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone",
-                "-m"]  # fmt: skip
-    args = ["inkdigits", "train", "--data", str(digits), "--network", f"{file}:Net", *FLAGS]
-    subprocess.run(
-        [*torchrun, *args, "--out", tmp_path / "run"],
-        check=True, capture_output=True, timeout=300,
-    )  # fmt: skip
-    assert json.loads((tmp_path / "run" / "result.json").read_text())["workers"] == 2
 
 
 def test_python_under_torchrun_is_told_the_command(monkeypatch):

@@ -1,4 +1,4 @@
-"""Where a number was measured: processor, cores, versions, commit; and where lines are shown.
+"""Where and when a number was measured: processor, versions, commit; and where lines are shown.
 
 Reading asks for the cores alone, so what only `describe` needs is imported there.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -70,6 +71,11 @@ def cpu_name() -> str:
         lines = []
     named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.processor() or platform.machine()
+
+
+def now() -> str:
+    """The time, UTC, as ISO 8601 writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def describe() -> dict[str, object]:

@@ -162,7 +162,7 @@ def _digit_of(label: Any) -> int:
 
 def _epochs(n: int, row: Recipe) -> int:
     """Epochs for n digits: a recipe's are too few steps where those are few."""
-    from inkdigits.training.loop import batch_size
+    from inkdigits.training.batches import batch_size
 
     steps = row.epochs * max(1, n // batch_size(row, n))
     return row.epochs * max(1, -(-_STEPS // steps))

@@ -55,7 +55,7 @@ def main(folder: Path) -> None:
             probabilities=answers,
             best_probabilities=probabilities(state.evaluated, images),
         )
-        accuracy = result["scores"]["accuracy"]
+        accuracy = result.scores.accuracy
         (place / "wanted.json").write_text(json.dumps({"accuracy": accuracy}))
 
 

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 
@@ -8,6 +6,7 @@ from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.reading.reader import Reader
 from inkdigits.runs import ensemble, run
 from inkdigits.runs import folder as run_folder
+from inkdigits.runs.result import EnsembleResult, read_result
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
 
@@ -53,15 +52,15 @@ def test_an_ensemble_gives_the_mean_of_its_members(tmp_path, runs, small, averag
     assert np.abs(members[0] - members[1]).max() > 0.1  # or the mean would show nothing
     assert np.abs(found - (members[0] + members[1]) / 2).max() < 1e-6
     wanted = (((members[0] + members[1]) / 2).argmax(1) == small.test.labels).mean()
-    assert result["scores"]["accuracy"] == pytest.approx(wanted)
-    assert result["parameters"] == 2 * 30_490
+    assert result.scores.accuracy == pytest.approx(wanted)
+    assert result.parameters == 2 * 30_490
     levels = [Reader(runs / f"seed{seed}").model.accept for seed in (0, 1)]
     stated = Reader(tmp_path / "both").model.metadata
     assert float(stated["inkdigits.accept"]) == pytest.approx(sum(levels) / 2, abs=1e-4)
     assert stated["inkdigits.nondigits"] == "none"
     taken = (found.max(1) >= float(stated["inkdigits.accept"])).mean()
-    assert result["acceptance"]["accepted"] == pytest.approx(taken)
-    assert json.loads((tmp_path / "both" / "result.json").read_text()) == result
+    assert result.acceptance.accepted == pytest.approx(taken)
+    assert read_result(tmp_path / "both", EnsembleResult) == result
     assert {file.name for file in (tmp_path / "both").iterdir()} == set(ensemble.FILES)
 
 
@@ -86,7 +85,7 @@ def test_a_run_learns_from_an_ensemble(tmp_path, runs, small, average, monkeypat
     told = []
     run_folder.start_run(tmp_path / "student", settings)
     result = run.finish_run(tmp_path / "student", Callback(), told.append, nothing)
-    assert result["teacher"] == str(tmp_path / "both")
+    assert result.teacher == str(tmp_path / "both")
     assert any(line.startswith("teacher: ") for line in told)
     assert run_folder.read_settings(tmp_path / "student") == settings
 

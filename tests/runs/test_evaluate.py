@@ -55,15 +55,15 @@ def test_the_numbers_are_those_of_the_models_answers(small):
     answers = Reader(SHIPPED_MODEL).probabilities(test.images.astype(np.float32) / 255)
     result = evaluate(str(SHIPPED_MODEL), "any", None).result
     right = (answers.argmax(1) == test.labels).mean()
-    assert result["scores"]["accuracy"] == pytest.approx(right)
-    level = result["acceptance"]["level"]
+    assert result.scores.accuracy == pytest.approx(right)
+    level = result.acceptance.level
     assert level == float(Reader(SHIPPED_MODEL).model.metadata["inkdigits.accept"]) > 0
-    assert result["acceptance"]["accepted"] == pytest.approx((answers.max(1) >= level).mean())
+    assert result.acceptance.accepted == pytest.approx((answers.max(1) >= level).mean())
     small(labels=wrong)
-    found = evaluate(str(SHIPPED_MODEL), "any", None).result["scores"]
-    assert found["accuracy"] == pytest.approx((answers.argmax(1) == wrong).mean())
-    assert 0.85 < found["accuracy"] < right
-    assert found["matrix"][wrong[0]][test.labels[0]] >= 1
+    found = evaluate(str(SHIPPED_MODEL), "any", None).result.scores
+    assert found.accuracy == pytest.approx((answers.argmax(1) == wrong).mean())
+    assert 0.85 < found.accuracy < right
+    assert found.matrix[wrong[0]][test.labels[0]] >= 1
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,8 @@ def test_the_numbers_are_those_of_the_models_answers(small):
 def test_the_part_is_the_test_part_or_all_where_there_is_none(small, part, split, n):
     small(split)
     result = evaluate(None, "any", part).result
-    assert result["data"]["images"] == result["scores"]["n"] == n
-    assert result["data"]["notice"] == (
-        "Some are split off." if (part, split) == ("test", True) else ""
-    )
+    assert result.data.images == result.scores.n == n
+    assert result.data.notice == ("Some are split off." if (part, split) == ("test", True) else "")
 
 
 def test_a_part_that_is_none_is_not_taken_for_another(small):
@@ -94,11 +92,9 @@ def test_of_what_the_model_has_learnt_only_what_it_has_not_is_scored(small, tmp_
             entry.value = sets.train.sha256
     onnx.save(model, str(tmp_path / "own.onnx"))
     result = evaluate(str(tmp_path / "own.onnx"), "any", None).result
-    assert result["data"]["images"] == 100
+    assert result.data.images == 100
     result = evaluate(str(tmp_path / "own.onnx"), "any", "all").result
-    assert (
-        result["data"]["notice"] == "The model was trained on digits of this set: it has seen them."
-    )
+    assert result.data.notice == "The model was trained on digits of this set: it has seen them."
 
 
 def test_a_few_pictures_are_scored_without_a_split(tmp_path, sample):
@@ -106,7 +102,7 @@ def test_a_few_pictures_are_scored_without_a_split(tmp_path, sample):
         image = sample.test.images[np.flatnonzero(sample.test.labels == label)[0]]
         Image.fromarray(image).save(tmp_path / f"{label}_1.png")
     result = evaluate(None, str(tmp_path), None).result
-    assert (result["scores"]["n"], result["scores"]["per_class_n"]) == (
+    assert (result.scores.n, result.scores.per_class_n) == (
         2, (0, 0, 0, 1, 0, 0, 0, 1, 0, 0)
     )  # fmt: skip
     with pytest.raises(DataError, match="cannot split off 20%"):
@@ -208,10 +204,10 @@ def test_a_keras_file_of_ours_is_scored_as_its_onnx_is(small, keras_files, endin
     small()
     wanted = evaluate(str(SHIPPED_MODEL), "any", None).result
     found = evaluate(str(keras_files / f"model.{ending}"), "any", None).result
-    assert found["scores"]["matrix"] == wanted["scores"]["matrix"]
-    assert found["scores"]["loss"] == pytest.approx(wanted["scores"]["loss"], rel=1e-3)
-    assert found["acceptance"]["level"] == wanted["acceptance"]["level"]
-    assert found["model"]["identity"] != wanted["model"]["identity"]
+    assert found.scores.matrix == wanted.scores.matrix
+    assert found.scores.loss == pytest.approx(wanted.scores.loss, rel=1e-3)
+    assert found.acceptance.level == wanted.acceptance.level
+    assert found.model.identity != wanted.model.identity
 
 
 def test_a_keras_file_without_keras_names_what_to_install(small, keras_files, monkeypatch):

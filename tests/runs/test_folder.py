@@ -12,37 +12,74 @@ import pytest
 import inkdigits
 from inkdigits.cli import cli
 from inkdigits.errors import ConfigError, TrainingError
+from inkdigits.evaluation.scores import Confusion
 from inkdigits.reading.model_file import SHIPPED_MODEL
 from inkdigits.runs.folder import (
     CHECKPOINT,
     RESULT,
     SETTINGS,
-    read_result,
     read_settings,
     start_run,
     started,
 )
+from inkdigits.runs.result import EnsembleResult, Result, RunResult, read_result, write_result
 from inkdigits.runs.settings import RunSettings
 from inkdigits.training.recipes import RECIPES
 
 ROOT = Path(inkdigits.__file__).parent
 WANTED = asdict(RunSettings(recipe=RECIPES["fast"], data="sample", seed=1, threads=2))
-FINISHED = {
+FINISHED = {  # as version 0.1.0 wrote it
     "recipe": WANTED["recipe"],
-    "seed": 1,
     "parameters": 242_810,
+    "seed": 1,
     "threads": 2,
+    "data": {
+        "test": {"name": "small test", "sha256": "b", "images": 20},
+        "train": {"name": "small", "sha256": "a", "images": 90},
+        "source": "a folder",
+        "trained_on": 80,
+        "held_out": 10,
+        "notice": "",
+    },
+    "scores": {
+        "n": 20,
+        "accuracy": 0.95,
+        "loss": 0.03,
+        "per_class": [1.0] * 9 + [0.5],
+        "per_class_n": [2] * 10,
+        "calibration_error": 0.01,
+        "confusions": [{"true": 9, "read_as": 4, "count": 1}],
+        "matrix": [[2 * (row == column) for column in range(10)] for row in range(9)]
+        + [[0, 0, 0, 0, 1, 0, 0, 0, 0, 1]],
+        "report": "precision",
+    },
+    "epochs_run": 1,
+    "history": [
+        {"epoch": 1, "loss": 0.3, "accuracy": 0.9, "val_loss": None, "val_accuracy": None,
+         "learning_rate": 0.001, "seconds": 1.5, "images_per_second": 60}
+    ],
     "training_seconds": 1.5,
-    "scores": {"accuracy": 0.99, "loss": 0.03, "n": 1_000},
-    "data": {"train": {"sha256": "a"}, "test": {"sha256": "b"}},
-}
+    "phase_seconds": {"data": 0.1},
+    "export_max_difference": {"model.onnx": 1e-6},
+    "machine": {"cpu": "a processor", "cores": 2, "versions": {}, "commit": None},
+    "finished": "2026-11-23T12:00:00Z",
+}  # fmt: skip
 
 
 def test_settings_and_result_come_back(tmp_path):
     (tmp_path / SETTINGS).write_text(json.dumps(WANTED))
     (tmp_path / RESULT).write_text(json.dumps(FINISHED))
     assert asdict(read_settings(tmp_path)) == WANTED
-    assert read_result(tmp_path) == FINISHED
+    result = read_result(tmp_path, RunResult)
+    assert (result.recipe, result.seed) == (RECIPES["fast"], 1)
+    assert result.scores.confusions == (Confusion(9, 4, 1),)
+    assert result.history[0].images_per_second == 60
+    assert (result.limits, result.workers) == (None, 1)
+    write_result(tmp_path, result)
+    assert read_result(tmp_path, RunResult) == result
+    assert read_result(tmp_path, Result).data.train.sha256 == "a"
+    with pytest.raises(TrainingError, match="missing required field `members`"):
+        read_result(tmp_path, EnsembleResult)
 
 
 @pytest.mark.parametrize(
@@ -51,14 +88,14 @@ def test_settings_and_result_come_back(tmp_path):
         ("[1]", "holds a list, expected names and values"),
         ("[" * 100_000, "recursion"),
         ("\xe9", "codec can't decode"),
-        ("{}", "'recipe'"),
-        (json.dumps({**WANTED, "recipe": 3}), "argument of type 'int'"),
-        (json.dumps({**WANTED, "seed": 1.5}), "seed is 1.5"),
-        (json.dumps({**WANTED, "data": None}), "data is None"),
-        (json.dumps({**WANTED, "more": 1}), "unexpected keyword argument 'more'"),
-        (json.dumps(WANTED).replace('"epochs": 5', '"epochs": "5"'), "epochs is '5'"),
+        ("{}", "missing required field `recipe`"),
+        (json.dumps({**WANTED, "recipe": 3}), r"Expected `object`, got `int` - at `\$.recipe`"),
+        (json.dumps({**WANTED, "seed": 1.5}), r"Expected `int`, got `float` - at `\$.seed`"),
+        (json.dumps({**WANTED, "data": None}), r"Expected `str`, got `null` - at `\$.data`"),
+        (json.dumps({**WANTED, "more": 1}), "no setting 'more' in this version"),
+        (json.dumps(WANTED).replace('"epochs": 5', '"epochs": "5"'), r"`\$.recipe.epochs`"),
         (json.dumps(WANTED).replace('"epochs": 5', '"epochs": 0'), "epochs is 0, expected 1 to"),
-        (json.dumps(WANTED).replace('"shift": 2', '"shift": 1' + "0" * 400), "too large"),
+        (json.dumps(WANTED).replace('"shift": 2', '"shift": 1' + "0" * 400), "shift is inf"),
     ],
     ids=[
         "list",
@@ -85,16 +122,16 @@ def test_settings_that_are_none_are_refused(tmp_path, text, message):
     [
         ("", "Expecting value"),
         ("3", "holds a int, expected names and values"),
-        (json.dumps({**FINISHED, "scores": 3}), "'int' object is not subscriptable"),
-        (json.dumps({**FINISHED, "scores": {}}), "'accuracy'"),
-        (json.dumps({**FINISHED, "training_seconds": "1"}), "training_seconds is '1'"),
+        (json.dumps({**FINISHED, "scores": 3}), r"got `int` - at `\$.scores`"),
+        (json.dumps({**FINISHED, "scores": {}}), r"missing required field `n` - at `\$.scores`"),
+        (json.dumps({**FINISHED, "training_seconds": "1"}), r"at `\$.training_seconds`"),
     ],
     ids=["empty", "number", "scores", "lacks", "text"],
 )
 def test_a_result_that_is_none_is_refused(tmp_path, text, message):
     (tmp_path / RESULT).write_text(text)
     with pytest.raises(TrainingError, match=rf"is not a run folder \(result\.json: .*{message}"):
-        read_result(tmp_path)
+        read_result(tmp_path, RunResult)
 
 
 class _Trap:

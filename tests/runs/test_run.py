@@ -15,6 +15,7 @@ from inkdigits.reading.reader import Reader
 from inkdigits.runs import folder as run_folder
 from inkdigits.runs import run
 from inkdigits.runs import training as run_training
+from inkdigits.runs.result import RunResult, read_result
 from inkdigits.runs.settings import RunSettings
 from inkdigits.training import state as states
 from inkdigits.training.callbacks import Callback
@@ -120,13 +121,13 @@ def test_a_stopped_run_goes_on_from_any_folder_and_ends_as_an_unbroken_one(here,
         whole = finished(Path("runs/whole"))
     elsewhere(monkeypatch, here)
     broken = finished(Path("../runs/broken"))
-    assert broken["scores"] == whole["scores"]
-    assert broken["data"] == whole["data"]
-    assert broken["command"] == whole["command"] == (
+    assert broken.scores == whole.scores
+    assert broken.data == whole.data
+    assert broken.command == whole.command == (
         f"inkdigits train --recipe fast --data {here}/digits --add {here}/mine --seed 0 "
         "--threads 1 --device cpu --network nano --epochs 2 --batch-size 32 --precision float32"
     )  # fmt: skip
-    assert f"<pre>{broken['command']}</pre>" in (here / "runs/broken/report.html").read_text()
+    assert f"<pre>{broken.command}</pre>" in (here / "runs/broken/report.html").read_text()
 
 
 def test_what_has_moved_is_named_and_kept(here, monkeypatch):
@@ -135,7 +136,7 @@ def test_what_has_moved_is_named_and_kept(here, monkeypatch):
     with pytest.raises(DataError, match=r"digits: does not exist.*--resume run --data PATH"):
         finished(Path("run"))
     moved = settings(data="moved")
-    assert finished(Path("run"), moved)["data"]["train"]["images"] == 300
+    assert finished(Path("run"), moved).data.train.images == 300
     assert run_folder.read_settings(Path("run")).data == f"{here}/moved"
 
 
@@ -175,7 +176,7 @@ def test_a_run_does_not_go_on_with_another_model_to_start_from(here):
     with pytest.raises(TrainingError, match="the weights to start from are not those"):
         finished(Path("run"), other)
     Path("first").rename("moved")
-    assert finished(Path("run"), settings(start="moved"))["epochs_run"] == 2
+    assert finished(Path("run"), settings(start="moved")).epochs_run == 2
 
 
 def test_a_run_goes_on_in_the_precision_that_it_began_in(here, monkeypatch):
@@ -185,9 +186,9 @@ def test_a_run_goes_on_in_the_precision_that_it_began_in(here, monkeypatch):
     monkeypatch.setattr(run_training, "used_precision", lambda *asked: "float32")
     monkeypatch.setattr(states, "used_precision", lambda *asked: "float32")
     result = finished(Path("run"))
-    assert result["precision"] == "bfloat16"
-    assert result["recipe"]["precision"] == "fastest"
-    assert "--precision bfloat16" in result["command"]
+    assert result.precision == "bfloat16"
+    assert result.recipe.precision == "fastest"
+    assert "--precision bfloat16" in result.command
 
 
 def train(*args):
@@ -235,14 +236,14 @@ def test_a_runs_file_repeats_it_and_flags_override_the_file(here, monkeypatch):
     elsewhere(monkeypatch, here)
     config = "../run/settings.toml"
     train("--config", config, "--out", "again")
-    again = json.loads(Path("again/result.json").read_text())
-    assert again["scores"] == first["scores"]
-    assert again["recipe"] == first["recipe"]
+    again = read_result(Path("again"), RunResult)
+    assert again.scores == first.scores
+    assert again.recipe == first.recipe
     train("--config", config, "--out", "other", "--epochs", 1, "--seed", 3)
-    other = json.loads(Path("other/result.json").read_text())
-    assert other["recipe"] == {**first["recipe"], "epochs": 1}
-    assert other["seed"] == 3
-    assert other["data"]["train"] == first["data"]["train"]
+    other = read_result(Path("other"), RunResult)
+    assert other.recipe == first.recipe.with_overrides({"epochs": 1})
+    assert other.seed == 3
+    assert other.data.train == first.data.train
 
 
 def test_a_recipe_named_by_a_flag_replaces_all_fields_of_the_files(here):
@@ -250,7 +251,5 @@ def test_a_recipe_named_by_a_flag_replaces_all_fields_of_the_files(here):
         "data = 'digits'\nrecipe = 'original'\nepochs = 1\nbatch_size = 32\nthreads = 1\n"
     )
     train("--config", "run.toml", "--recipe", "flash", "--batch-size", 64, "--out", "run")
-    row = json.loads(Path("run/result.json").read_text())["recipe"]
-    assert row == json.loads(
-        json.dumps(recipe("flash").with_overrides({"batch_size": 64}).__dict__)
-    )
+    row = read_result(Path("run"), RunResult).recipe
+    assert row == recipe("flash").with_overrides({"batch_size": 64})

@@ -1,6 +1,5 @@
 """Corrections over HTTP: kept, taken back, listed, and not lost."""
 
-import json
 import resource
 import sqlite3
 import subprocess
@@ -42,9 +41,10 @@ def test_a_digit_of_several_is_corrected_and_the_correction_taken_back(service, 
     assert answer.status_code == 201
     with sqlite3.connect(service.kept) as kept:
         (row,) = kept.execute(
-            "SELECT digit, place, reading FROM corrections WHERE id = ?", [answer.json()["id"]]
+            "SELECT digit, place, read_as, confidence, reason FROM corrections WHERE id = ?",
+            [answer.json()["id"]],
         )
-    assert (row[:2], json.loads(row[2])) == ((None, 2), digits[2])
+    assert row == (None, 2, *(digits[2][name] for name in ("digit", "confidence", "reason")))
     undo = f"/v1/corrections?undo={answer.json()['undo']}"
     done = service.client.delete(undo)
     assert (done.status_code, done.json()["kept"]) == (200, answer.json()["kept"] - 1)

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from inkdigits.data.corrections import Change
 from inkdigits.errors import CorrectionsError
 from inkdigits.server.app import create_app
+from inkdigits.server.corrections import Change
 from inkdigits.server.description import description
 from inkdigits.server.limits import Limits
 

@@ -12,9 +12,9 @@ from scipy import ndimage
 
 from inkdigits import Reader
 from inkdigits.cli import cli
-from inkdigits.data.corrections import Corrections, Kept, write_corrections
 from inkdigits.picture.place import place
 from inkdigits.reading.model_file import SHIPPED_MODEL
+from inkdigits.server.corrections import Corrections, Kept, write_corrections
 
 N = 30
 
@@ -33,12 +33,10 @@ def wrong(model, arrays, labels):
 def keep(path, arrays, labels):
     file = Corrections(path)
     for number, (array, label) in enumerate(zip(arrays, labels, strict=True)):
-        kept = Kept(int(label), b"picture %d" % number, array.astype("<f4").tobytes(), READING, "")
+        image = np.rint(255 * array).astype(np.uint8).tobytes()
+        kept = Kept(int(label), b"picture %d" % number, image, 8, 0.5, None, "")
         asyncio.run(file.keep(kept))
     file.close()
-
-
-READING = '{"digit": 8, "confidence": 0.5, "accepted": true}'
 
 
 @pytest.fixture(scope="module")

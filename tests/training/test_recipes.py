@@ -38,7 +38,7 @@ def test_an_unknown_recipe_is_told_the_known_ones():
     [
         ("epochs", 0, "epochs is 0, expected 1 to 10,000"),
         ("batch_size", 1, "batch_size is 1, expected 2 to 60,000"),
-        ("learning_rate", 0, "learning_rate is 0, expected over 0"),
+        ("learning_rate", 0, "learning_rate is 0.0, expected over 0"),
         ("learning_rate", float("nan"), "learning_rate is nan"),
         ("learning_rate", float("inf"), "learning_rate is inf"),
         ("validation_share", 1.0, "validation_share is 1.0"),

@@ -10,9 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from inkdigits.training.own import loaded, prepared
 from inkdigits.training.state import load_state
 from inkdigits.training.workers import Workers
 
+MODULE = """
+from torch import nn
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10))
+"""
 FLAGS = ("--data", "sample", "--batch-size", "64", "--threads", "2")
 
 
@@ -45,8 +52,10 @@ def test_two_workers_train_one_network_as_well_as_one_does(tmp_path):
 
 def test_a_killed_worker_ends_the_run_with_a_clear_error_and_a_whole_checkpoint(tmp_path):
     folder = tmp_path / "broken"
+    file = tmp_path / "net.py"  # a module, which each of them makes for itself
+    file.write_text(MODULE)
     with subprocess.Popen(
-        torchrun("--epochs", 200, "--out", folder),
+        torchrun("--epochs", 200, "--network", f"{file}:Net", "--out", folder),
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         for line in process.stderr:
@@ -58,7 +67,8 @@ def test_a_killed_worker_ends_the_run_with_a_clear_error_and_a_whole_checkpoint(
         rest = process.stderr.read()
         assert process.wait(120) != 0
     assert "--resume" in rest
-    assert load_state(folder / "checkpoint.safetensors").epoch >= 2
+    state = load_state(folder / "checkpoint.safetensors", own=prepared(loaded(f"{file}:Net", 0), 0))
+    assert state.epoch >= 2
     assert not (folder / "result.json").exists()
 
 

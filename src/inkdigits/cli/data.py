@@ -210,7 +210,7 @@ def corrections(
       inkdigits data corrections kept.db --to mine/
       inkdigits train --from runs/mine --data mnist --add mine/ --epochs 1
     """
-    from inkdigits.data.corrections import (
+    from inkdigits.server.corrections import (
         delete_corrections,
         drawn_corrections,
         read_corrections,

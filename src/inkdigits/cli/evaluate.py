@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +11,7 @@ from inkdigits.cli.console import advance, say, stoppable
 from inkdigits.counts import counted
 
 if TYPE_CHECKING:
-    from inkdigits.runs.evaluate import Part
+    from inkdigits.runs.evaluate import Evaluation, Part
 
 
 @click.command()
@@ -54,8 +54,8 @@ def evaluate(model: str | None, source: str, part: Part | None, out: Path | None
         refuse_filled(out)
     found = run(model, source, part, advance)
     result = found.result
-    if result["data"]["notice"]:
-        say(f"note: {result['data']['notice']}")
+    if result.data.notice:
+        say(f"note: {result.data.notice}")
     click.echo("\n".join(_table(result)))
     if out:
         with stoppable("stopped"):
@@ -65,32 +65,32 @@ def evaluate(model: str | None, source: str, part: Part | None, out: Path | None
             click.echo(f"  {name:<27}  {what}")
 
 
-def _table(result: dict[str, Any]) -> list[str]:
-    scores, acceptance = result["scores"], result["acceptance"]
-    n, wrong = scores["n"], scores["n"] - round(scores["accuracy"] * scores["n"])
+def _table(result: Evaluation) -> list[str]:
+    scores, acceptance = result.scores, result.acceptance
+    wrong = scores.n - round(scores.accuracy * scores.n)
     lines = [
-        f"{result['model']['path']}: {scores['accuracy']:.2%} of {counted(n, 'digit')} right "
-        f"({result['data']['name']})",
+        f"{result.model.path}: {scores.accuracy:.2%} of {counted(scores.n, 'digit')} right "
+        f"({result.data.name})",
         f"  read wrongly       {wrong:,}",
-        f"  loss               {scores['loss']:.4f}",
-        f"  calibration error  {scores['calibration_error']:.2%}",
-        f"  accepted           {acceptance['accepted']:.2%}, from a confidence of "
-        f"{acceptance['level']:.4f}",
+        f"  loss               {scores.loss:.4f}",
+        f"  calibration error  {scores.calibration_error:.2%}",
+        f"  accepted           {acceptance.accepted:.2%}, from a confidence of "
+        f"{acceptance.level:.4f}",
     ]
-    for name in ("right", "wrong"):
-        share = acceptance[f"accepted_of_{name}"]
+    shares = {"right": acceptance.accepted_of_right, "wrong": acceptance.accepted_of_wrong}
+    for name, share in shares.items():
         said = "none is" if share is None else f"{share:.2%}"
         lines.append(f"    of those {name:<7}{said:>9}")
     lines += ["", f"{'digit':<7}{'digits':>9}{'right, %':>10}  read as"]
-    for digit, row in enumerate(scores["matrix"]):
-        right = scores["per_class"][digit]
+    for digit, row in enumerate(scores.matrix):
+        right = scores.per_class[digit]
         others = sorted(
             ((count, other) for other, count in enumerate(row) if other != digit and count),
             key=lambda pair: (-pair[0], pair[1]),
         )
         as_others = "  ".join(f"{other} ({count:,})" for count, other in others)
-        share = "-" if right is None else f"{100 * right:.2f}"
+        percent = "-" if right is None else f"{100 * right:.2f}"
         lines.append(
-            f"{digit:<7}{scores['per_class_n'][digit]:>9,}{share:>10}  {as_others}".rstrip()
+            f"{digit:<7}{scores.per_class_n[digit]:>9,}{percent:>10}  {as_others}".rstrip()
         )
     return lines

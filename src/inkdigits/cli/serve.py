@@ -80,8 +80,8 @@ def serve(
                 "--token (or INKDIGITS_TOKEN) is empty or not ASCII; leave it out or name one"
             )
 
-    from inkdigits.data.corrections import Corrections
     from inkdigits.server.app import create_app
+    from inkdigits.server.corrections import Corrections
     from inkdigits.server.invite import addresses, link, qr_code
     from inkdigits.server.limits import Limits
     from inkdigits.server.pool import Pool

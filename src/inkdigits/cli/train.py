@@ -260,10 +260,11 @@ def _run_to_end(
         result = run.finish_run(
             folder, callback, say, steps_of(callback), workers, settings, network
         )
-    scores = result["scores"]
+    assert result is not None  # the first worker's is there
+    scores = result.scores
     click.echo(
-        f"{folder}: {scores['accuracy']:.2%} of {counted(scores['n'], 'test image')} right, "
-        f"loss {scores['loss']:.4f}, trained in {result['training_seconds']:.1f} s"
+        f"{folder}: {scores.accuracy:.2%} of {counted(scores.n, 'test image')} right, "
+        f"loss {scores.loss:.4f}, trained in {result.training_seconds:.1f} s"
     )
     click.echo(f"in {folder}:")
     for name, what in run_folder.FILES.items():
@@ -292,10 +293,10 @@ def ensemble(runs: tuple[Path, ...], out: Path) -> None:
 
     with stoppable("stopped"):
         result = average(runs, out, say, advance)
-    scores = result["scores"]
+    scores = result.scores
     click.echo(
-        f"{out}: {scores['accuracy']:.2%} of {counted(scores['n'], 'test image')} right, "
-        f"loss {scores['loss']:.4f}, {counted(len(runs), 'member')}"
+        f"{out}: {scores.accuracy:.2%} of {counted(scores.n, 'test image')} right, "
+        f"loss {scores.loss:.4f}, {counted(len(runs), 'member')}"
     )
     for name, what in FILES.items():
         click.echo(f"  {name:<28}  {what}")

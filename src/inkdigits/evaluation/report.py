@@ -1,6 +1,6 @@
 """A run or an evaluation as one self-contained HTML file, light and dark.
 
-In: a result (as in result.json) and the folder with its pictures. Out: HTML that loads nothing from
+In: a result and the folder with its pictures. Out: HTML that loads nothing from
 anywhere.
 """
 
@@ -41,10 +41,10 @@ def as_html(title: str, notice: str, figures: Sequence[Figure]) -> str:
     return f"<p><b>{escape(title.strip('<>'))}</b>{told}</p>{shown}"
 
 
-def write_report(result: dict[str, Any], folder: Path, path: Path) -> None:
+def write_report(result: Any, folder: Path, path: Path, *, of_a_run: bool) -> None:
     """Write the report to `path`; pictures that are not in `folder` are left out.
 
-    A result that names a recipe is a run's, any other an evaluation's.
+    result: a RunResult, or else an Evaluation.
     """
     environment = Environment(
         loader=PackageLoader("inkdigits.evaluation", "."),
@@ -61,7 +61,8 @@ def write_report(result: dict[str, Any], folder: Path, path: Path) -> None:
     html = environment.get_template("report.html").render(
         result=result,
         pictures=pictures,
-        is_run="recipe" in result,
+        is_run=of_a_run,
+        settings=vars(result.recipe) if of_a_run else result.model.metadata,
         percent=_percent,
         counted=counted,
     )

@@ -6,8 +6,8 @@ of models.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +43,6 @@ class Scores:
     matrix: tuple[tuple[int, ...], ...]  # [true][read as]
     report: str  # scikit-learn's classification report
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class Acceptance:
@@ -56,10 +52,6 @@ class Acceptance:
     accepted: float  # share of all digits
     accepted_of_right: float | None  # share of those read right; None: none is
     accepted_of_wrong: float | None  # share of those read wrongly; None: none is
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
 
 
 def accepted_from(

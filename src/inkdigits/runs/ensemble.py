@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 import statistics
-import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,10 +21,16 @@ from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.evaluation import plots
 from inkdigits.evaluation.scores import accepted_from, score
 from inkdigits.exports.onnx import save_ensemble
-from inkdigits.files import write_text
 from inkdigits.reading.model import Model
 from inkdigits.reading.model_file import RUN_MODEL
 from inkdigits.runs import folder as run_folder
+from inkdigits.runs.result import (
+    EnsembleResult,
+    Member,
+    RunResult,
+    finished_result,
+    write_result,
+)
 from inkdigits.runs.run import Advance
 from inkdigits.runs.training import Say
 from inkdigits.spec import ACCEPT, NONDIGITS, NONE
@@ -39,8 +44,8 @@ FILES = {
 }
 
 
-def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> dict[str, Any]:
-    """Average the finished runs in `folders` into `out` and give the result, as in result.json.
+def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> EnsembleResult:
+    """Average the finished runs in `folders` into `out` and give the result.
 
     Raises ConfigError if there are fewer than two, one is named twice or `out` is not empty,
     TrainingError if a run is not finished or was trained on other data than the first.
@@ -48,8 +53,8 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
     if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
         raise ConfigError(f"{len(folders)} runs given, expected two or more, each named once")
     run_folder.refuse_filled(out)
-    results = [run_folder.finished_result(folder) for folder in folders]
-    hashes = [(r["data"]["train"]["sha256"], r["data"]["test"]["sha256"]) for r in results]
+    results = [finished_result(folder, RunResult) for folder in folders]
+    hashes = [(r.data.train.sha256, r.data.test.sha256) for r in results]
     for folder, found in zip(folders, hashes, strict=True):
         if found != hashes[0]:
             raise TrainingError(
@@ -64,13 +69,16 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
     sets = load(run_folder.read_settings(folders[0]).data, advance)
     if sets.test.sha256 != hashes[0][1]:
         raise TrainingError(f"{sets.test.source} is no longer what {folders[0]} was tested on")
-    about = [
-        {"folder": str(folder), "recipe": r["recipe"]["name"], "seed": r["seed"]}
+    about = tuple(
+        Member(folder=str(folder), recipe=r.recipe.name, seed=r.seed)
         for folder, r in zip(folders, results, strict=True)
-    ]
+    )
     # No digit is held out from all members: their mean is sure where they are on average.
     level = round(statistics.mean(levels), 4)
-    entries = {"inkdigits.members": json.dumps(about), ACCEPT: f"{level:.4f}"}
+    entries = {
+        "inkdigits.members": json.dumps([asdict(member) for member in about]),
+        ACCEPT: f"{level:.4f}",
+    }
     save_ensemble(
         [f / RUN_MODEL for f in folders],
         out / RUN_MODEL,
@@ -89,19 +97,17 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> d
     plots.save(plots.confusion_matrix(scores), out / "confusion_matrix_mnist.png")
     wrong = plots.predictions(sets.test, answers, correct=False)
     plots.save(wrong, out / "incorrect_predictions.png")
-    result = {
-        "members": about,
-        "parameters": sum(r["parameters"] for r in results),
-        "data": results[0]["data"],
-        "scores": scores.to_dict(),
-        "acceptance": accepted_from(level, sets.test.labels, answers).to_dict(),
-        "training_seconds": sum(r["training_seconds"] for r in results),
-        "threads": results[0]["threads"],
-        "peak_memory_mb": machine.peak_memory_mb(),
-        "machine": machine.describe(),
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-    write_text(
-        out / run_folder.RESULT, json.dumps(result, indent=1) + "\n"
-    )  # last: it is then whole
-    return run_folder.read_result(out)
+    result = EnsembleResult(
+        members=about,
+        parameters=sum(r.parameters for r in results),
+        data=results[0].data,
+        scores=scores,
+        acceptance=accepted_from(level, sets.test.labels, answers),
+        training_seconds=sum(r.training_seconds for r in results),
+        threads=results[0].threads,
+        peak_memory_mb=machine.peak_memory_mb(),
+        machine=machine.describe(),
+        finished=machine.now(),
+    )
+    write_result(out, result)
+    return result

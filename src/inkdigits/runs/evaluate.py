@@ -7,12 +7,12 @@ folder is named a report, pictures, and a list of what was read wrongly. Nothing
 from __future__ import annotations
 
 import csv
-import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from inkdigits.data.listed import is_list
 from inkdigits.data.sources import as_source, no_progress
 from inkdigits.errors import ConfigError, DataError, MissingExtraError
 from inkdigits.evaluation import plots, report
-from inkdigits.evaluation.scores import Scores, accepted_from, score
+from inkdigits.evaluation.scores import Acceptance, Scores, accepted_from, score
 from inkdigits.files import folder_written_whole
 from inkdigits.reading.model import About, Model, about
 from inkdigits.reading.model_file import is_keras
@@ -62,20 +62,54 @@ class _Answering(NamedTuple):
     probabilities: Callable[[Array], Array]
 
 
+@dataclass(frozen=True, kw_only=True)
+class EvaluatedModel:
+    """The model that was scored."""
+
+    path: str
+    identity: str  # SHA-256 of its files
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluatedDigits:
+    """The digits that it was scored on."""
+
+    name: str
+    source: str
+    sha256: str  # of images and labels
+    images: int
+    notice: str  # for the reader of the numbers; may be empty
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What an evaluation amounts to; result.json has the same."""
+
+    model: EvaluatedModel
+    data: EvaluatedDigits
+    scores: Scores
+    acceptance: Acceptance
+    machine: dict[str, object]  # as machine.describe gives it
+    finished: str  # UTC, ISO 8601
+
+
 class Report:
     """A model's score on labelled digits, with figures; notebooks show it.
 
-    result: as result.json has it. digits: what was scored. probabilities: (n, 10) float32, the
-    answers, in the digits' order. plots: Matplotlib figures by name.
+    result: the numbers. digits: what was scored. probabilities: (n, 10) float32, the answers, in
+    the digits' order. plots: Matplotlib figures by name.
     """
 
-    def __init__(
-        self, result: dict[str, Any], scores: Scores, digits: Digits, probabilities: Array
-    ) -> None:
+    def __init__(self, result: Evaluation, digits: Digits, probabilities: Array) -> None:
         self.result = result
-        self.scores = scores
         self.digits = digits
         self.probabilities = probabilities
+
+    @property
+    def scores(self) -> Scores:
+        """Accuracy, confusions and other numbers."""
+        return self.result.scores
 
     @property
     def accuracy(self) -> float:
@@ -103,17 +137,16 @@ class Report:
             for name, figure in self.plots.items():
                 plots.save(figure, part / f"{name}.png")
             self._list_wrong(part / WRONG)
-            report.write_report(self.result, part, part / "report.html")
-            write_json(part / RESULT, self.result)
+            report.write_report(self.result, part, part / "report.html", of_a_run=False)
+            write_json(part / RESULT, asdict(self.result))
 
     def __repr__(self) -> str:
-        data = self.result["data"]
         of = counted(self.scores.n, "digit")
-        return f"<Report {self.accuracy:.2%} of {of} right: {data['name']}>"
+        return f"<Report {self.accuracy:.2%} of {of} right: {self.result.data.name}>"
 
     def _repr_html_(self) -> str:
         shown = ("confusion_matrix", "incorrect_predictions")
-        notice = self.result["data"]["notice"]
+        notice = self.result.data.notice
         return report.as_html(repr(self), notice, [self.plots[name] for name in shown])
 
     def _list_wrong(self, path: Path) -> None:
@@ -153,26 +186,25 @@ def evaluate(
         advance("reading digits", start + len(some), len(digits))
     found = np.concatenate(answers)
     level = accept_from(answering.about.metadata, str(answering.path))
-    scores = score(digits.labels, found, len(digits))
-    result = {
-        "model": {
-            "path": str(answering.path),
-            "identity": answering.about.identity,
-            "metadata": answering.about.metadata,
-        },
-        "data": {
-            "name": digits.name,
-            "source": digits.source,
-            "sha256": digits.sha256,
-            "images": len(digits),
-            "notice": notice,
-        },
-        "scores": scores.to_dict(),
-        "acceptance": accepted_from(level, digits.labels, found).to_dict(),
-        "machine": machine.describe(),
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-    return Report(result, scores, digits, found)
+    result = Evaluation(
+        model=EvaluatedModel(
+            path=str(answering.path),
+            identity=answering.about.identity,
+            metadata=answering.about.metadata,
+        ),
+        data=EvaluatedDigits(
+            name=digits.name,
+            source=digits.source,
+            sha256=digits.sha256,
+            images=len(digits),
+            notice=notice,
+        ),
+        scores=score(digits.labels, found, len(digits)),
+        acceptance=accepted_from(level, digits.labels, found),
+        machine=machine.describe(),
+        finished=machine.now(),
+    )
+    return Report(result, digits, found)
 
 
 def _onnx(model: str | PathLike[str] | None) -> _Answering:

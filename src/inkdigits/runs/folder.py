@@ -1,24 +1,25 @@
-"""A run folder: what it holds, how it begins, and its settings and result, read and written.
+"""A run folder: what it holds, how it begins, and its settings, read and written.
 
-In: a folder. Out: RunSettings and results. Knows nothing of training itself.
+In: a folder. Out: RunSettings. Knows nothing of training itself.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from types import UnionType
 from typing import Any
+
+import msgspec
 
 from inkdigits.errors import ConfigError, DataError, TrainingError
 from inkdigits.files import is_empty, write_text
 from inkdigits.reading.model_file import RUN_MODEL
 from inkdigits.runs.settings import RunSettings
-from inkdigits.training.recipes import Recipe, typed
+from inkdigits.training.recipes import Recipe
 
 SETTINGS, CHECKPOINT, RESULT = "settings.json", "checkpoint.safetensors", "result.json"
 CONFIG = "settings.toml"
@@ -108,68 +109,36 @@ def refuse_filled(folder: Path, instead: str = "") -> None:
 
 def read_settings(folder: Path) -> RunSettings:
     """The settings of a run folder. Raises TrainingError if there are none to read."""
-    found = _read_json(folder, SETTINGS)
+    found = read_json(folder, SETTINGS)
     try:
-        found["recipe"] = Recipe(**typed(Recipe, found["recipe"]))
-        return RunSettings(**typed(RunSettings, found))
-    except (ConfigError, TypeError, KeyError, ArithmeticError) as error:
-        raise _not_a_run(folder, SETTINGS, error) from error
+        settings = msgspec.convert(found, RunSettings)
+    except (msgspec.ValidationError, ConfigError) as error:
+        raise not_a_run(folder, SETTINGS, error) from error
+    _check_known(folder, found, settings)
+    _check_known(folder, found["recipe"], settings.recipe)
+    return settings
 
 
-def read_result(folder: Path) -> dict[str, Any]:
-    """The result of a finished run, as its result.json has it. Raises TrainingError."""
-    result = _read_json(folder, RESULT)
-    try:
-        for name, kind in _TOLD.items():
-            value: Any = result
-            for key in name.split("."):
-                value = value[key]
-            if not isinstance(value, kind):
-                raise TypeError(f"{name} is {value!r:.80}")
-    except (TypeError, KeyError) as error:
-        raise _not_a_run(folder, RESULT, error) from error
-    return result
+def _check_known(folder: Path, found: Iterable[str], read: RunSettings | Recipe) -> None:
+    """Refuse settings of a later version: the run would go on without them."""
+    unknown = set(found) - {field.name for field in fields(read)}
+    if unknown:
+        raise not_a_run(folder, SETTINGS, f"no setting {min(unknown)!r} in this version")
 
 
-def finished_result(folder: Path) -> dict[str, Any]:
-    """The same, and a TrainingError with the command to continue if the run is not finished."""
-    if not (folder / RESULT).is_file():
-        begun = (folder / SETTINGS).is_file()
-        raise TrainingError(
-            f"{folder} is not a finished run: it has no {RESULT}; "
-            + (
-                f"finish it with inkdigits train --resume {folder}"
-                if begun
-                else "expected a folder that inkdigits train made"
-            )
-        )
-    return read_result(folder)
-
-
-# What is asked of a result by those who read it.
-_TOLD: dict[str, type | UnionType] = {
-    "parameters": int,
-    "threads": int,
-    "training_seconds": float | int,
-    "scores.accuracy": float | int,
-    "scores.loss": float | int,
-    "scores.n": int,
-    "data.train.sha256": str,
-    "data.test.sha256": str,
-}
-
-
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """The names and values in a file of the folder. Raises TrainingError."""
     try:
         found = json.loads((folder / name).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise _not_a_run(folder, name, error) from error
+        raise not_a_run(folder, name, error) from error
     if not isinstance(found, dict):
-        raise _not_a_run(folder, name, f"holds a {type(found).__name__}, expected names and values")
+        raise not_a_run(folder, name, f"holds a {type(found).__name__}, expected names and values")
     return found
 
 
-def _not_a_run(folder: Path, name: str, why: object) -> TrainingError:
+def not_a_run(folder: Path, name: str, why: object) -> TrainingError:
+    """The error for a file that is not as `train` writes it."""
     return TrainingError(
         f"{folder}: is not a run folder ({name}: {why}); --resume and ensemble take folders that "
         "inkdigits train wrote"

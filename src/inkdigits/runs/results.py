@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,11 @@ from inkdigits.counts import counted
 from inkdigits.data.sources import as_source
 from inkdigits.errors import ConfigError
 from inkdigits.evaluation import plots, report
-from inkdigits.evaluation.scores import Confusion, Scores
 from inkdigits.reading.model_file import RUN_MODEL
 from inkdigits.runs import folder as run_folder
 from inkdigits.runs import run
 from inkdigits.runs.evaluate import Part, Report, evaluate
+from inkdigits.runs.result import RunResult, finished_result
 from inkdigits.runs.settings import OF_THE_MACHINE, RunSettings, moved, settings_from
 from inkdigits.runs.training import with_network
 from inkdigits.training.callbacks import Callback, Callbacks
@@ -43,18 +44,17 @@ class Run:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.result = run_folder.finished_result(self.folder)
+        self.result = finished_result(self.folder, RunResult)
 
     @property
     def accuracy(self) -> float:
         """Share of the test digits read right, in [0, 1]."""
-        return float(self.result["scores"]["accuracy"])
+        return self.result.scores.accuracy
 
     @property
     def history(self) -> list[dict[str, float | None]]:
         """A row for each epoch: epoch, loss, accuracy, val_loss, val_accuracy and more."""
-        history: list[dict[str, float | None]] = self.result["history"]
-        return history
+        return [asdict(row) for row in self.result.history]
 
     @property
     def model(self) -> Path:
@@ -67,11 +67,9 @@ class Run:
     @cached_property
     def plots(self) -> dict[str, Figure]:
         """Matplotlib figures: training_history, confusion_matrix. The folder has more, as PNG."""
-        scores = dict(self.result["scores"])
-        scores["confusions"] = tuple(Confusion(**one) for one in scores["confusions"])
         return {
             "training_history": plots.training_history(self.history),
-            "confusion_matrix": plots.confusion_matrix(Scores(**scores)),
+            "confusion_matrix": plots.confusion_matrix(self.result.scores),
         }
 
     def evaluate(self, data: str | Path, part: Part | None = None) -> Report:
@@ -80,14 +78,14 @@ class Run:
 
     def __repr__(self) -> str:
         result = self.result
-        name, test = result["recipe"]["name"], result["data"]["test"]
+        name, test = result.recipe.name, result.data.test
         return (
-            f"<Run {name}: {self.accuracy:.2%} of {counted(test['images'], 'digit')} right "
-            f"({test['name']}), {result['training_seconds']:.1f} s, {self.folder}>"
+            f"<Run {name}: {self.accuracy:.2%} of {counted(test.images, 'digit')} right "
+            f"({test.name}), {result.training_seconds:.1f} s, {self.folder}>"
         )
 
     def _repr_html_(self) -> str:
-        notice = self.result["data"]["notice"]
+        notice = self.result.data.notice
         return report.as_html(repr(self), notice, list(self.plots.values()))
 
 

@@ -31,10 +31,17 @@ from inkdigits.runs.folder import (
     PICTURES,
     PICTURES_LIST,
     RESULT,
-    read_result,
     read_settings,
     told_of_moving,
     write_json,
+)
+from inkdigits.runs.result import (
+    DataInfo,
+    PicturesInfo,
+    RunResult,
+    info,
+    read_result,
+    write_result,
 )
 from inkdigits.runs.settings import Device, RunSettings
 from inkdigits.runs.training import Say, Trained, module_of, train_run
@@ -77,11 +84,11 @@ def finish_run(
     workers: Workers = Workers(),  # noqa: B008  frozen
     settings: RunSettings | None = None,
     network: object = None,
-) -> dict[str, Any]:
-    """Do what is left of the run in `folder` and give its result, as in result.json.
+) -> RunResult | None:
+    """Do what is left of the run in `folder` and give its result.
 
     Goes on from the checkpoint where there is one; a run that is finished is only read.
-    say: told of each phase. workers: all but the first only train, and give an empty result.
+    say: told of each phase. workers: all but the first only train, and give None.
     settings: in place of the folder's, where data or models have moved or another device trains;
     kept in the folder once what they name has turned out to be the same. network: the PyTorch
     module where the recipe's network is one; training starts with its weights, and in the end it
@@ -92,7 +99,7 @@ def finish_run(
     settings = settings or read_settings(folder)
     if (folder / RESULT).is_file():
         say(f"{folder} is finished already")
-        return read_result(folder)
+        return read_result(folder, RunResult)
     callback.begin(settings.named())
     try:
         callback.phase("reading the data")
@@ -100,8 +107,8 @@ def finish_run(
     except BaseException:
         callback.stopped()
         raise
-    if workers.is_first:
-        callback.end(folder, result)
+    if result is not None:
+        callback.end(folder, result.scores)
     return result
 
 
@@ -113,7 +120,7 @@ def _finish(
     advance: Advance,
     workers: Workers,
     network: object,
-) -> dict[str, Any]:
+) -> RunResult | None:
     device = chosen(settings.device, workers)
     torch.set_num_threads(max(1, settings.threads // workers.count))
     module = module_of(folder, settings, network, workers)
@@ -124,7 +131,7 @@ def _finish(
         trained = train_run(folder, settings, device, sets, added, callback, say, workers, module)
         state = trained.state
     if not workers.is_first:
-        return {}
+        return None
     callback.phase("choosing the acceptance threshold")
     with phases.timed("limits"):
         found = limits(state.evaluated, sets.train, trained.held, settings.seed, trained.accept)
@@ -150,20 +157,37 @@ def _finish(
             if looked.framed:
                 contact.write_sheet(looked, folder / PICTURES)
             contact.write_list(looked, folder / PICTURES_LIST)
-    result = _result(settings, trained, sets, scores, differences, phases)
-    result["data"]["pictures"] = _told(looked) if looked else None
-    result["fine_tuning"] = asdict(trained.comparison) if trained.comparison else None
-    result["limits"] = found.to_dict()
-    result["acceptance"] = accepted_from(found.accept, sets.test.labels, answers).to_dict()
-    result["workers"] = workers.count
-    result["device"] = name_of(device)
-    result["command"] = _command(settings, trained.state, device, sets, workers)
+    result = RunResult(
+        recipe=settings.recipe,
+        parameters=parameter_count(state.model),
+        seed=settings.seed,
+        precision=state.precision,
+        threads=settings.threads,
+        workers=workers.count,
+        device=name_of(device),
+        teacher=settings.teacher,
+        data=_data(sets, trained, looked),
+        scores=scores,
+        acceptance=accepted_from(found.accept, sets.test.labels, answers),
+        limits=found,
+        fine_tuning=trained.comparison,
+        epochs_run=state.epoch,
+        history=tuple(state.history),
+        training_seconds=round(sum(row.seconds for row in state.history), 3),
+        phase_seconds=phases.seconds,
+        peak_memory_mb=machine.peak_memory_mb(),
+        export_max_difference=differences,
+        left_out=NO_KERAS if is_module(settings.recipe.network) else None,
+        command=_command(settings, state, device, sets, workers),
+        machine=machine.describe(),
+        finished=machine.now(),
+    )
     with written_whole(folder / "report.html") as part:
-        report.write_report(result, folder, part)
-    write_json(folder / RESULT, result)  # last: its presence shows that the run is finished
+        report.write_report(result, folder, part, of_a_run=True)
+    write_result(folder, result)
     if module is not None:
         load_back(cast("Own", state.evaluated), cast("torch.nn.Module", network))
-    return read_result(folder)
+    return result
 
 
 def _digits(
@@ -200,7 +224,7 @@ def _about(
     if not (settings.recipe.nondigit_share or trained.accept):
         about[NONDIGITS] = NONE
     if trained.added is not None:
-        about["inkdigits.added"] = json.dumps(trained.added.to_dict())
+        about["inkdigits.added"] = json.dumps(asdict(trained.added.info))
     return about
 
 
@@ -228,44 +252,17 @@ def _draw(
         plots.save(figure, folder / f"{name}.png")
 
 
-def _result(
-    settings: RunSettings,
-    trained: Trained,
-    sets: DigitSets,
-    scores: Scores,
-    differences: dict[str, float],
-    phases: Phases,
-) -> dict[str, Any]:
-    state = trained.state
-    about = {
-        "test": {"name": sets.test.name, "sha256": sets.test.sha256, "images": len(sets.test)},
-        "train": {"name": sets.train.name, "sha256": sets.train.sha256, "images": len(sets.train)},
-        "source": sets.train.source,
-        "trained_on": trained.n,
-        "held_out": len(sets.train) - trained.n,
-        "added": trained.added.to_dict() if trained.added else None,
-        "notice": sets.notice,
-    }
-    return {
-        "recipe": asdict(settings.recipe),
-        "parameters": parameter_count(state.model),
-        "seed": settings.seed,
-        "precision": state.precision,
-        "threads": settings.threads,
-        "teacher": settings.teacher,
-        "data": about,
-        "scores": scores.to_dict(),
-        "epochs_run": state.epoch,
-        "history": [asdict(row) for row in state.history],
-        # Epochs alone, also those before a resume; phases also count what surrounds them.
-        "training_seconds": round(sum(row.seconds for row in state.history), 3),
-        "phase_seconds": phases.seconds,
-        "peak_memory_mb": machine.peak_memory_mb(),
-        "export_max_difference": differences,
-        "left_out": NO_KERAS if is_module(settings.recipe.network) else None,
-        "machine": machine.describe(),
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
+def _data(sets: DigitSets, trained: Trained, looked: Looked | None) -> DataInfo:
+    return DataInfo(
+        train=info(sets.train),
+        test=info(sets.test),
+        source=sets.train.source,
+        trained_on=trained.n,
+        held_out=len(sets.train) - trained.n,
+        added=trained.added.info if trained.added else None,
+        notice=sets.notice,
+        pictures=_told(looked) if looked else None,
+    )
 
 
 def _command(
@@ -284,15 +281,14 @@ def _command(
     return used.command(launcher)
 
 
-def _told(looked: Looked) -> dict[str, Any]:
-    """What became of the pictures, as plain values for result.json."""
-    listed = list(contact.rows(looked))
-    return {
-        "found": len(looked.framed),
-        "left_out": len(looked.left_out),
-        "doubted": len(listed) - len(looked.left_out),
-        "listed": listed[:_LISTED],
-    }
+def _told(looked: Looked) -> PicturesInfo:
+    listed = tuple(contact.rows(looked))
+    return PicturesInfo(
+        found=len(looked.framed),
+        left_out=len(looked.left_out),
+        doubted=len(listed) - len(looked.left_out),
+        listed=listed[:_LISTED],
+    )
 
 
 def _keras_history(history: list[dict[str, Any]]) -> dict[str, list[float]]:

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from inkdigits.errors import ConfigError
 from inkdigits.evaluation import plots
 from inkdigits.files import write_text
 from inkdigits.runs import folder as run_folder
 from inkdigits.runs import run
+from inkdigits.runs.result import Result, RunResult, read_result
 from inkdigits.runs.settings import RunSettings
 from inkdigits.runs.training import Say, with_network
 from inkdigits.training.callbacks import Callback
@@ -44,8 +44,8 @@ def parse_seeds(text: str) -> list[int]:
     seeds: list[int] = []
     try:
         for part in text.split(","):
-            first, _, last = part.partition("-")
-            some = range(int(first), int(last or first) + 1)
+            first, dash, last = part.partition("-")
+            some = range(int(first), int(last if dash else first) + 1)
             seeds.extend(some[: _MOST_SEEDS + 1])
     except ValueError as error:
         raise ConfigError(
@@ -65,7 +65,7 @@ def run_seeds(
     callback: Callback,
     say: Say,
     advance: run.Advance,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[RunResult]:
     """Run each seed in folder/RECIPE/seedN and yield its result; finished ones are only read.
 
     A network that is FILE.py:NAME is made again for each. Raises ConfigError if a folder that is
@@ -82,7 +82,8 @@ def run_seeds(
         say(f"seed {seed}: {place}")
         with run_folder.started(place, wanted) if begins else nullcontext():
             result = run.finish_run(place, callback, say, advance, network=network)
-        yield result
+        if result is not None:
+            yield result
 
 
 def summarise(folder: Path) -> list[Row]:
@@ -90,20 +91,20 @@ def summarise(folder: Path) -> list[Row]:
     rows = []
     for place in sorted(p for p in folder.iterdir() if p.is_dir()):
         results = [
-            run_folder.read_result(file.parent)
+            read_result(file.parent, Result)
             for file in sorted(place.glob(f"*/{run_folder.RESULT}"))
         ]
         if not results:
             continue
-        accuracies = [100 * r["scores"]["accuracy"] for r in results]
+        accuracies = [100 * r.scores.accuracy for r in results]
         rows.append(
             Row(
                 recipe=place.name,
                 n=len(results),
                 accuracy=statistics.mean(accuracies),
                 accuracy_sd=statistics.stdev(accuracies) if len(results) > 1 else 0.0,
-                training_seconds=statistics.median(r["training_seconds"] for r in results),
-                parameters=results[0]["parameters"],
+                training_seconds=statistics.median(r.training_seconds for r in results),
+                parameters=results[0].parameters,
             )
         )
     write_text(folder / SUMMARY, json.dumps([asdict(row) for row in rows], indent=1) + "\n")

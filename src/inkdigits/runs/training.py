@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 
@@ -25,9 +25,9 @@ from inkdigits.runs.exports import tried
 from inkdigits.runs.folder import (
     CHECKPOINT,
     SETTINGS,
-    read_settings,
     write_settings,
 )
+from inkdigits.runs.result import AddedInfo, info
 from inkdigits.runs.settings import RunSettings
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.device import name_of
@@ -51,15 +51,10 @@ class Added(NamedTuple):
     digits: Digits
     times: int  # each of them stands in it
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for result.json and the model's metadata."""
-        digits = self.digits
-        return {
-            "name": digits.name,
-            "sha256": digits.sha256,
-            "images": len(digits),
-            "times": self.times,
-        }
+    @property
+    def info(self) -> AddedInfo:
+        """As result.json and the model's metadata tell it."""
+        return AddedInfo(**vars(info(self.digits)), times=self.times)
 
 
 class Module(NamedTuple):
@@ -162,8 +157,8 @@ def train_run(
     """Train what the settings ask for, from the checkpoint where there is one."""
     checkpoint, recipe = folder / CHECKPOINT, settings.recipe
     state = _begun(folder, settings, device, sets, added, say, workers, module)
-    if workers.is_first and settings.absolute() != read_settings(folder):
-        write_settings(folder, settings)
+    if workers.is_first:
+        write_settings(folder, settings)  # of a run that goes on they may be others
     start, accept = None, 0.0
     if settings.start is not None:
         known = Model(model_path(settings.start), settings.threads)

@@ -23,7 +23,6 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inkdigits.data.corrections import Change, Corrections, Kept
 from inkdigits.errors import CorrectionsError
 from inkdigits.picture.documents import PDF, document_kind, page_names
 from inkdigits.server.bodies import (
@@ -35,6 +34,7 @@ from inkdigits.server.bodies import (
     check_is_document,
     check_is_picture,
 )
+from inkdigits.server.corrections import Change, Corrections, Kept
 from inkdigits.server.description import NO_DIGIT, description
 from inkdigits.server.docs import as_page
 from inkdigits.server.guard import Guard, Metrics
@@ -228,9 +228,10 @@ class _Service:
             self.metrics.count([answer])
             if answer.status != 200:
                 return Response(answer.json, answer.status, media_type=_JSON)
+            said = json.loads(answer.json)
             kept = Kept(
-                None if digit == NO_DIGIT else int(digit), body, answer.array,
-                answer.json.decode(), self._pool.model.identity, place or 0,
+                None if digit == NO_DIGIT else int(digit), body, answer.image, said["digit"],
+                said["confidence"], said["reason"], self._pool.model.identity, place or 0,
             )  # fmt: skip
             change, total = await self._corrections.keep(kept)
         undo = secrets.token_urlsafe(16)

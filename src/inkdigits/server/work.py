@@ -56,7 +56,7 @@ class Answer(NamedTuple):
     status: int
     json: bytes  # an object
     outcome: str  # accepted, a Reading's reason, or error
-    array: bytes = b""  # (28, 28) float32, little-endian, if it is to be kept
+    image: bytes = b""  # (28, 28) uint8, ink 255, if it is to be kept
     png: bytes = b""  # a document's page, if asked for
     pages: int = 1  # how many a document has, if asked for
 
@@ -153,7 +153,7 @@ def _answer(reader: Reader, task: Task, found: Page | Reading) -> Answer:
         answer["array"] = _rows(found.array)
     if task.saliency is not None:
         answer["saliency"] = _mattered(reader, found.array, found.digit)
-    kept = b"" if task.keep is None else found.array.astype("<f4").tobytes()
+    kept = b"" if task.keep is None else _image(found.array)
     return Answer(200, _json(answer), found.reason or "accepted", kept)
 
 
@@ -188,7 +188,7 @@ def _page(reader: Reader, task: Task, page: Page, answer: dict[str, Any]) -> Ans
             return Answer(422, error_json(message, 422, task.name, task.number), "error")
     if task.keep is not None:
         digit = answer["digits"][task.keep]
-        kept = page.digits.arrays[task.keep].astype("<f4").tobytes()
+        kept = _image(page.digits.arrays[task.keep])
         return Answer(200, _json(digit), digit["reason"] or "accepted", kept)
     if task.saliency is not None:
         chosen = answer["digits"][task.saliency]
@@ -206,6 +206,11 @@ def _mattered(reader: Reader, array: NDArray[np.float32], digit: int) -> list[li
 
 def _rows(array: NDArray[np.float32]) -> list[list[float]]:
     return [[round(value, _DIGITS_AFTER_POINT) for value in row] for row in array.tolist()]
+
+
+def _image(array: NDArray[np.float32]) -> bytes:
+    """(28, 28) uint8, ink 255, as training sees it."""
+    return np.rint(255 * array).astype(np.uint8).tobytes()
 
 
 def _json(value: object) -> bytes:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from inkdigits.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from inkdigits.evaluation.scores import Scores
     from inkdigits.training.state import Epoch, State
 
 
@@ -36,8 +37,8 @@ class Callback:
     def phase(self, what: str) -> None:
         """Something that takes seconds begins: "scoring the test set", say."""
 
-    def end(self, folder: Path, result: dict[str, Any]) -> None:
-        """All is in the run folder. result: as result.json has it."""
+    def end(self, folder: Path, scores: Scores) -> None:
+        """All is in the run folder. scores: of the test set."""
 
     def stopped(self) -> None:
         """The run ends here by an error or Ctrl-C; `end` does not come."""
@@ -69,10 +70,10 @@ class Callbacks(Callback):
         for one in self._those:
             one.phase(what)
 
-    def end(self, folder: Path, result: dict[str, Any]) -> None:
+    def end(self, folder: Path, scores: Scores) -> None:
         """Tell each."""
         for one in self._those:
-            one.end(folder, result)
+            one.end(folder, scores)
 
     def stopped(self) -> None:
         """Tell each."""
@@ -91,16 +92,18 @@ class TensorBoard(Callback):
                 "TensorBoard's library is not installed: pip install tensorboard"
             ) from error
         self._writer: Any = SummaryWriter(str(folder))
+        self._epoch = 0  # the last one
 
     def epoch(self, row: Epoch) -> None:
         """Write its numbers, those of a validation set only where there is one."""
         for name, value in _numbers(row).items():
             self._writer.add_scalar(name, value, row.epoch)
         self._writer.flush()
+        self._epoch = row.epoch
 
-    def end(self, folder: Path, result: dict[str, Any]) -> None:
+    def end(self, folder: Path, scores: Scores) -> None:
         """Write the test set's score, and close the file."""
-        self._writer.add_scalar("test accuracy", result["scores"]["accuracy"], result["epochs_run"])
+        self._writer.add_scalar("test accuracy", scores.accuracy, self._epoch)
         self._writer.close()
 
     def stopped(self) -> None:
@@ -132,9 +135,9 @@ class MLflow(Callback):
         """Log its numbers."""
         self._mlflow.log_metrics(_numbers(row), step=row.epoch)
 
-    def end(self, folder: Path, result: dict[str, Any]) -> None:
+    def end(self, folder: Path, scores: Scores) -> None:
         """Log the score, the report and the model; the run is finished."""
-        self._mlflow.log_metric("test accuracy", result["scores"]["accuracy"])
+        self._mlflow.log_metric("test accuracy", scores.accuracy)
         for name in ("report.html", "model.onnx"):
             self._mlflow.log_artifact(str(folder / name))
         self._mlflow.end_run()

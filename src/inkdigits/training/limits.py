@@ -7,8 +7,7 @@ letters from all digits; the level is where most digits are kept and many other 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -43,10 +42,6 @@ class Limits:
     nondigits: float  # share of the made non-digits that reach it
     n_digits: int  # held out and read right
     n_nondigits: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
 
     def __str__(self) -> str:
         others = f"{self.nondigits:.1%} of {self.n_nondigits:,} made images without a digit"

@@ -64,6 +64,10 @@ class Recipe:
     calibrate: bool = False  # fit one temperature on the validation set, folded into the weights
 
     def __post_init__(self) -> None:
+        for row in fields(self):
+            value = getattr(self, row.name)
+            if row.type == "float" and isinstance(value, int):  # 7 and 7.0 are one setting
+                object.__setattr__(self, row.name, _as_float(value))
         if not is_module(self.network):
             network_named(self.network)
         for field, literal in {
@@ -166,6 +170,13 @@ def values_of(field: str) -> str:
     if field in _RANGES:
         return _RANGES[field][2]
     return ", ".join(map(str, get_args(get_type_hints(Recipe)[field])))
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _check_choice(recipe: Recipe, field: str, choices: tuple[str, ...]) -> None:
@@ -346,14 +357,6 @@ def recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise ConfigError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
     return RECIPES[name]
-
-
-def typed(of: type, values: dict[str, Any]) -> dict[str, Any]:
-    """The values of a dataclass's fields. Raises TypeError for one that is of another type."""
-    for name, kind in get_type_hints(of).items():
-        if name in values and not is_of(values[name], kind):
-            raise TypeError(f"{name} is {values[name]!r:.80}")
-    return values
 
 
 def is_of(value: object, kind: Any) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
@@ -24,7 +25,7 @@ from inkdigits.training.device import CPU
 from inkdigits.training.models import build
 from inkdigits.training.networks import network_named
 from inkdigits.training.precision import USED, Used, used_precision
-from inkdigits.training.recipes import Recipe, is_of, typed
+from inkdigits.training.recipes import Recipe, is_of
 from inkdigits.training.watch import EarlyStopping, Plateau
 
 VERSION = "1"
@@ -198,7 +199,7 @@ def _restored(
     for key, tensor in tensors.items():
         group, name = key.split("/", 1)
         groups.setdefault(group, {})[name] = tensor
-    recipe = Recipe(**typed(Recipe, about["recipe"]))
+    recipe = msgspec.convert(about["recipe"], Recipe)
     precision = about.get("precision")  # a checkpoint of version 0.1.0 does not say
     if precision not in (None, *USED):
         raise ValueError(f"precision is {precision!r:.80}")
@@ -219,11 +220,11 @@ def _restored(
         load_weights(state.averaged, groups["averaged"])
     _load_optimizer(state.optimizer, groups["optimizer"])
     state.epoch, state.step, state.stopped = about["epoch"], about["step"], about["stopped"]
-    state.history = [Epoch(**typed(Epoch, row)) for row in about["history"]]
+    state.history = msgspec.convert(about["history"], list[Epoch])
     if len(state.history) != state.epoch:
         raise ValueError(f"epoch is {state.epoch}, of {len(state.history)} in its history")
-    state.stopping = EarlyStopping(**typed(EarlyStopping, about["stopping"]))
-    state.plateau = Plateau(**typed(Plateau, about["plateau"]))
+    state.stopping = msgspec.convert(about["stopping"], EarlyStopping)
+    state.plateau = msgspec.convert(about["plateau"], Plateau)
     state.best_loss, state.best_accuracy = groups.get("best_loss"), groups.get("best_accuracy")
     for best in (state.best_loss, state.best_accuracy):
         if best is not None:

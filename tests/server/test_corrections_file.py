@@ -5,7 +5,8 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from inkdigits.data.corrections import (
+from inkdigits.errors import CorrectionsError
+from inkdigits.server.corrections import (
     Corrections,
     Kept,
     delete_corrections,
@@ -13,10 +14,8 @@ from inkdigits.data.corrections import (
     read_corrections,
     write_corrections,
 )
-from inkdigits.errors import CorrectionsError
 
-READING = '{"digit": 8, "confidence": 0.5, "accepted": false, "reason": "unsure"}'
-KEPT = Kept(3, b"a file's bytes", b"\0" * 28 * 28 * 4, READING, "0" * 64)
+KEPT = Kept(3, b"a file's bytes", b"\0" * 28 * 28, 8, 0.5, "unsure", "0" * 64)
 
 
 def test_what_is_kept_is_read_while_it_is_open_and_after(tmp_path):
@@ -83,11 +82,11 @@ def test_an_old_change_takes_no_other_picture_s_correction_back(tmp_path):
 
 
 def test_a_sheet_shows_each_correction(tmp_path):
-    array = np.zeros((28, 28), "<f4")
-    array[10, 5] = 1
+    image = np.zeros((28, 28), np.uint8)
+    image[10, 5] = 255
     corrections, _ = kept_in(
         tmp_path / "kept.db",
-        *(KEPT._replace(place=place, array=array.tobytes()) for place in range(9)),
+        *(KEPT._replace(place=place, image=image.tobytes()) for place in range(9)),
     )
     corrections.close()
     sheet = np.asarray(drawn_corrections(tmp_path / "kept.db"))
@@ -109,23 +108,59 @@ OLD = """CREATE TABLE corrections (
 )"""
 
 
+READING = '{"digit": 8, "confidence": 0.5, "accepted": false, "reason": "unsure"}'
+
+
 def test_a_file_of_version_0_1_0_is_read_and_goes_on(tmp_path):
     file = tmp_path / "kept.db"
+    array = np.zeros(784, "<f4")
+    array[1:4] = 0.2, 0.502, 1
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("PRAGMA application_id = 1768844132")  # "inkd"
         connection.execute(OLD)
-        connection.execute(
-            "INSERT INTO corrections VALUES (7, '2026-01-02T03:04:05Z', 3, ?, 'x', ?, ?, ?)",
-            (KEPT.picture, KEPT.array, READING, KEPT.model),
-        )
+        for number, reading in ((7, READING), (9, READING.replace('"unsure"', "null"))):
+            connection.execute(
+                "INSERT INTO corrections VALUES (?, '2026-01-02T03:04:05Z', 3, ?, ?, ?, ?, ?)",
+                (number, KEPT.picture, f"sha{number}", array.tobytes(), reading, KEPT.model),
+            )
     before = file.read_bytes()
-    (row,) = read_corrections(file)
-    assert (row.id, row.kept) == (7, KEPT)
+    rows = list(read_corrections(file))
+    image = bytes([0, 51, 128, 255, *bytes(780)])
+    kept = KEPT._replace(image=image)
+    assert [row.id for row in rows] == [7, 9]
+    assert [row.kept for row in rows] == [kept, kept._replace(reason=None)]
     assert file.read_bytes() == before
     corrections, numbers = kept_in(file, KEPT._replace(place=1))
     corrections.close()
-    assert numbers == [8]
-    assert [(row.id, row.kept.place) for row in read_corrections(file)] == [(7, 0), (8, 1)]
+    assert numbers == [10]
+    assert list(read_corrections(file))[:2] == rows
+    assert [(row.id, row.kept.place) for row in read_corrections(file)] == [(7, 0), (9, 0), (10, 1)]
+
+
+@pytest.mark.parametrize(
+    ("array", "reading"),
+    [
+        (np.full(784, np.nan, "<f4"), READING),
+        (np.full(784, 1.5, "<f4"), READING),
+        (np.zeros(3, "<f4"), READING),
+        (np.zeros(784, "<f4"), "{"),
+        (np.zeros(784, "<f4"), "[" * 20_000),
+        (np.zeros(784, "<f4"), "{}"),
+        (np.zeros(784, "<f4"), READING.replace("8", "1" + "0" * 400)),
+    ],
+    ids=["nan", "outside", "short", "json", "deep", "lacks", "huge"],
+)
+def test_a_file_of_version_0_1_0_that_someone_has_changed_is_refused(tmp_path, array, reading):
+    file = tmp_path / "kept.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("PRAGMA application_id = 1768844132")
+        connection.execute(OLD)
+        connection.execute(
+            "INSERT INTO corrections VALUES (1, '', 3, x'00', 'x', ?, ?, '')",
+            (array.tobytes(), reading),
+        )
+    with pytest.raises(CorrectionsError):
+        list(read_corrections(file))
 
 
 @pytest.mark.parametrize(
@@ -168,13 +203,12 @@ def test_a_row_says_what_was_read_and_what_it_is(tmp_path):
         {"digit": "../../elsewhere"},
         {"digit": 10},
         {"place": "first"},
-        {"array": b"short"},
-        {"array": "text"},
+        {"image": b"short"},
+        {"image": "text"},
         {"picture": 3},
-        {"reading": "{"},
-        {"reading": "[" * 20_000},
-        {"reading": '{"digit": 8}'},
-        {"reading": READING.replace("0.5", "1" + "0" * 400)},
+        {"read_as": "eight"},
+        {"confidence": "half"},
+        {"reason": b"5"},
         {"time": "\x1b[2J"},
     ],
     ids=[
@@ -184,10 +218,9 @@ def test_a_row_says_what_was_read_and_what_it_is(tmp_path):
         "short",
         "text",
         "number",
-        "json",
-        "deep",
-        "lacks",
-        "huge",
+        "read",
+        "confidence",
+        "reason",
         "escape",
     ],
 )
@@ -200,18 +233,13 @@ def test_a_row_that_a_server_does_not_write_is_refused(tmp_path, values):
     assert [path.name for path in tmp_path.iterdir()] == ["kept.db"]
 
 
-def test_an_array_that_is_no_ink_is_not_written(tmp_path):
-    array = np.full((28, 28), np.nan, "<f4").tobytes()
-    with pytest.raises(CorrectionsError, match=r"holds an array outside 0 \(paper\) to 1 \(ink\)"):
-        write_corrections(changed(tmp_path / "kept.db", array=array), tmp_path / "mine")
-
-
 ENDLESS = """CREATE VIEW corrections AS
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
-SELECT i AS id, '' AS time, 1 AS digit, x'' AS picture, x'' AS array, '' AS reading, '' AS model
+SELECT i AS id, '' AS time, 1 AS digit, x'' AS picture, x'' AS image, 1 AS read_as, 1 AS confidence,
+'' AS reason, '' AS model, 0 AS place
 FROM n"""
-LARGE = """CREATE TABLE corrections (id INTEGER PRIMARY KEY, time, digit, reading, model,
-picture AS (zeroblob(900000000)), array AS (zeroblob(900000000)))"""
+LARGE = """CREATE TABLE corrections (id INTEGER PRIMARY KEY, time, digit, read_as, confidence,
+reason, model, place, picture AS (zeroblob(900000000)), image AS (zeroblob(900000000)))"""
 TRIGGER = "CREATE TRIGGER t AFTER INSERT ON corrections BEGIN DELETE FROM corrections; END"
 
 

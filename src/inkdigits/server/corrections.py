@@ -1,21 +1,20 @@
 """Corrections that people made of readings, in one SQLite file.
 
-In: pictures, which of their digits was read wrongly, and what it is. Out: the file, a PNG folder
-that `train --add` takes, and a sheet of thumbnails.
-Imports sqlite3; numpy and Pillow only to export.
+In: pictures, which of their digits was read wrongly, how, and what it is. Out: the file, a PNG
+folder that `train --add` takes, and a sheet of thumbnails. Imports sqlite3;
+numpy and Pillow only to export.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inkdigits.errors import CorrectionsError
 from inkdigits.spec import SIDE
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _OURS = 0x696E6B64  # "inkd", the file's application_id
-_VERSION = 2
+_VERSION = 3
 _CELL, _COLUMNS = 128, 8  # of the sheet: pixels, thumbnails a row
 _MAX_BYTES = 100_000_000  # of one value in it
 # A file whose tables are not exactly these is not ours: SQL in it may count for ever, or give
@@ -36,8 +35,10 @@ _TABLE = """corrections (
     picture BLOB NOT NULL,                       -- a file's bytes, as they were sent
     sha256 TEXT NOT NULL,                        -- of the picture
     place INTEGER NOT NULL CHECK (place >= 0),   -- which of the picture's digits, in reading order
-    array BLOB NOT NULL,                         -- (28, 28) float32, little-endian, ink 1
-    reading TEXT NOT NULL,                       -- of that digit, JSON, as it was answered
+    image BLOB NOT NULL,                         -- (28, 28) uint8, ink 255, as training sees it
+    read_as INTEGER NOT NULL,                    -- the digit that was answered
+    confidence REAL NOT NULL,                    -- of that answer, 0 to 1
+    reason TEXT,                                 -- why it was not accepted; none if it was
     model TEXT NOT NULL,                         -- identity of the models that read it
     UNIQUE (sha256, place)
 )"""
@@ -52,22 +53,27 @@ _TABLE_1 = """corrections (
     reading TEXT NOT NULL,                                -- JSON, as it was answered
     model TEXT NOT NULL                                   -- SHA-256 of the model that read it
 )"""
+# What a Row takes, of either version.
+_ROW = {
+    1: "id, time, digit, picture, image_of(array), reading ->> 'digit', reading ->> 'confidence', "
+    "reading ->> 'reason', model, 0",
+    3: "id, time, digit, picture, image, read_as, confidence, reason, model, place",
+}
 _FROM_1 = f"""
 ALTER TABLE corrections RENAME TO old;
 CREATE TABLE {_TABLE};
-INSERT INTO corrections SELECT id, time, digit, picture, sha256, 0, array, reading, model FROM old;
+INSERT INTO corrections ({_ROW[3]}, sha256) SELECT {_ROW[1]}, sha256 FROM old;
 DROP TABLE old;
 """
+_CHANGED = ("digit", "image", "read_as", "confidence", "reason", "model")  # by a later correction
 # The same digit corrected again: the last word counts.
-_KEEP = """
-INSERT INTO corrections (digit, picture, sha256, place, array, reading, model)
-VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (sha256, place) DO UPDATE SET digit = excluded.digit, array = excluded.array,
-    reading = excluded.reading, model = excluded.model,
+_ANEW = ", ".join(f"{name} = excluded.{name}" for name in _CHANGED)
+_KEEP = f"""
+INSERT INTO corrections (sha256, place, picture, {", ".join(_CHANGED)})
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (sha256, place) DO UPDATE SET {_ANEW},
     time = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
 RETURNING id"""
-
-_CHANGED = ("digit", "array", "reading", "model")  # by a later correction of the same digit
 _BEFORE = f"SELECT {', '.join(_CHANGED)} FROM corrections WHERE sha256 = ? AND place = ?"
 
 
@@ -76,8 +82,10 @@ class Kept(NamedTuple):
 
     digit: int | None  # the right one; None where there is no digit
     picture: bytes  # a file's bytes
-    array: bytes  # (28, 28) float32, little-endian, ink 1
-    reading: str  # JSON
+    image: bytes  # (28, 28) uint8, ink 255
+    read_as: int  # the digit that was answered
+    confidence: float  # of that answer, in [0, 1]
+    reason: str | None  # why it was not accepted; None if it was
     model: str  # its identity
     place: int = 0  # which of the picture's digits, in reading order
 
@@ -89,7 +97,7 @@ class Change(NamedTuple):
     sha256: str  # of the picture
     place: int
     digit: int | None
-    before: tuple[int | None, bytes, str, str] | None  # _CHANGED of the correction that it replaced
+    before: tuple[Any, ...] | None  # _CHANGED of the correction that it replaced
 
 
 class Row(NamedTuple):
@@ -100,11 +108,11 @@ class Row(NamedTuple):
     kept: Kept
 
     def __str__(self) -> str:
-        reading = json.loads(self.kept.reading)
-        doubt = "" if reading["accepted"] else f" ({reading['reason']})"
+        kept = self.kept
+        doubt = "" if kept.reason is None else f" ({kept.reason})"
         return (
-            f"{self.id:>5}  {self.time}  read {reading['digit']}, {reading['confidence']:.1%}"
-            f"{doubt}  is {self.right}  model {self.kept.model[:8]}"
+            f"{self.id:>5}  {self.time}  read {kept.read_as}, {kept.confidence:.1%}"
+            f"{doubt}  is {self.right}  model {kept.model[:8]}"
         )
 
     @property
@@ -148,10 +156,8 @@ class Corrections:
         try:
             with self._connection:
                 before = self._connection.execute(_BEFORE, (digest, kept.place)).fetchone()
-                values = (
-                    kept.digit, kept.picture, digest, kept.place, kept.array, kept.reading,
-                    kept.model,
-                )  # fmt: skip
+                changed = (getattr(kept, name) for name in _CHANGED)
+                values = (digest, kept.place, kept.picture, *changed)
                 (number,) = self._connection.execute(_KEEP, values).fetchone()
             return Change(int(number), digest, kept.place, kept.digit, before), self._count()
         except sqlite3.Error as error:
@@ -189,11 +195,7 @@ def read_corrections(path: Path) -> Iterator[Row]:
             version = _version(connection, path)
             if not version:
                 raise CorrectionsError(f"{path}: is empty; inkdigits serve --keep FILE.db fills it")
-            place = "0" if version == 1 else "place"
-            rows = connection.execute(
-                f"SELECT id, time, digit, picture, array, reading, model, {place} FROM corrections "
-                "ORDER BY id"
-            )
+            rows = connection.execute(f"SELECT {_ROW[version]} FROM corrections ORDER BY id")
             for number, time, *kept in rows:
                 row = Row(number, time, Kept(*kept))
                 _check(row, path)
@@ -214,7 +216,7 @@ def delete_corrections(path: Path, numbers: Sequence[int]) -> int:
 
 
 def write_corrections(path: Path, folder: Path) -> int:
-    """Write each corrected digit's array to `folder`/{digit}_{id}.png; return how many.
+    """Write each corrected digit's image to `folder`/{digit}_{id}.png; return how many.
 
     Corrections to no digit are left out. The folder appears whole or not at all. Raises
     CorrectionsError, and DataError as write_png_folder does.
@@ -225,17 +227,14 @@ def write_corrections(path: Path, folder: Path) -> int:
 
     # Without the pictures, which may be of any size.
     rows = [
-        (f"{row.kept.digit}_{row.id:05d}.png", row.kept.array)
+        (f"{row.kept.digit}_{row.id:05d}.png", row.kept.image)
         for row in read_corrections(path)
         if row.kept.digit is not None
     ]
     if not rows:
         raise CorrectionsError(f"{path}: holds no corrected digit yet")
     names, values = zip(*rows, strict=True)
-    arrays = np.frombuffer(b"".join(values), "<f4").reshape(-1, SIDE, SIDE)
-    if not (arrays.min() >= 0 and arrays.max() <= 1):
-        raise CorrectionsError(f"{path}: holds an array outside 0 (paper) to 1 (ink)")
-    images = np.rint(255 * arrays).astype(np.uint8)
+    images = np.frombuffer(b"".join(values), np.uint8).reshape(-1, SIDE, SIDE)
     write_png_files(folder, zip(names, images, strict=True))
     return len(rows)
 
@@ -256,11 +255,10 @@ def drawn_corrections(path: Path) -> Image.Image:
     side = 3 * SIDE
     for n, row in enumerate(rows):
         x, y = _CELL * (n % _COLUMNS) + 8, _CELL * (n // _COLUMNS) + 8
-        array = np.frombuffer(row.kept.array, "<f4").reshape(SIDE, SIDE)
-        grey = np.rint(255 * (1 - np.clip(np.nan_to_num(array), 0, 1))).astype(np.uint8)
+        grey = 255 - np.frombuffer(row.kept.image, np.uint8).reshape(SIDE, SIDE)
         sheet.paste(Image.fromarray(grey).resize((side, side), Image.Resampling.NEAREST), (x, y))
         pen.rectangle((x - 1, y - 1, x + side, y + side), outline=200)
-        words = f"{row.id}: read {json.loads(row.kept.reading)['digit']}\nis {row.right}"
+        words = f"{row.id}: read {row.kept.read_as}\nis {row.right}"
         pen.multiline_text((x, y + side + 3), words, 0, font)
     return sheet
 
@@ -289,10 +287,23 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     found = connection.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL").fetchall()
     if not found:
         return 0
-    tables = {f"CREATE TABLE {_TABLE_1}": 1, f"CREATE TABLE {_TABLE}": 2}
+    tables = {f"CREATE TABLE {_TABLE_1}": 1, f"CREATE TABLE {_TABLE}": _VERSION}
     if program != _OURS or len(found) > 1 or found[0][0] not in tables:
         raise CorrectionsError(f"{path}: is a database of another program; name a new file")
+    if tables[found[0][0]] == 1:
+        connection.create_function("image_of", 1, _image_of, deterministic=True)
     return tables[found[0][0]]
+
+
+def _image_of(array: bytes) -> bytes:
+    """The image of an array as version 0.1.0 kept it: float32, little-endian, ink 1."""
+    import numpy as np
+
+    values = np.frombuffer(array, "<f4")
+    if not (values.min() >= 0 and values.max() <= 1):
+        raise ValueError
+    image: bytes = np.rint(255 * values).astype(np.uint8).tobytes()
+    return image
 
 
 def _check(row: Row, path: Path) -> None:
@@ -303,8 +314,11 @@ def _check(row: Row, path: Path) -> None:
             (kept.digit is None or (isinstance(kept.digit, int) and kept.digit in range(10)))
             and isinstance(kept.place, int)
             and isinstance(kept.picture, bytes)
-            and isinstance(kept.array, bytes)
-            and len(kept.array) == 4 * SIDE * SIDE
+            and isinstance(kept.image, bytes)
+            and len(kept.image) == SIDE * SIDE
+            and isinstance(kept.read_as, int)
+            and isinstance(kept.confidence, float)
+            and isinstance(kept.reason, str | None)
             and str(row).isprintable()
         )
     except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
