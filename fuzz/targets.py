@@ -29,7 +29,7 @@ from inkdigits.errors import (
 from inkdigits.exports.onnx import load_onnx
 from inkdigits.reading import reader
 from inkdigits.runs import folder as run_folder
-from inkdigits.runs import settings
+from inkdigits.runs import result, settings
 from inkdigits.server import corrections
 from inkdigits.synthesis import fonts
 from inkdigits.training import pictures
@@ -137,7 +137,8 @@ TARGETS = {
         ),
         Target("config", "run.toml", settings.read_config, ConfigError),
         Target(
-            "result", run_folder.RESULT, lambda p: run_folder.read_result(p.parent), TrainingError
+            "result", run_folder.RESULT,
+            lambda p: result.read_result(p.parent, result.RunResult), TrainingError,
         ),
         Target("checkpoint", run_folder.CHECKPOINT, load_state, TrainingError),
     )

@@ -22,7 +22,7 @@ def test_a_seed_is_read_or_refused(tmp_path, target, seed):
         ("picture", "png-8"), ("picture", "tiff-tiles"), ("picture", "jpeg-cmyk"),
         ("model", "whole"), ("model", "int8"), ("idx", "images-gzipped"), ("csv", "bom"),
         ("npz", "whole"), ("npz-pictures", "whole"), ("png", "grey"), ("font", "dejavu"),
-        ("corrections", "kept"), ("settings", "whole"), ("config", "whole"),
+        ("corrections", "kept"), ("corrections", "columns"), ("settings", "whole"), ("config", "whole"),
         ("result", "whole"),
     ],
 )  # fmt: skip
