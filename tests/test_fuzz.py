@@ -22,8 +22,8 @@ def test_a_seed_is_read_or_refused(tmp_path, target, seed):
         ("picture", "png-8"), ("picture", "tiff-tiles"), ("picture", "jpeg-cmyk"),
         ("model", "whole"), ("model", "int8"), ("idx", "images-gzipped"), ("csv", "bom"),
         ("npz", "whole"), ("npz-pictures", "whole"), ("png", "grey"), ("font", "dejavu"),
-        ("corrections", "kept"), ("corrections", "columns"), ("settings", "whole"), ("config", "whole"),
-        ("result", "whole"),
+        ("corrections", "kept"), ("corrections", "columns"), ("settings", "whole"),
+        ("config", "whole"), ("result", "whole"),
     ],
 )  # fmt: skip
 def test_whole_seeds_are_read(tmp_path, name, seed):
