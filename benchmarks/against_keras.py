@@ -9,7 +9,6 @@ its whole process, and the ratio to Keras. `make test-tensorflow`
 makes the environment that --tensorflow names.
 """
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -17,6 +16,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import tables
 
 from inkdigits.data import load
 from inkdigits.data.split import split_validation
@@ -65,7 +66,7 @@ def ours(recipe: str, seed: int, folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tables.parser(__doc__)
     parser.add_argument("--tensorflow", required=True, help="a Python that has TensorFlow")
     parser.add_argument("--epochs", type=int, default=30, help="of the original, at most")
     args = parser.parse_args()
@@ -77,17 +78,21 @@ def main() -> None:
             print(recipe, rows[f"`{recipe}`"], file=sys.stderr, flush=True)
         rows["Keras on TensorFlow"] = [keras(args.tensorflow, args.epochs, folder)]
     theirs = rows["Keras on TensorFlow"][0]
-    print("| | n | epochs | test accuracy, % | training, s | ratio | whole process, s | ratio |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    table = tables.Table(
+        "against-keras", "", "n", "epochs", "test accuracy, %", "training, s", "ratio",
+        "whole process, s", "ratio",
+    )  # fmt: skip
     for name, found in rows.items():
         training = statistics.median(r["seconds"] for r in found)
         process = statistics.median(r["process_seconds"] for r in found)
-        print(
-            f"| {name} | {len(found)} | {found[0]['epochs']} "
-            f"| {100 * statistics.mean(r['accuracy'] for r in found):.2f} "
-            f"| {training:,.1f} | {theirs['seconds'] / training:.1f} "
-            f"| {process:,.1f} | {theirs['process_seconds'] / process:.1f} |"
-        )
+        table.row(
+            name, len(found), found[0]["epochs"],
+            f"{100 * statistics.mean(r['accuracy'] for r in found):.2f}",
+            f"{training:,.1f}", f"{theirs['seconds'] / training:.1f}",
+            f"{process:,.1f}", f"{theirs['process_seconds'] / process:.1f}",
+        )  # fmt: skip
+    if args.write:
+        table.write()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How the service holds under attack: a Markdown table, a row for each attack.
 
-    python benchmarks/attack.py [--seconds 5] [--only WORD]
+    python benchmarks/attack.py [--seconds 5] [--only WORD] [--write]
 
 Starts `inkdigits serve` and attacks it over the loopback device with 16 connections at a time,
 while another client posts one small picture after another. Each attack is bounded in time. The
@@ -10,7 +10,6 @@ state a second afterwards. Then the service is started anew for each signal, and
 until all its processes are gone. Needs Linux.
 """
 
-import argparse
 import http.client
 import io
 import os
@@ -28,6 +27,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
+import tables
 from bombs import jpeg_of_scans, page_of_digits, run_length_bmp, saved, tiff, white_png
 from PIL import Image
 
@@ -246,8 +246,8 @@ def attacks() -> Iterator[tuple[str, Callable[[], Attack]]]:
     yield "workers killed", lambda: killing
 
 
-def row(service: Service, attack: Attack, seconds: float) -> str:
-    """What came of the attack."""
+def row(service: Service, attack: Attack, seconds: float) -> tuple[str, ...]:
+    """What came of the attack, a cell for each of its columns."""
     end = time.monotonic() + seconds
     answers, waits, failures = Counter(), [], Counter()
     most = {pid: memory_mb(pid) for pid in service.processes()}
@@ -290,9 +290,9 @@ def row(service: Service, attack: Attack, seconds: float) -> str:
     told = ", ".join(f"{n} {what}" for what, n in sorted(answers.items(), key=str))
     state = "ready" if service.post(GOOD) == 200 else "not ready"
     return (
-        f"{read:,}{failed} | {max(waits):.2f} s | {max(most.values()):,.0f} MB | {told} | "
-        f"{state}, {files} files, {now:,.0f} MB"
-    )
+        f"{read:,}{failed}", f"{max(waits):.2f} s", f"{max(most.values()):,.0f} MB", told,
+        f"{state}, {files} files, {now:,.0f} MB",
+    )  # fmt: skip
 
 
 def seconds_to_end(number: signal.Signals) -> float:
@@ -311,20 +311,24 @@ def seconds_to_end(number: signal.Signals) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tables.parser(__doc__)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--only", default="", help="attacks with this word in their description")
     args = parser.parse_args()
-    print("| sent by 16 connections | good pictures read | slowest | most memory of a process "
-          "| answers | a second later |")  # fmt: skip
-    print("| --- | --- | --- | --- | --- | --- |")
+    table = tables.Table(
+        "attack", "sent by 16 connections", "good pictures read", "slowest",
+        "most memory of a process", "answers", "a second later",
+    )  # fmt: skip
     with running() as service:
         for said, made in attacks():
             if args.only in said:
-                print(f"| {said} | {row(service, made(), args.seconds)} |", flush=True)
-    print("\n| signal to a busy service | all processes gone after |\n| --- | --- |")
+                table.row(said, *row(service, made(), args.seconds))
+    ends = tables.Table("attack-signals", "signal to a busy service", "all processes gone after")
     for number in SIGNALS:
-        print(f"| {number.name} | {seconds_to_end(number):.2f} s |", flush=True)
+        ends.row(number.name, f"{seconds_to_end(number):.2f} s")
+    if args.write and not args.only:
+        table.write()
+        ends.write()
 
 
 if __name__ == "__main__":

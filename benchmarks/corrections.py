@@ -1,6 +1,6 @@
 """What thirty corrections of one hand do: to that hand, and to MNIST.
 
-    python benchmarks/corrections.py OUT [--model RUN_OR_ONNX] [--sets 3]
+    python benchmarks/corrections.py OUT [--model RUN_OR_ONNX ...] [--sets 3] [--write]
 
 The hand is MNIST's, leaning 45 degrees further to the left. Its digits are made of the 6,000
 training images that a run of seed 0 holds out, and the first thirty that the model reads wrong, in
@@ -9,17 +9,17 @@ and the held-out images themselves. The shipped model has learnt these, so its c
 good; a run of seed 0 (inkdigits train --out RUN) has not. The test set is not looked at here.
 """
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import tables
 from PIL import Image
 from scipy import ndimage
 
 from inkdigits import Reader
-from inkdigits.data import load
+from inkdigits.data import Digits, load
 from inkdigits.data.folders import write_png_files
 from inkdigits.data.split import split_validation
 from inkdigits.picture.place import place
@@ -43,46 +43,53 @@ def right(reader: Reader, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = tables.parser(__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--model", default=str(SHIPPED_MODEL))
+    parser.add_argument("--model", nargs="+", default=[str(SHIPPED_MODEL)])
     parser.add_argument("--sets", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
+    args = parser.parse_args()
     _, held = split_validation(load("mnist").train, HELD_SHARE, 0)
     hand = np.stack([leaning_left(image) for image in held.images])
-    before = Reader(given.model, given.threads)
+    table = tables.Table(
+        "corrections", "from", "hand before, %", "hand after, %", "MNIST's held-out before, %",
+        "after, %", "training, s",
+    )  # fmt: skip
+    for model in args.model:
+        place = args.out / Path(model).stem
+        rows = [learnt(model, hand, held, n, place, args.threads) for n in range(args.sets)]
+        sds = np.std(rows, 0, ddof=1) if len(rows) > 1 else np.zeros(len(rows[0]))
+        cells = (f"{m:.2f} ± {sd:.2f}" for m, sd in zip(np.mean(rows, 0), sds, strict=True))
+        table.row(f"{Path(model).name}, n = {len(rows)}", *cells)
+    if args.write:
+        table.write()
+
+
+def learnt(
+    model: str, hand: np.ndarray, held: Digits, number: int, place: Path, threads: int
+) -> tuple[float, ...]:
+    """Train with one set of corrections; the cells of a row."""
+    before = Reader(model, threads)
     read_before = right(before, hand, held.labels)
-    plain_before = right(before, held.images, held.labels)
-    rows = []
-    for number in range(given.sets):
-        order = np.random.default_rng(number).permutation(len(hand))
-        chosen = order[~read_before[order]][:N]
-        others = np.setdiff1d(np.arange(len(hand)), chosen)
-        mine, run = given.out / f"mine{number}", given.out / f"run{number}"
-        names = [f"{held.labels[i]}_{i:05d}.png" for i in chosen]
-        write_png_files(mine, list(zip(names, hand[chosen], strict=True)))
-        subprocess.run(
-            [sys.executable, "-m", "inkdigits", "train", "--from", given.model, "--data", "mnist",
-             "--add", mine, "--threads", str(given.threads), "--out", run],
-            check=True,
-        )  # fmt: skip
-        after = Reader(run, given.threads)
-        result = read_result(run, RunResult)
-        rows.append(
-            (
-                100 * read_before[others].mean(),
-                100 * right(after, hand[others], held.labels[others]).mean(),
-                100 * plain_before.mean(),
-                100 * right(after, held.images, held.labels).mean(),
-                result.training_seconds,
-            )
-        )
-        print(f"set {number}: kept {result.fine_tuning.kept}", *rows[-1], flush=True)
-    names = ("hand before, %", "hand after, %", "MNIST before, %", "MNIST after, %", "seconds")
-    for name, column in zip(names, zip(*rows, strict=True), strict=True):
-        sd = np.std(column, ddof=1) if len(column) > 1 else 0.0
-        print(f"{name:<18}{np.mean(column):8.2f} ± {sd:.2f} (n = {len(column)})")
+    order = np.random.default_rng(number).permutation(len(hand))
+    chosen = order[~read_before[order]][:N]
+    others = np.setdiff1d(np.arange(len(hand)), chosen)
+    mine, run = place / f"mine{number}", place / f"run{number}"
+    names = [f"{held.labels[i]}_{i:05d}.png" for i in chosen]
+    write_png_files(mine, list(zip(names, hand[chosen], strict=True)))
+    subprocess.run(
+        [sys.executable, "-m", "inkdigits", "train", "--from", model, "--data", "mnist",
+         "--add", mine, "--threads", str(threads), "--out", run],
+        check=True,
+    )  # fmt: skip
+    after = Reader(run, threads)
+    return (
+        100 * read_before[others].mean(),
+        100 * right(after, hand[others], held.labels[others]).mean(),
+        100 * right(before, held.images, held.labels).mean(),
+        100 * right(after, held.images, held.labels).mean(),
+        read_result(run, RunResult).training_seconds,
+    )
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
 """Digits cut out along their outline, as a program that finds contours hands them on.
 
-    python benchmarks/cut_out.py [--model RUN_OR_ONNX] [--errors FOLDER]
+    python benchmarks/cut_out.py [--model RUN_OR_ONNX] [--errors FOLDER] [--write]
 
 MNIST's training digits that are held out, 400 of them, the same in every row. Each is cut to the
 box around its ink, without a margin, and enlarged (bicubic) so that the longer side has 28 to 300
 pixels; as dark ink on white, and as light ink on black. Read as PNG files by `predict`.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
+import tables
 from field import as_png, write_errors
 from pictures import cut_out, enlarged, held_out
 
@@ -31,7 +31,7 @@ def pictures(images: np.ndarray, size: int, dark: bool) -> list[bytes]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tables.parser(__doc__)
     parser.add_argument("--model")
     parser.add_argument("--errors", type=Path, help="folder for a page of each row's errors")
     args = parser.parse_args()
@@ -39,9 +39,7 @@ def main() -> None:
     images, labels = held_out()
     chosen = np.random.default_rng(SEED).choice(len(images), N, replace=False)
     images, labels = images[chosen], labels[chosen]
-    print(
-        "| pixels | ink | n | right, % | right and accepted, % |\n| --- | --- | --- | --- | --- |"
-    )
+    table = tables.Table("cut-out", "pixels", "ink", "n", "right, %", "right and accepted, %")
     totals = []
     for size in SIZES:
         for dark in (True, False):
@@ -51,17 +49,19 @@ def main() -> None:
             taken = np.array([not isinstance(f, PictureError) and f.accepted for f in found])
             right = digits == labels
             totals.append((right.mean(), (right & taken).mean()))
-            print(row(f"{size}", "dark" if dark else "light", N, *totals[-1]), flush=True)
+            table.row(size, "dark" if dark else "light", N, *percent(*totals[-1]))
             if args.errors:
                 args.errors.mkdir(parents=True, exist_ok=True)
                 wrong = [(made[i], int(labels[i]), f"{digits[i]}") for i in np.flatnonzero(~right)]
                 name = f"{size}_{'dark' if dark else 'light'}.png"
                 write_errors(args.errors / name, wrong)
-    print(row("all", "both", N * len(totals), *np.mean(totals, 0)))
+    table.row("all", "both", f"{N * len(totals):,}", *percent(*np.mean(totals, 0)))
+    if args.write:
+        table.write()
 
 
-def row(size: str, ink: str, n: int, right: float, taken: float) -> str:
-    return f"| {size} | {ink} | {n:,} | {100 * right:.2f} | {100 * taken:.2f} |"
+def percent(*shares: float) -> list[str]:
+    return [f"{100 * share:.2f}" for share in shares]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the Reader accepts: digits and what is none, through the picture path.
 
-    python benchmarks/doubt.py [--model RUN_OR_ONNX] [--fonts FOLDER ...]
+    python benchmarks/doubt.py [--model RUN_OR_ONNX] [--fonts FOLDER ...] [--write]
     python benchmarks/doubt.py --several  # the last table alone
 
 Of the field sets ($INKDIGITS_FIELD): the share of the digits read right that is accepted, and the
@@ -14,12 +14,13 @@ Of several digits: the share that `predict` accepts as one digit. The pairs of t
 digits 5 to 200 % of a digit's height apart, from ink to ink. At size 1 a digit is 20 pixels high.
 """
 
-import argparse
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import tables
 from field import sets
 from pictures import Random, enlarged, held_out, in_a_row
 from PIL import Image, ImageDraw, ImageFont
@@ -99,32 +100,37 @@ def written(sign: str, fonts: list[Path], random: np.random.Generator) -> Image.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tables.parser(__doc__)
     parser.add_argument("--model")
     parser.add_argument("--fonts", type=Path, nargs="*", default=[])
     parser.add_argument("--several", action="store_true")
     args = parser.parse_args()
     reader = Reader(args.model)
-    if not args.several:
-        digits_and_nondigits(reader, args.fonts)
-    print("\n| several digits | n | accepted as one, % |\n| --- | --- | --- |")
+    found = [] if args.several else digits_and_nondigits(reader, args.fonts)
+    table = tables.Table("doubt-several", "several digits", "n", "accepted as one, %")
+    most = 0.0
     totals: dict[str, list[bool]] = {}  # by kind: the pairs above, pairs, strings
     for name, images in several():
         taken = [
-            not isinstance(found, PictureError) and found.accepted
-            for found in reader.predict_many(images)
+            not isinstance(one, PictureError) and one.accepted
+            for one in reader.predict_many(images)
         ]
-        print(f"| {name} | {len(taken)} | {100 * np.mean(taken):.1f} |", flush=True)
+        print(f"{name}: {100 * np.mean(taken):.1f} %", file=sys.stderr, flush=True)
+        most = max(most, float(np.mean(taken)))
         totals.setdefault(name.split(",")[0], []).extend(taken)
     totals["several digits"] = [taken for its in totals.values() for taken in its]
     for name, taken in totals.items():
-        print(f"| all {name} | {len(taken):,} | {100 * np.mean(taken):.1f} |")
+        table.row(f"all {name}", f"{len(taken):,}", f"{100 * np.mean(taken):.1f}")
+    table.row("the kind, size and gap with most", "", f"{100 * most:.1f}")
+    for one in (*found, table) if args.write else ():
+        one.write()
 
 
-def digits_and_nondigits(reader: Reader, fonts: list[Path]) -> None:
+def digits_and_nondigits(reader: Reader, fonts: list[Path]) -> list[tables.Table]:
     """The tables of the digits read right and of what is no digit."""
-    print("| field set | of those read right, accepted, % | calibration error, % |")
-    print("| --- | --- | --- |")
+    digits = tables.Table(
+        "doubt-digits", "set", "of those read right, accepted, %", "calibration error, %"
+    )
     sure: list[float] = []  # of each right digit; 0 where it was not accepted
     for name, pictures, labels in sets(Path(os.environ["INKDIGITS_FIELD"])):
         found = [f for f in reader.predict_many(pictures) if not isinstance(f, PictureError)]
@@ -135,17 +141,14 @@ def digits_and_nondigits(reader: Reader, fonts: list[Path]) -> None:
         ]
         probabilities = np.array([f.probabilities for f in found], np.float32)
         error = calibration_error(labels.astype(np.uint8), probabilities)
-        print(
-            f"| {name} | {100 * np.mean(np.array(good) > 0):.2f} | {100 * error:.2f} |", flush=True
-        )
+        digits.row(name, f"{100 * np.mean(np.array(good) > 0):.2f}", f"{100 * error:.2f}")
         if not name.startswith("mnist"):
             sure += good
     level = float(np.quantile(sure, 1 - TAKEN))
-    print(f"| all but MNIST | {100 * np.mean(np.array(sure) > 0):.2f} | |\n")
-    print(f"{TAKEN:.0%} of these reach a confidence of {level:.4f}\n")
+    digits.row("all but MNIST", f"{100 * np.mean(np.array(sure) > 0):.2f}", "")
     files = sorted(f for folder in fonts for f in folder.rglob("*.[to]tf"))
-    print(f"| no digit | n | accepted, % | at {TAKEN:.0%}, % | reasons given |")
-    print("| --- | --- | --- | --- | --- |")
+    at = f"at {TAKEN:.0%} (a confidence of {level:.3f}), %"
+    others = tables.Table("doubt-others", "no digit", "n", "accepted, %", at)
     n, totals = 0, np.zeros(2, int)
     for name, images in nondigits(files):
         found = list(reader.predict_many(images))
@@ -156,13 +159,10 @@ def digits_and_nondigits(reader: Reader, fonts: list[Path]) -> None:
         counts = ", ".join(f"{r} {reasons.count(r)}" for r in sorted(set(reasons)))
         both = np.array((len(taken), sum(f.confidence >= level for f in taken)))
         n, totals = n + len(found), totals + both
-        print(row(name, len(found), both, counts), flush=True)
-    print(row("all", n, totals, ""))
-
-
-def row(name: str, n: int, counts: np.ndarray, reasons: str) -> str:
-    own, at_level = 100 * counts / n
-    return f"| {name} | {n:,} | {own:.1f} | {at_level:.1f} | {reasons} |"
+        others.row(name, len(found), *(f"{count:.1f}" for count in 100 * both / len(found)))
+        print(f"{name}: {counts}", file=sys.stderr, flush=True)
+    others.row("all", f"{n:,}", *(f"{count:.1f}" for count in 100 * totals / n))
+    return [digits, others]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Accuracy on other people's handwriting, through the picture path (file in, digit out).
 
-    python benchmarks/field.py [--model RUN_OR_ONNX] [--errors FOLDER]
+    python benchmarks/field.py [--model RUN_OR_ONNX] [--errors FOLDER] [--write]
 
 Needs $INKDIGITS_FIELD (the development sets; see benchmarks/README.md) and $INKDIGITS_DATA for the
 MNIST row, which is the first 10,000 training images: the test set is not for tuning.
@@ -8,7 +8,6 @@ The made photos and drawings are of MNIST training digits: the pictures are new,
 --errors writes a page of each set's wrong readings, as found and as the network saw them.
 """
 
-import argparse
 import csv
 import io
 import os
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import tables
 from PIL import Image, ImageDraw
 
 from inkdigits import Reader
@@ -85,20 +85,17 @@ def write_errors(path: Path, wrong: list[tuple[bytes, int, str]], columns: int =
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tables.parser(__doc__)
     parser.add_argument("--model")
     parser.add_argument("--errors", type=Path)
     args = parser.parse_args()
     reader = Reader(args.model)
-    print(f"{'set':<28}{'n':>7}{'right %':>9}{'unread':>8}")
+    table = tables.Table("field", "set", "n", "right, %", "not read")
     for name, pictures, labels in sets(Path(os.environ["INKDIGITS_FIELD"])):
         found = list(reader.predict_many(pictures))
         digits = np.array([-1 if isinstance(f, PictureError) else f.digit for f in found])
         right = digits == labels
-        print(
-            f"{name:<28}{len(labels):>7,}{100 * right.mean():>9.2f}{(digits < 0).sum():>8}",
-            flush=True,
-        )
+        table.row(name, f"{len(labels):,}", f"{100 * right.mean():.2f}", (digits < 0).sum())
         if args.errors:
             args.errors.mkdir(parents=True, exist_ok=True)
             wrong = [
@@ -106,6 +103,8 @@ def main() -> None:
                 for i in np.flatnonzero(~right)
             ]
             write_errors(args.errors / f"{name.split(',')[0]}.png", wrong)
+    if args.write:
+        table.write()
 
 
 if __name__ == "__main__":

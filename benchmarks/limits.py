@@ -1,6 +1,6 @@
 """What a model of one's own accepts of letters and of other people's digits: file in, answer out.
 
-    python benchmarks/limits.py RUN_OR_ONNX ... [--fonts FOLDER ...]
+    python benchmarks/limits.py RUN_OR_ONNX ... [--fonts FOLDER ...] [--write]
 
 Letters are made with another seed than any training or any level is; --fonts adds letters in those
 handwriting fonts (Debian's are in /usr/share/fonts; doubt.py names them), none of which a level is
@@ -9,11 +9,11 @@ in 28x28, where a plain picture needs no finder, and large, as the finder sees t
 it is the package's.
 """
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import tables
 from doubt import LETTERS, written
 from field import as_png
 from pictures import drawings, enlarged
@@ -59,29 +59,27 @@ def digits() -> Iterator[tuple[str, list[bytes], np.ndarray]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tables.parser(__doc__)
     parser.add_argument("models", nargs="*", default=[None])
     parser.add_argument("--fonts", type=Path, nargs="*", default=[])
     args = parser.parse_args()
     fonts = sorted(f for folder in args.fonts for f in folder.rglob("*.[to]tf"))
-    for model in args.models:
-        reader = Reader(model)
-        level = reader.model.metadata.get("inkdigits.accept", "none")
-        print(f"\n{model or 'the package'}, level {level}\n")
-        print("| pictures | n | accepted, % | right, % | of the right accepted, % |")
-        print("| --- | --- | --- | --- | --- |")
-        for name, pictures in letters(fonts):
-            taken = [accepted for _, accepted in answers(reader, pictures)]
-            print(f"| {name} | {len(taken)} | {100 * np.mean(taken):.1f} | | |", flush=True)
-        for name, pictures, labels in digits():
+    readers = {model or "the package's": Reader(model) for model in args.models}
+    names = [f"{Path(name).name}, level {one.model.accept}" for name, one in readers.items()]
+    table = tables.Table("limits", "accepted, %", "n", *names)
+    for name, pictures in letters(fonts):
+        taken = [[sure for _, sure in answers(one, pictures)] for one in readers.values()]
+        table.row(name, len(pictures), *(f"{100 * np.mean(its):.1f}" for its in taken))
+    for name, pictures, labels in digits():
+        cells = []
+        for reader in readers.values():
             found = answers(reader, pictures)
             taken = np.array([accepted for _, accepted in found])
             right = np.array([digit for digit, _ in found]) == labels
-            print(
-                f"| {name} | {len(taken)} | {100 * taken.mean():.1f} | {100 * right.mean():.1f} "
-                f"| {100 * taken[right].mean():.1f} |",
-                flush=True,
-            )
+            cells.append(f"{100 * taken[right].mean():.1f} ({right.sum()} right)")
+        table.row(f"{name}, of the right", len(pictures), *cells)
+    if args.write:
+        table.write()
 
 
 def answers(reader: Reader, pictures: list[bytes]) -> list[tuple[int, bool]]:

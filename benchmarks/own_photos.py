@@ -9,7 +9,6 @@ licences allow training: hwd1000 and optdigits32. Photos to train on show the ha
 package's model has learnt, too; the others show the half that nothing is trained on.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -17,6 +16,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import tables
 from PIL import Image
 
 from inkdigits.reading.model_file import SHIPPED_MODEL
@@ -61,9 +61,10 @@ def read_back(folder: Path, *model: str) -> tuple[int, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tables.parser(__doc__)
     parser.add_argument("out", type=Path)
-    out = parser.parse_args().out
+    args = parser.parse_args()
+    out = args.out
     field = Path(os.environ["INKDIGITS_FIELD"])
     for first, (name, seed) in enumerate(SEEDS.items()):
         halves = {}
@@ -73,10 +74,15 @@ def main() -> None:
             halves[source] = 255 - drawn if source == "hwd1000" else drawn, labels
         make(out / name, halves, seed)
     photos, others = out / "photos", out / "others"
-    print("| model | evaluate, others, % | photos: right, accepted | others: right, accepted |")
-    print("| --- | --- | --- | --- |")
+    table = tables.Table(
+        "own-photos", "model", "`evaluate`, the others, %",
+        f"`predict`, the {N}: right, accepted", "`predict`, the others: right, accepted",
+    )  # fmt: skip
     models: dict[str, tuple[str, ...]] = {"the package's": ()}
-    for name, start in (("trained on the photos", ()), ("the same, from it", (SHIPPED_MODEL,))):
+    for name, start in (
+        (f"trained on the {N} photos alone", ()),
+        (f"the package's, trained further on the {N}", (SHIPPED_MODEL,)),
+    ):
         folder = str(out / f"model{len(models)}")
         run("train", "--data", str(photos), "--out", folder, *(f"--from={p}" for p in start))
         models[name] = (folder,)
@@ -86,7 +92,9 @@ def main() -> None:
         seen = [
             f"{right}, {sure}" for right, sure in (read_back(d, *chosen) for d in (photos, others))
         ]
-        print(f"| {name} | {score} | {' | '.join(seen)} |")
+        table.row(name, score, *seen)
+    if args.write:
+        table.write()
 
 
 if __name__ == "__main__":

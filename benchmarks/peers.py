@@ -22,7 +22,6 @@ Seconds: from file to digit, without starting Python and loading networks. Tesse
 start for each set, and begin with the pictures made ready for it.
 """
 
-import argparse
 import io
 import json
 import os
@@ -36,6 +35,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import tables
 from field import as_png, sets
 from PIL import Image, ImageOps
 
@@ -141,7 +141,7 @@ def peers(model: str | None, python: str | None) -> dict[str, Peer]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tables.parser(__doc__)
     parser.add_argument("--model")
     parser.add_argument("--most", type=int, default=300, help="pictures of each set")
     parser.add_argument("--digit-recognizer", help="a Python that has digit-recognizer-py")
@@ -149,7 +149,7 @@ def main() -> None:
     columns = peers(args.model, args.digit_recognizer)
     seconds = dict.fromkeys(columns, 0.0)
     total = 0
-    print(f"| set | n | {' | '.join(columns)} |\n{'| --- ' * (2 + len(columns))}|", flush=True)
+    table = tables.Table("peers", "set", "n", *columns)
     for name, pictures, labels in sets(Path(os.environ["INKDIGITS_FIELD"])):
         if name.startswith("mnist"):
             continue
@@ -162,9 +162,10 @@ def main() -> None:
             seconds[peer] += spent
             print(f"{name}, {peer}: {row[-1]} %, {spent:.1f} s", file=sys.stderr, flush=True)
         total += n
-        print(f"| {name} | {n} | {' | '.join(row)} |", flush=True)
-    times = " | ".join(f"{spent / total:.4f}" for spent in seconds.values())
-    print(f"| seconds a picture | {total} | {times} |")
+        table.row(name, n, *row)
+    table.row("seconds a picture", total, *(f"{s / total:.4f}" for s in seconds.values()))
+    if args.write:
+        table.write()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How well numbers are read: strings on cheques, pages of numbers, small cases.
 
-    python benchmarks/read_numbers.py [strings pages tables cases] [--every K] [--errors FOLDER]
+    python benchmarks/read_numbers.py [pages strings tables cases] [--every K] [--write]
     python benchmarks/read_numbers.py strings --files  # the pictures' paths, for another reader
     python benchmarks/read_numbers.py strings --lines FILE  # score its answers, JSON lines
 
@@ -27,7 +27,6 @@ A picture that cannot be read is wrong in a case, and elsewhere read as having n
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import os
@@ -39,6 +38,8 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
+from tables import Table
+from tables import parser as option_parser
 
 
 class Truth(NamedTuple):
@@ -160,37 +161,43 @@ def case_is_right(truth: Truth, text: str | None) -> bool:
     return text is not None and [line.replace(" ", "") for line in text.split("\n")] == truth.lines
 
 
-def print_strings(truths: list[Truth], texts: Texts) -> None:
+Rows = list[tuple[str, str]]  # what is told, and its value
+
+
+def of_strings(truths: list[Truth], texts: Texts) -> Rows:
     exact, rate = string_scores(truths, texts)
-    print(f"strings: {len(truths):,}; exact {exact:.2%}; error rate {rate:.2%}")
+    return [
+        (f"{len(truths):,} cheque amounts (ORAND-CAR-A), exact", f"{exact:.2%}"),
+        ("the same, error rate", f"{rate:.2%}"),
+    ]
 
 
-def print_pages(truths: list[Truth], texts: Texts) -> None:
+def of_pages(truths: list[Truth], texts: Texts) -> Rows:
     by_source, by_page = page_scores(truths, texts)
     sources = len({truth.source for truth in truths})
-    for name, (accuracy, bag, lines) in (
-        (f"mean over {sources} sources", by_source), (f"over {len(truths)} pages", by_page),
-    ):  # fmt: skip
-        print(f"pages, {name}: edit accuracy {accuracy:.2%}; F1 {bag:.2%}; lines exact {lines:.2%}")
+    return [
+        (f"{len(truths)} pages, {name}, mean over {over}", f"{score:.2%}")
+        for over, scores in ((f"{sources} sources", by_source), ("pages", by_page))
+        for name, score in zip(("edit accuracy", "F1", "lines exact"), scores, strict=True)
+    ]
 
 
-def print_tables(truths: list[Truth], texts: Texts) -> None:
-    total = 0
-    for truth, text in zip(truths, texts, strict=True):
-        right, cells = cells_right(truth, text or ""), len(" ".join(truth.lines).split())
-        total += right
-        print(f"  {truth.path.name}: {right} of {cells}")
+def of_tables(truths: list[Truth], texts: Texts) -> Rows:
+    pairs = zip(truths, texts, strict=True)
+    right = [cells_right(truth, text or "") for truth, text in pairs]
     n = sum(len(" ".join(truth.lines).split()) for truth in truths)
-    print(f"tables: {len(truths)}; cells right {total:,} of {n:,}")
+    return [(f"{len(truths)} tables, cells right in row and column", f"{sum(right)} of {n}")]
 
 
-def print_cases(truths: list[Truth], texts: Texts) -> None:
+def of_cases(truths: list[Truth], texts: Texts) -> Rows:
     wrong = [
         f"  {truth.path.name}: {truth.lines}, read {text!r}"
         for truth, text in zip(truths, texts, strict=True)
         if not case_is_right(truth, text)
     ]
-    print(f"cases: {len(truths) - len(wrong)} of {len(truths)} right", *wrong, sep="\n")
+    print(*wrong, sep="\n", file=sys.stderr)
+    n = len(truths)
+    return [(f"{n} small pictures that rules read wrongly", f"{n - len(wrong)} right")]
 
 
 def write_errors(path: Path, truths: list[Truth], texts: Texts) -> None:
@@ -213,18 +220,16 @@ def write_errors(path: Path, truths: list[Truth], texts: Texts) -> None:
     page.save(path)
 
 
-SCORES: dict[str, Callable[[list[Truth], Texts], None]] = {
-    "strings": print_strings,
-    "pages": print_pages,
-    "tables": print_tables,
-    "cases": print_cases,
+SCORES: dict[str, Callable[[list[Truth], Texts], Rows]] = {
+    "pages": of_pages,
+    "strings": of_strings,
+    "tables": of_tables,
+    "cases": of_cases,
 }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = option_parser(__doc__)
     parser.add_argument("sets", nargs="*", help=f"of {', '.join(SCORES)}; the first two if none")
     parser.add_argument("--model")
     parser.add_argument("--every", type=int, default=1, metavar="K", help="each K-th picture alone")
@@ -233,7 +238,8 @@ def main() -> None:
     parser.add_argument("--cases", type=Path, default=os.environ.get("INKDIGITS_CASES"))
     parser.add_argument("--errors", type=Path, help="folder for a page of each set's errors")
     args = parser.parse_args()
-    for name in args.sets or ("strings", "pages"):
+    table = None if args.files else Table("numbers", "", "digits alone")
+    for name in args.sets or ("pages", "strings"):
         if name not in SCORES:
             parser.error(f"{name} is no set; the sets are {', '.join(SCORES)}")
         if name == "cases" and args.cases is None:
@@ -243,11 +249,14 @@ def main() -> None:
             print(*(truth.path for truth in truths), sep="\n")
             continue
         texts = stored(args.lines, truths) if args.lines else ours(truths, args.model)
-        SCORES[name](truths, texts)
+        for row in SCORES[name](truths, texts):
+            table.row(*row)
         if None in texts:
             print(f"{name}: {texts.count(None)} of {len(texts)} not read", file=sys.stderr)
         if args.errors:
             write_errors(args.errors / f"{name}.png", truths, texts)
+    if args.write:
+        table.write()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How fast pictures are read on one core, beside RapidOCR in the same run, and with what memory.
 
-    python benchmarks/reading_speed.py [--rapidocr OCR/bin/python] [--runs 15]
+    python benchmarks/reading_speed.py [--rapidocr OCR/bin/python] [--runs 15] [--write]
 
 A 28x28 PNG by `predict`; a 250x60 PNG of eight digits and a JPEG of 12 megapixels with 60 digits by
 `read`; the most memory that a process holds which reads a picture of 8000x8000. The pictures are
@@ -10,7 +10,6 @@ Both read in turns, three each, on the same core. Times are from a file to its t
 starting and loading; "right" is the edit accuracy of the digits (see read_numbers.py).
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -26,6 +25,7 @@ if hasattr(os, "sched_setaffinity"):
 
 import cv2
 import numpy as np
+import tables
 from pictures import enlarged, held_out, large_page, small_string
 from PIL import Image
 from read_numbers import digits_of, edits
@@ -62,10 +62,9 @@ def cell(times: list[float]) -> str:
     return f"{np.median(times):.2f} (sd {np.std(times, ddof=1):.2f}, n = {len(times)})"
 
 
-def row(name: str, own: list[float], own_right: str, its: list[float], its_right: str) -> None:
+def cells(own: list[float], own_right: str, its: list[float], its_right: str) -> list[str]:
     times = f"{np.median(its) / np.median(own):.1f}" if its else ""
-    cells = (name, cell(own), own_right, cell(its) if its else "", its_right, times)
-    print(f"| {' | '.join(cells)} |", flush=True)
+    return [cell(own), own_right, cell(its) if its else "", its_right, times]
 
 
 def peak_mb(path: Path) -> float:
@@ -83,19 +82,22 @@ def peak_mb(path: Path) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tables.parser(__doc__)
     parser.add_argument("--rapidocr", help="a Python that has RapidOCR")
     parser.add_argument("--runs", type=int, default=15, help="of the page; of others more")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     images, labels = held_out()
     reader = Reader(threads=1)
-    print("| picture | ours, ms | right | RapidOCR, ms | right | times |\n| --- |" + " --- |" * 5)
+    table = tables.Table(
+        "reading-speed", "picture", "inkdigits, ms", "right", "RapidOCR, ms", "right", "times"
+    )
     with tempfile.TemporaryDirectory() as folder:
         single = Path(folder) / "digit.png"
         Image.fromarray(images[0]).save(single)
         right = accuracy(str(reader.predict(single).digit), str(labels[0]))
-        row("28x28 PNG, predict", ours(reader.predict, single, 20 * args.runs), right, [], "")
+        own = ours(reader.predict, single, 20 * args.runs)
+        table.row("28x28 PNG, `predict`", *cells(own, right, [], ""))
         for name, n, make, options, runs in (
             ("250x60 PNG, 8 digits.png", 8, small_string, ("--string",), 4 * args.runs),
             ("12-megapixel JPEG, 60 digits.jpg", 60, large_page, (), args.runs),
@@ -110,15 +112,18 @@ def main() -> None:
                     some, text = rapidocr(args.rapidocr, path, max(2, runs // TURNS // 3), *options)
                     its += some
             other = accuracy(text, true) if its else ""
-            row(path.stem, own, accuracy(reader.read(path).text, true), its, other)
+            table.row(path.stem, *cells(own, accuracy(reader.read(path).text, true), its, other))
         large = np.full((8000, 8000, 3), 235, np.uint8)
         drawn = 255 - enlarged(large_page(images[:60]), 2)
         large[: len(drawn)] -= np.minimum(drawn, 235)[..., None]
-        print()
+        memory = tables.Table("reading-memory", "8000x8000 pixels in colour", "peak memory, MB")
         for kind, options in (("PNG", {"compress_level": 1}), ("JPEG", {"quality": 90})):
             path = Path(folder) / f"large.{kind.lower()}"
             Image.fromarray(large).save(path, kind, **options)
-            print(f"peak memory, 8000x8000 {kind} in colour: {peak_mb(path):.0f} MB", flush=True)
+            memory.row(kind, f"{peak_mb(path):.0f}")
+    if args.write:
+        table.write()
+        memory.write()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from tables import Table, spread
+from tables import parser as option_parser
 
 from inkdigits import Reader
 from inkdigits.data import load
@@ -36,16 +38,6 @@ HERE = Path(__file__).parent
 PICTURE = HERE.parent / "examples" / "2_small_white_on_black.png"
 N_ARRAYS, N_SLOW = 20_000, 5_000  # read by ours, by Keras
 RUNS, PROCESSES = 7, 9
-
-
-def line(what: str, values: list[float], unit: str, digits: int = 0) -> float:
-    middle, sd = statistics.median(values), statistics.stdev(values) if len(values) > 1 else 0.0
-    print(
-        f"{what:<58} median {middle:,.{digits}f} {unit}  (sd {sd:,.{digits}f}, "
-        f"{min(values):,.{digits}f} to {max(values):,.{digits}f}, n = {len(values)})",
-        flush=True,
-    )
-    return middle
 
 
 def megaflops(network: str) -> float:
@@ -96,14 +88,14 @@ def keras_model(folder: Path) -> Path:
     return path
 
 
-def arrays_a_second(args: argparse.Namespace, folder: Path) -> None:
+def arrays_a_second(args: argparse.Namespace, folder: Path) -> Table:
     images = load("mnist").test.images
     arrays = np.concatenate((images, images))[:N_ARRAYS].astype(np.float32) / np.float32(255)
     np.save(folder / "arrays.npy", arrays[:N_SLOW])
     readers = {
-        "the shipped reader": Reader(),
-        "the shipped model alone": Reader(SHIPPED_MODEL),
-        "that in 8-bit integers": Reader(SECOND_MODEL),
+        "`Reader().probabilities`: the shipped pair": Reader(),
+        "`digits.onnx` alone": Reader(SHIPPED_MODEL),
+        "the same in 8-bit integers, `second.onnx` alone": Reader(SECOND_MODEL),
     }
     rates: dict[str, list[float]] = {name: [] for name in readers}
     theirs: dict[int, list[float]] = {}
@@ -120,20 +112,20 @@ def arrays_a_second(args: argparse.Namespace, folder: Path) -> None:
             )  # fmt: skip
             for batch, found in re.findall(r"^(\d+) ([\d.]+)$", done.stdout, re.MULTILINE):
                 theirs.setdefault(int(batch), []).append(float(found))
-    peak = line("a matrix product of 2048, float32", peaks, "GFLOP/s")
-    middle = {name: line(f"arrays, {name}", found, "digits/s") for name, found in rates.items()}
-    keras = {
-        batch: line(f"arrays, Keras, the original network, batch {batch}", found, "digits/s")
-        for batch, found in theirs.items()
-    }
-    for batch, found in keras.items():
-        times = middle["the shipped reader"] / found
-        print(f"the shipped reader, times Keras at batch {batch}: {times:.1f}")
+    peak = statistics.median(peaks)
+    middle = {name: statistics.median(found) for name, found in rates.items()}
+    best = max(map(statistics.median, theirs.values()))
+    table = Table("runtime-arrays", "arrays (N, 28, 28) a second", "n", "digits/s", "times Keras")
+    for name, found in rates.items():
+        table.row(name, len(found), with_sd(found), f"{middle[name] / best:.1f}")
+    for batch, found in theirs.items():
+        name = f"Keras, the original network, batch {batch}"
+        table.row(name, len(found), with_sd(found), f"{statistics.median(found) / best:.1f}")
     first = ModelFile(FIRST_MODEL, 0)
     share = float((first.run(arrays).max(1) < clear_from(first.metadata, first.path)).mean())
     work = {
-        "the shipped reader": megaflops("nano") + share * megaflops("wide"),
-        "the shipped model alone": megaflops("wide"),
+        "`Reader().probabilities`: the shipped pair": megaflops("nano") + share * megaflops("wide"),
+        "`digits.onnx` alone": megaflops("wide"),
     }
     print(f"digits that the second network reads too: {share:.1%}")
     for name, reader in readers.items():
@@ -141,14 +133,26 @@ def arrays_a_second(args: argparse.Namespace, folder: Path) -> None:
     for name, cost in work.items():
         print(
             f"{name}: {cost:.2f} MFLOP a digit, {cost * middle[name] / 1000:.0f} GFLOP/s, "
-            f"{cost * middle[name] / 1000 / peak:.0%} of the product's"
+            f"{cost * middle[name] / 1000 / peak:.0%} of a matrix product's {peak:.0f}"
         )
+    return table
 
 
-def processes(args: argparse.Namespace, folder: Path) -> None:
+def with_sd(values: list[float]) -> str:
+    sd = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.median(values):,.0f} ± {sd:,.0f}"
+
+
+def processes(args: argparse.Namespace, folder: Path) -> Table:
     model = keras_model(folder)
     commands = {
-        "inkdigits predict, one 28x28 PNG": [sys.executable, "-m", "inkdigits", "predict", PICTURE],
+        "`inkdigits predict`, one 28x28 PNG": [
+            sys.executable,
+            "-m",
+            "inkdigits",
+            "predict",
+            PICTURE,
+        ],
         "the original's way in Keras": [args.tensorflow, HERE / "keras_predict.py", model, PICTURE],
     }
     times: dict[str, list[float]] = {name: [] for name in commands}
@@ -160,8 +164,11 @@ def processes(args: argparse.Namespace, folder: Path) -> None:
             )
             if part:  # the first fills the disk's cache
                 times[name].append(time.perf_counter() - start)
-    ours, theirs = (line(f"process, {name}", found, "s", 3) for name, found in times.items())
-    print(f"times faster: {theirs / ours:.1f}")
+    table = Table("runtime-process", "a process each", "seconds", "times faster")
+    theirs = statistics.median(times["the original's way in Keras"])
+    for name, found in times.items():
+        table.row(name, spread(found, 3), f"{theirs / statistics.median(found):.1f}")
+    return table
 
 
 def write_pngs(folder: Path, n: int) -> None:
@@ -214,21 +221,25 @@ def predicted(folder: Path) -> tuple[float, list[float]]:
     return seconds, held
 
 
-def folder_of_pngs(_: argparse.Namespace, folder: Path) -> None:
+def folder_of_pngs(_: argparse.Namespace, folder: Path) -> Table:
     write_pngs(folder / "pngs", 70_000)
-    line("folder, 70,000 PNGs", [predicted(folder / "pngs")[0] for _ in range(4)][1:], "s", 2)
+    table = Table("runtime-folder", "`inkdigits predict` of a folder", "seconds")
+    table.row("70,000 PNGs", spread([predicted(folder / "pngs")[0] for _ in range(4)][1:], 2))
+    return table
 
 
-def memory(args: argparse.Namespace, folder: Path) -> None:
+def memory(args: argparse.Namespace, folder: Path) -> Table:
     write_pngs(folder / "many", args.pictures)
     seconds, held = predicted(folder / "many")
     tenth = len(held) // 10
-    print(
-        f"memory, {args.pictures:,} PNGs: {seconds:.0f} s; all processes held at most "
-        f"{max(held):.0f} MB, "
-        f"{statistics.median(held[tenth : 2 * tenth]):.0f} in the second tenth and "
-        f"{statistics.median(held[-2 * tenth : -tenth]):.0f} in the last but one"
-    )
+    table = Table(
+        "runtime-memory", "PNGs", "seconds", "most memory of all processes, MB",
+        "in the second tenth of the time", "in the last but one",
+    )  # fmt: skip
+    parts = (held[tenth : 2 * tenth], held[-2 * tenth : -tenth])
+    middle = (f"{statistics.median(part):.0f}" for part in parts)
+    table.row(f"{args.pictures:,}", f"{seconds:.0f}", f"{max(held):.0f}", *middle)
+    return table
 
 
 PARTS = {
@@ -240,7 +251,7 @@ PARTS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = option_parser(__doc__)
     parser.add_argument("parts", nargs="*", default=list(PARTS), metavar="PART")
     parser.add_argument("--tensorflow", required=True, help="a Python that has TensorFlow")
     parser.add_argument("--pictures", type=int, default=1_000_000, help="of memory")
@@ -248,7 +259,9 @@ def main() -> None:
     print(f"{cores()} cores, {', '.join(args.parts)}")
     for part in args.parts:
         with tempfile.TemporaryDirectory() as folder:
-            PARTS[part](args, Path(folder))
+            table = PARTS[part](args, Path(folder))
+        if args.write:
+            table.write()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Where the picture path finds the digit: made scenes of what lies around digits, a row each.
 
-    python benchmarks/scenes.py [--model RUN_OR_ONNX] [--seed 20262] [--errors FOLDER] [SCENE ...]
+    python benchmarks/scenes.py [--model RUN_OR_ONNX] [--errors FOLDER] [--write] [SCENE ...]
 
 Needs $INKDIGITS_FIELD: the digits are every second one of hwd1000, those that no model was
 trained on and that are easy to read, so that what is wrong is mostly finding. The first table has
@@ -10,11 +10,11 @@ The counts of the seed that RESULTS.md quotes were seen while the reader was mad
 gives pictures that were not.
 """
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import tables
 from field import as_png, write_errors
 from pictures import (
     Digit,
@@ -237,7 +237,7 @@ def score(reader: Reader, name: str, seed: int, errors: Path | None) -> tuple[in
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tables.parser(__doc__)
     names = ", ".join([*SCENES, *KINDS])
     parser.add_argument("scenes", nargs="*", help=f"of {names}; all if none is named")
     parser.add_argument("--model")
@@ -245,17 +245,19 @@ def main() -> None:
     parser.add_argument("--errors", type=Path)
     args = parser.parse_args()
     reader = Reader(args.model)
-    for title, table in (("scene", SCENES), ("kind that 0.1.0 failed on", KINDS)):
-        names = [name for name in table if name in args.scenes or not args.scenes]
+    for title, kinds in (("scenes", SCENES), ("later-scenes", KINDS)):
+        names = [name for name in kinds if name in args.scenes or not args.scenes]
         if not names:
             continue
-        print(f"| {title} | right, of {N} | and accepted |\n| --- | --- | --- |")
+        table = tables.Table(title, "scene", f"right, of {N}", "and accepted")
         total = np.zeros(2, int)
         for name in names:
             counts = score(reader, name, args.seed, args.errors)
             total += counts
-            print(f"| {name} | {counts[0]} | {counts[1]} |", flush=True)
-        print(f"| all, of {N * len(names):,} | {total[0]:,} | {total[1]:,} |\n")
+            table.row(name, *counts)
+        table.row(f"all, of {N * len(names):,}", *(f"{count:,}" for count in total))
+        if args.write and len(names) == len(kinds):
+            table.write()
 
 
 if __name__ == "__main__":

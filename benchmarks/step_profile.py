@@ -1,6 +1,6 @@
 """Where a training step's milliseconds go, and how far the step is from the machine's peak.
 
-    python benchmarks/step_profile.py [RECIPE ...]
+    python benchmarks/step_profile.py [RECIPE ...] [--write]
 
 Prints, for each recipe's network, batch and precision, the share of each kind of work in a step
 (forward, backward and Adam on one batch that is already there) and what fetching and augmenting the
@@ -12,6 +12,7 @@ import time
 
 import torch
 import torch.nn.functional as F
+from tables import Table, parser
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
@@ -69,7 +70,14 @@ def multiply_adds(model: nn.Module) -> int:
 
 def main() -> None:
     keep_freed_memory()
-    for name in sys.argv[1:] or ["fast", "original"]:
+    args = parser(__doc__)
+    args.add_argument("recipes", nargs="*", default=["fast", "original"])
+    given = args.parse_args()
+    table = Table(
+        "step-profile", "recipe", "batch", "precision", "threads", "step, ms", "images a second",
+        "augmenting, ms", "GFLOP/s", "of a matrix product's", "convolutions", "pooling",
+    )  # fmt: skip
+    for name in given.recipes:
         row = recipe(name)
         torch.manual_seed(0)
         model = build(NETWORKS[row.network])
@@ -105,15 +113,17 @@ def main() -> None:
         total = sum(spent.values())
         peak = peak_gflops(torch.bfloat16 if low else torch.float32)
         rate = work * row.batch_size / seconds / 1e9
-        print(
-            f"\n{name}: network {row.network}, batch {row.batch_size}, {precision}, "
-            f"{torch.get_num_threads()} threads\n"
-            f"  step {1000 * seconds:.2f} ms ({row.batch_size / seconds:,.0f} images/s), "
-            f"fetching {1000 * fetch:.2f} ms, augmenting {1000 * moved * row.augments:.2f} ms\n"
-            f"  {rate:,.0f} GFLOP/s, {rate / peak:.0%} of the matrix multiply's {peak:,.0f}"
-        )
-        for kind, value in sorted(spent.items(), key=lambda pair: -pair[1]):
-            print(f"  {kind:<24}{value / total:6.1%}  {1000 * seconds * value / total:6.2f} ms")
+        shares = {kind: f"{value / total:.0%}" for kind, value in spent.items()}
+        convolutions = sum(spent.get(f"convolution, {way}", 0) for way in ("forward", "backward"))
+        table.row(
+            f"`{name}`", row.batch_size, precision, torch.get_num_threads(),
+            f"{1000 * seconds:.1f}", f"{row.batch_size / seconds:,.0f}",
+            f"{1000 * moved * row.augments:.1f}", f"{rate:,.0f}", f"{rate / peak:.0%}",
+            f"{convolutions / total:.0%}", shares.get("pooling", "-"),
+        )  # fmt: skip
+        print(shares, f"fetching {1000 * fetch:.2f} ms", file=sys.stderr)
+    if given.write:
+        table.write()
 
 
 def timed(call) -> float:

@@ -47,6 +47,19 @@ def test_every_link_leads_somewhere(document):
         assert link.startswith("https://") or (path.parent / link).exists(), link
 
 
+def test_every_table_of_results_is_written_by_a_benchmark():
+    text = (ROOT / "RESULTS.md").read_text(encoding="utf-8")
+    parts = re.split(r"<!-- ([a-z-]+) -->\n(.*?)<!-- /\1 -->", text, flags=re.S)
+    names, tables, around = parts[1::3], parts[2::3], parts[::3]
+    assert len(names) > 15
+    assert not [part for part in around if "\n| " in part]
+    code = [path.read_text(encoding="utf-8") for path in (ROOT / "benchmarks").glob("*.py")]
+    for name, table in zip(names, tables, strict=True):
+        assert sum(f'"{name}"' in text and "tables" in text for text in code) == 1, name
+        rows = [line.strip("|").split(" | ") for line in table.splitlines()]
+        assert len({len(row) for row in rows}) == 1, name
+
+
 @pytest.mark.parametrize(
     ("page", "picture"),
     [("README.md", "docs/marks.jpg"), ("docs/how_it_reads.md", "docs/sum.jpg")],
