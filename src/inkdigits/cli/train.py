@@ -24,7 +24,7 @@ from inkdigits.runs.settings import (
 )
 from inkdigits.training.networks import NETWORKS, is_module
 from inkdigits.training.recipes import DEFAULT, MEANINGS, RECIPES, Recipe, values_of
-from inkdigits.training.waiting import spin_briefly
+from inkdigits.training.thread_spin import spin_briefly
 
 if TYPE_CHECKING:
     from inkdigits.training.workers import Workers
@@ -138,7 +138,7 @@ def train(
         if seeds or config or out or given.keys() - OF_THE_MACHINE:
             _refuse_other_settings(resume, given)
         from inkdigits.runs import folder as run_folder
-        from inkdigits.runs.training import with_network
+        from inkdigits.runs.learning import with_network
         from inkdigits.training.workers import joined
 
         settings, network = moved(run_folder.read_settings(resume), given), None
@@ -153,7 +153,7 @@ def train(
 
     from inkdigits.runs import folder as run_folder
     from inkdigits.runs import study
-    from inkdigits.runs.training import with_network
+    from inkdigits.runs.learning import with_network
     from inkdigits.training.workers import joined
 
     many = study.parse_seeds(seeds) if seeds else None

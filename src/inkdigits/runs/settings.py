@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from inkdigits.environment import cores
 from inkdigits.errors import ConfigError
-from inkdigits.machine import cores
 from inkdigits.training.networks import Network, is_module, network_name, network_named
 from inkdigits.training.recipes import ADD_OWN, DEFAULT, FINE_TUNE, RECIPES, Recipe, is_of
 from inkdigits.training.recipes import recipe as recipe_named

@@ -18,9 +18,9 @@ from inkdigits.evaluation import plots
 from inkdigits.files import write_text
 from inkdigits.runs import folder as run_folder
 from inkdigits.runs import run
+from inkdigits.runs.learning import Say, with_network
 from inkdigits.runs.result import Result, RunResult, read_result
 from inkdigits.runs.settings import RunSettings
-from inkdigits.runs.training import Say, with_network
 from inkdigits.training.callbacks import Callback
 
 _MOST_SEEDS = 10_000

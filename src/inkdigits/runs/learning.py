@@ -21,12 +21,12 @@ from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.exports.onnx import load_onnx
 from inkdigits.reading.model import Model
 from inkdigits.reading.model_file import model_path
-from inkdigits.runs.exports import tried
 from inkdigits.runs.folder import (
     CHECKPOINT,
     SETTINGS,
     write_settings,
 )
+from inkdigits.runs.model_files import tried
 from inkdigits.runs.result import AddedInfo, info
 from inkdigits.runs.settings import RunSettings
 from inkdigits.training.callbacks import Callback
