@@ -1,7 +1,7 @@
 """What a run or an ensemble amounts to: result.json, written and read as one dataclass.
 
 In: a run folder. Out: RunResult or EnsembleResult. Fields with defaults are those that version
-0.1.0 did not write; what a later version adds is passed over.
+0.1.0 did not write; what a later version adds is ignored.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def parse_seeds(text: str) -> list[int]:
     if not seeds or len(set(seeds)) != len(seeds):
         raise ConfigError(f"seeds is {text!r}: it names no seed, or one twice")
     if len(seeds) > _MOST_SEEDS:
-        raise ConfigError(f"seeds is {text!r}, wanted at most {_MOST_SEEDS:,} seeds")
+        raise ConfigError(f"seeds is {text!r}, expected at most {_MOST_SEEDS:,} seeds")
     return seeds
 
 
