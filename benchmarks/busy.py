@@ -16,7 +16,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
-from inkdigits import machine
+from inkdigits import environment
 
 EPOCH = """
 import sys
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--beside", type=int, nargs="+", default=[0, 1, 2], help="busy programs")
     parser.add_argument("--spins", nargs="+", default=SPINS)
     parser.add_argument("--images", type=int, default=60_000, help="of MNIST's training set")
-    parser.add_argument("--threads", type=int, default=machine.cores())
+    parser.add_argument("--threads", type=int, default=environment.cores())
     args = parser.parse_args()
     seconds: dict[tuple[str, int], list[float]] = {}
     losses = set()
@@ -79,7 +79,7 @@ def main() -> None:
                     seconds.setdefault((spins, n), []).append(took)
                     losses.add(f"{loss} in {precision}")
                     print(f"{n} beside, {spins}: {took:.1f} s", file=sys.stderr, flush=True)
-    print(f"{machine.cpu_name()}, {args.threads} threads, {args.images:,} images, n = {args.n}")
+    print(f"{environment.cpu_name()}, {args.threads} threads, {args.images:,} images, n = {args.n}")
     print("| spins | " + " | ".join(f"{n} beside, s" for n in args.beside) + " |")
     print("| --- |" + " --- |" * len(args.beside))
     for spins in args.spins:

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import tables
 
-from inkdigits import machine
+from inkdigits import environment
 from inkdigits.evaluation import plots
 from inkdigits.runs import study
 from inkdigits.runs.folder import RESULT, SETTINGS
@@ -204,7 +204,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=1, help="runs that share the cores")
     parser.add_argument("--write", action="store_true", help="run nothing, write the documents")
     args = parser.parse_args()
-    threads = max(1, machine.cores() // args.at_once)
+    threads = max(1, environment.cores() // args.at_once)
     for recipe in () if args.write else args.recipes or PLAN:
         n = args.seeds or PLAN[recipe][0]
         with ThreadPoolExecutor(args.at_once) as pool:

@@ -26,8 +26,8 @@ from tables import parser as option_parser
 
 from inkdigits import Reader
 from inkdigits.data import load
+from inkdigits.environment import cores
 from inkdigits.exports.keras import build_keras, save_keras
-from inkdigits.machine import cores
 from inkdigits.reading.model_file import FIRST_MODEL, SECOND_MODEL, SHIPPED_MODEL, ModelFile
 from inkdigits.spec import clear_from
 from inkdigits.training.networks import NETWORKS, Conv, Dense, MaxPool

@@ -19,7 +19,7 @@ from torch.profiler import ProfilerActivity, profile
 from inkdigits.training.augment import augment
 from inkdigits.training.device import CPU
 from inkdigits.training.judge import floats
-from inkdigits.training.memory import keep_freed_memory
+from inkdigits.training.malloc import keep_freed_memory
 from inkdigits.training.models import build
 from inkdigits.training.networks import NETWORKS
 from inkdigits.training.precision import used_precision

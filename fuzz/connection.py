@@ -16,8 +16,8 @@ from uvicorn.server import ServerState
 from inkdigits.reading.model import About
 from inkdigits.server import serve
 from inkdigits.server.app import create_app
-from inkdigits.server.bodies import Share
 from inkdigits.server.limits import Limits
+from inkdigits.server.uploads import Share
 from inkdigits.server.work import Answer, Task
 
 _LIMITS = Limits()

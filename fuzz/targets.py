@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inkdigits import machine
+from inkdigits import environment
 from inkdigits.data import folders, idx, npz, tables
 from inkdigits.errors import (
     ConfigError,
@@ -62,10 +62,10 @@ def check(target: Target, data: bytes, folder: Path) -> None:
     path.write_bytes(data)
     with suppress(OSError):  # Linux sets the peak back; elsewhere only a new one is seen
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    before, start = machine.peak_memory_mb(), time.process_time()
+    before, start = environment.peak_memory_mb(), time.process_time()
     with suppress(target.error):
         target.read(path)
-    grown = machine.peak_memory_mb() - before
+    grown = environment.peak_memory_mb() - before
     took = time.process_time() - start
     if took > MAX_SECONDS:
         raise TimeoutError(f"{took:.1f} s for an input of {len(data):,} bytes")

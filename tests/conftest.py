@@ -23,7 +23,7 @@ for number, usual in (("SIGHUP", signal.SIG_DFL), ("SIGINT", signal.default_int_
     if hasattr(signal, number) and signal.getsignal(getattr(signal, number)) is signal.SIG_IGN:
         signal.signal(getattr(signal, number), usual)
 with suppress(ImportError):  # TensorFlow's environment has no inkdigits
-    from inkdigits.training.waiting import spin_briefly
+    from inkdigits.training.thread_spin import spin_briefly
 
     spin_briefly()  # before anything imports PyTorch: several processes test on the same cores
 

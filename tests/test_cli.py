@@ -61,7 +61,7 @@ def test_the_result_can_be_repeated_from_what_it_says(run_folder):
     assert result["recipe"]["batch_size"] == 64
     assert len(result["data"]["train"]["sha256"]) == 64
     assert set(result["phase_seconds"]) == {
-        "data", "training", "limits", "evaluation", "exports", "pictures",
+        "data", "training", "threshold", "evaluation", "exports", "pictures",
     }  # fmt: skip
     assert result["machine"]["versions"]["inkdigits"] == __version__
     assert max(result["export_max_difference"].values()) <= 1e-5
@@ -70,19 +70,19 @@ def test_the_result_can_be_repeated_from_what_it_says(run_folder):
 def test_the_model_states_what_it_accepts_and_the_run_says_what_that_keeps(run_folder):
     folder, done = run_folder
     result = json.loads((folder / "result.json").read_text())
-    limits, acceptance = result["limits"], result["acceptance"]
+    threshold, acceptance = result["threshold"], result["acceptance"]
     stated = Reader(folder).model.metadata
-    assert stated["inkdigits.accept"] == f"{limits['accept']:.4f}"
+    assert stated["inkdigits.accept"] == f"{threshold['accept']:.4f}"
     assert stated["inkdigits.nondigits"] == "none"
-    assert limits["accept"] == acceptance["level"] > 0.2
-    assert 0.97 <= limits["digits"] < 1
-    assert 0 < limits["nondigits"] < 0.8
+    assert threshold["accept"] == acceptance["level"] > 0.2
+    assert 0.97 <= threshold["digits"] < 1
+    assert 0 < threshold["nondigits"] < 0.8
     assert 0.9 < acceptance["accepted"] < 1
     assert acceptance["accepted_of_wrong"] < acceptance["accepted_of_right"]
-    assert f"a confidence of {limits['accept']:.4f} or more are accepted: " in done.stderr
+    assert f"a confidence of {threshold['accept']:.4f} or more are accepted: " in done.stderr
     report = (folder / "report.html").read_text()
-    assert f"{limits['accept']:.4f}" in report
-    assert f"<td>{100 * limits['nondigits']:.2f}</td>" in report
+    assert f"{threshold['accept']:.4f}" in report
+    assert f"<td>{100 * threshold['nondigits']:.2f}</td>" in report
 
 
 def test_the_notice_about_the_sample_is_on_stderr_and_in_the_report(run_folder):

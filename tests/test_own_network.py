@@ -18,7 +18,7 @@ from inkdigits.exports.keras_file import load_keras
 from inkdigits.reading.reader import Reader
 from inkdigits.runs import ensemble, run
 from inkdigits.runs import folder as run_folder
-from inkdigits.runs.exports import NO_KERAS
+from inkdigits.runs.model_files import NO_KERAS
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.networks import Conv, Dense, Flatten, MaxPool, Norm, Relu
 from inkdigits.training.recipes import recipe

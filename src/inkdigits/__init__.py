@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from inkdigits.picture import Picture
     from inkdigits.reading.page import Page
     from inkdigits.reading.reader import Reader, Reading
+    from inkdigits.runs.api import Run, train
     from inkdigits.runs.evaluate import Report
-    from inkdigits.runs.results import Run, train
     from inkdigits.training.networks import Network
 
 __all__ = [
@@ -100,12 +100,12 @@ def __getattr__(name: str) -> Any:
 
         return Page
     if name in ("Run", "train"):
-        from inkdigits.training.waiting import spin_briefly
+        from inkdigits.training.thread_spin import spin_briefly
 
         spin_briefly()  # before PyTorch is loaded
-        from inkdigits.runs import results
+        from inkdigits.runs import api
 
-        return getattr(results, name)
+        return getattr(api, name)
     if name == "Network":
         from inkdigits.training.networks import Network
 

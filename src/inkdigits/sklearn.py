@@ -17,10 +17,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from inkdigits.data import Digits
-from inkdigits.machine import cores
+from inkdigits.environment import cores
 from inkdigits.spec import CLASS_NAMES, N_PIXELS, SIDE
 from inkdigits.training.recipes import DEFAULT, Recipe, recipe
-from inkdigits.training.waiting import spin_briefly
+from inkdigits.training.thread_spin import spin_briefly
 
 _STEPS = 150  # that a training has at least: for small sets the epochs are repeated
 
@@ -60,7 +60,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         import torch
 
         from inkdigits.training.callbacks import Callback
-        from inkdigits.training.loop import ALONE, train
+        from inkdigits.training.loop import TRAINING_LOCK, train
         from inkdigits.training.state import fresh_state
 
         for name, least in (("seed", 0), ("threads", 1)):
@@ -88,7 +88,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         })  # fmt: skip
         if self.epochs is None:
             row = row.with_overrides({"epochs": _epochs(len(digits), row)})
-        with ALONE:
+        with TRAINING_LOCK:
             before = torch.get_num_threads()
             torch.set_num_threads(self.threads or cores())
             try:

@@ -149,14 +149,14 @@ def test_folders_that_are_neither_classes_nor_parts_are_told(tmp_path, small):
     write_png_folder(small, tmp_path / "digits")
     (tmp_path / "digits" / "valid").mkdir()
     found = load(str(tmp_path / "digits"))
-    assert found.notice == (f"Passed over in {tmp_path}/digits: valid/; expected train/ and test/.")
+    assert found.notice == (f"Skipped in {tmp_path}/digits: valid/; expected train/ and test/.")
     for i, (image, label) in enumerate(zip(small.train.images, small.train.labels, strict=True)):
         (tmp_path / "own" / str(label)).mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(tmp_path / "own" / str(label) / f"{i}.png")
     for name in ("10", "letters", ".hidden"):
         (tmp_path / "own" / name).mkdir()
     assert load(str(tmp_path / "own")).notice.endswith(
-        f"Passed over in {tmp_path}/own: 10/, letters/; expected class folders 0/ to 9/."
+        f"Skipped in {tmp_path}/own: 10/, letters/; expected class folders 0/ to 9/."
     )
 
 

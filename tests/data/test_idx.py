@@ -4,7 +4,7 @@ import struct
 import numpy as np
 import pytest
 
-from inkdigits import machine
+from inkdigits import environment
 from inkdigits.data import idx, load
 from inkdigits.errors import DataError
 
@@ -59,10 +59,10 @@ def test_a_small_file_that_unpacks_to_a_gigabyte_is_refused(tmp_path):
         file.write(struct.pack(">IIII", 0x803, 1_275_510, 28, 28))
         for _ in range(100):
             file.write(bytes(10_000_000))
-    before = machine.peak_memory_mb()
+    before = environment.peak_memory_mb()
     with pytest.raises(DataError, match=r"unpacks to over [0-9,]* bytes, more than digits do"):
         idx.read_idx(path, idx.IMAGES_MAGIC)
-    assert machine.peak_memory_mb() - before < 1_000
+    assert environment.peak_memory_mb() - before < 1_000
 
 
 def test_a_label_over_nine_is_named(tmp_path):

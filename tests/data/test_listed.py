@@ -133,7 +133,7 @@ def test_a_table_without_any_picture_says_why(folder, digits, tmp_path):
         (b"name,digit\na.png,3\n", r"line 1 has 2 columns.*file,label"),
         (b"name,digit\ra.png,3\r", r"line 1 has 3 columns"),
         (b"", r"its first line is empty; expected a header or a digit"),
-        (b"\xff\xfef\0i\0l\0e\0", r"is no UTF-8: .*; save it as CSV UTF-8"),
+        (b"\xff\xfef\0i\0l\0e\0", r"is not UTF-8: .*; save it as CSV UTF-8"),
     ],
     ids=["latin", "long", "header", "macintosh", "empty", "utf16"],
 )

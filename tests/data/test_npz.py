@@ -3,7 +3,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from inkdigits import machine
+from inkdigits import environment
 from inkdigits.data import load
 from inkdigits.data.npz import read_npz_pictures
 from inkdigits.errors import DataError
@@ -58,10 +58,10 @@ def test_an_npz_that_says_it_holds_more_than_it_does_is_refused(tmp_path, shape)
     with zipfile.ZipFile(path, "w") as archive:
         for key in ("x_train", "y_train", "x_test", "y_test"):
             archive.writestr(f"{key}.npy", header(shape))
-    before = machine.peak_memory_mb()
+    before = environment.peak_memory_mb()
     with pytest.raises(DataError, match="not a readable NPZ file"):
         load(str(path))
-    assert machine.peak_memory_mb() - before < 500
+    assert environment.peak_memory_mb() - before < 500
 
 
 def test_an_array_that_is_no_npz_is_refused(tmp_path):

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from inkdigits import machine
+from inkdigits import environment
 from inkdigits.data import load
 from inkdigits.data.tables import read_csv, read_csv_images
 from inkdigits.errors import DataError
@@ -115,11 +115,11 @@ def test_a_gigabyte_in_one_line_is_refused_unread(tmp_path, n_rows):
     if n_rows is None:
         path.write_bytes(b"label,")
     os.truncate(path, 1_000_000_000)  # a hole: it takes no space on disk
-    before = machine.peak_memory_mb()
+    before = environment.peak_memory_mb()
     message = "line 3 is longer than 100,000 bytes" if n_rows else "line 1 has 2 columns"
     with pytest.raises(DataError, match=message):
         load(str(path))
-    assert machine.peak_memory_mb() - before < 500
+    assert environment.peak_memory_mb() - before < 500
 
 
 LABELS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4] * 5

@@ -74,7 +74,7 @@ def test_settings_and_result_come_back(tmp_path):
     assert (result.recipe, result.seed) == (RECIPES["fast"], 1)
     assert result.scores.confusions == (Confusion(9, 4, 1),)
     assert result.history[0].images_per_second == 60
-    assert (result.limits, result.workers) == (None, 1)
+    assert (result.threshold, result.workers) == (None, 1)
     write_result(tmp_path, result)
     assert read_result(tmp_path, RunResult) == result
     assert read_result(tmp_path, Result).data.train.sha256 == "a"

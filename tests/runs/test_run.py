@@ -13,8 +13,7 @@ from inkdigits.data.folders import write_png_files
 from inkdigits.errors import ConfigError, DataError, TrainingError
 from inkdigits.reading.reader import Reader
 from inkdigits.runs import folder as run_folder
-from inkdigits.runs import run
-from inkdigits.runs import training as run_training
+from inkdigits.runs import learning, run
 from inkdigits.runs.result import RunResult, read_result
 from inkdigits.runs.settings import RunSettings
 from inkdigits.training import state as states
@@ -181,9 +180,9 @@ def test_a_run_does_not_go_on_with_another_model_to_start_from(here):
 
 def test_a_run_goes_on_in_the_precision_that_it_began_in(here, monkeypatch):
     row = settings().recipe.with_overrides({"precision": "fastest"})
-    monkeypatch.setattr(run_training, "used_precision", lambda *asked: "bfloat16")
+    monkeypatch.setattr(learning, "used_precision", lambda *asked: "bfloat16")
     stopped_after_an_epoch(Path("run"), recipe=row)
-    monkeypatch.setattr(run_training, "used_precision", lambda *asked: "float32")
+    monkeypatch.setattr(learning, "used_precision", lambda *asked: "float32")
     monkeypatch.setattr(states, "used_precision", lambda *asked: "float32")
     result = finished(Path("run"))
     assert result.precision == "bfloat16"

@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 
-from inkdigits.server.bodies import Room
+from inkdigits.server.uploads import Room
 from support import encoded
 
 EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("[0-9]_*.???"))

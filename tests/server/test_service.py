@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzz import ASKED, KINDS, bodies, schemathesis
+from fuzz_service import ASKED, KINDS, bodies, schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image

@@ -11,12 +11,12 @@ from inkdigits import Reader
 from inkdigits.errors import TrainingError
 from inkdigits.training.batches import batch_size
 from inkdigits.training.callbacks import Callback
+from inkdigits.training.distillation import answered_views
 from inkdigits.training.judge import as_tensors, calibrate, evaluate, probabilities
 from inkdigits.training.loop import train
 from inkdigits.training.progress import Lines
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import VERSION, fresh_state, load_state, save_state, weights_of
-from inkdigits.training.views import answered_views
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from inkdigits.errors import ConfigError
-from inkdigits.training.recipes import MEANINGS, RECIPES, Recipe, recipe, values_of
+from inkdigits.training.recipes import FIELDS, RECIPES, Recipe, recipe
 from inkdigits.training.schedule import rate_share
 
 
@@ -17,11 +17,11 @@ def test_the_original_has_the_original_projects_settings():
 
 
 def test_every_field_has_its_meaning_and_its_values():
-    names = {field.name for field in dataclasses.fields(Recipe)} - {"name"}
-    assert MEANINGS.keys() == names
-    assert {name for name in names if not values_of(name)} == {"network", "calibrate"}
-    assert values_of("shift") == "0 to 14 pixels"
-    assert values_of("keep") == "last, best_loss"
+    assert FIELDS.keys() == {field.name for field in dataclasses.fields(Recipe)} - {"name"}
+    assert all(field.meaning for field in FIELDS.values())
+    assert {name for name, one in FIELDS.items() if not one.values} == {"network", "calibrate"}
+    assert FIELDS["shift"].values == "0 to 14 pixels"
+    assert FIELDS["keep"].values == "last, best_loss"
 
 
 def test_fast_is_there_and_augments():

@@ -18,8 +18,8 @@ import ray
 import ray.data
 from ray.exceptions import RayError
 
+from inkdigits.environment import cores
 from inkdigits.errors import BatchError
-from inkdigits.machine import cores
 
 GO_ON = "what was read is kept: fix that and start the same command again"
 _OBJECT_STORE = 200_000_000  # bytes; part numbers and counts go through it, never a picture

@@ -57,7 +57,7 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
     source = replace(job.source, address=place.named(place.path))
     with ExitStack() as stack:
         try:
-            check_alone = stack.enter_context(out.locked())
+            check_lock = stack.enter_context(out.locked())
             plan = plan_of(job, source, out, Reader(job.model, threads=1))
         except InkdigitsError:
             raise
@@ -68,11 +68,11 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
             ) from error
 
         def told(done: int, total: int) -> None:
-            check_alone()
+            check_lock()
             progress(done, total)
 
         counts = _read(job, source, out, plan, told)
-        check_alone()
+        check_lock()
         out.sweep(BEGUN)
     came_later, gone = Some(), plan.gone
     if not plan.fresh and counts.there == counts.pictures:

@@ -16,8 +16,8 @@ from typing import NoReturn
 import click
 
 from inkdigits.cli.console import say
+from inkdigits.environment import address_limit_mb
 from inkdigits.errors import ConfigError, InkdigitsError
-from inkdigits.machine import address_limit_mb
 from inkdigits.version import __version__
 
 # Libraries by the extra that brings them; all others are [train]'s.

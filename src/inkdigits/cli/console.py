@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import click
 
-from inkdigits.machine import live_terminal
+from inkdigits.environment import live_terminal
 
 _LINE_EVERY = 10  # seconds from one line of progress to the next, in a log
 

@@ -76,7 +76,7 @@ def predict(
             raise click.UsageError("--submission takes one CSV file and --model alone")
         _submit(Path(pictures[0]), model, submission)
         return
-    from inkdigits.machine import cores
+    from inkdigits.environment import cores
     from inkdigits.reading.parallel import name_of, read_files
     from inkdigits.reading.reader import Reader
 

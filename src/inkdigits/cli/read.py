@@ -82,7 +82,7 @@ def read(
     if as_json + as_csv + as_table > 1:
         raise click.UsageError("--json, --csv and --table exclude each other")
 
-    from inkdigits.machine import cores
+    from inkdigits.environment import cores
     from inkdigits.reading.parallel import name_of, read_files
     from inkdigits.reading.reader import Reader
 

@@ -82,11 +82,11 @@ def serve(
 
     from inkdigits.server.app import create_app
     from inkdigits.server.corrections import Corrections
-    from inkdigits.server.invite import addresses, link, qr_code
     from inkdigits.server.limits import Limits
     from inkdigits.server.pool import Pool
     from inkdigits.server.serve import bound
     from inkdigits.server.serve import serve as run
+    from inkdigits.server.share_link import addresses, link, qr_code
 
     limits = Limits()
     listening = bound(host, port)

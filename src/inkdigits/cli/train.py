@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,7 +14,6 @@ from inkdigits.cli.console import advance, answer_signals, say, stoppable
 from inkdigits.counts import counted
 from inkdigits.errors import ConfigError
 from inkdigits.runs.settings import (
-    FIELDS,
     OF_THE_MACHINE,
     RunSettings,
     moved,
@@ -23,39 +21,33 @@ from inkdigits.runs.settings import (
     settings_from,
 )
 from inkdigits.training.networks import NETWORKS, is_module
-from inkdigits.training.recipes import DEFAULT, MEANINGS, RECIPES, Recipe, values_of
-from inkdigits.training.waiting import spin_briefly
+from inkdigits.training.recipes import CHOICES, DEFAULT, FIELDS, RECIPES
+from inkdigits.training.thread_spin import spin_briefly
 
 if TYPE_CHECKING:
     from inkdigits.training.workers import Workers
 
 
 _NETWORK_HELP = (
-    f'{MEANINGS["network"]}: {", ".join(NETWORKS)}, layers as in "Conv(8, kernel=5), MaxPool(), '
-    'Relu(), Flatten(), Dense(10)", or FILE.py:NAME. The file is run. NAME is a torch.nn.Module, '
-    "or a class or function that gives one."
+    f"{FIELDS['network'].meaning}: {', '.join(NETWORKS)}, layers as in "
+    '"Conv(8, kernel=5), MaxPool(), Relu(), Flatten(), Dense(10)", or FILE.py:NAME. The file is '
+    "run. NAME is a torch.nn.Module, or a class or function that gives one."
 )
 
 
 def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     """One option for each field of a recipe, so that a flag overrides any of them."""
-    for field in reversed(fields(Recipe)):
-        if field.name != "name":
-            flag = f"--{field.name.replace('_', '-')}"
-            is_switch = field.type == "bool"
-            command = click.option(
-                f"{flag}/--no-{flag[2:]}" if is_switch else flag,
-                field.name,
-                type={"int": int, "float": float, "bool": bool}.get(str(field.type), str),
-                default=None,
-                help=_NETWORK_HELP if field.name == "network" else _help_of(field.name),
-            )(command)
+    for name, field in reversed(FIELDS.items()):
+        flag = f"--{name.replace('_', '-')}"
+        values = f".  [{field.values}]" if field.values else "."
+        command = click.option(
+            f"{flag}/--no-{flag[2:]}" if field.kind is bool else flag,
+            name,
+            type=field.kind if field.kind in (int, float, bool) else str,
+            default=None,
+            help=_NETWORK_HELP if name == "network" else field.meaning + values,
+        )(command)
     return command
-
-
-def _help_of(field: str) -> str:
-    values = values_of(field)
-    return MEANINGS[field] + (f".  [{values}]" if values else ".")
 
 
 class _Train(click.Command):
@@ -75,7 +67,7 @@ class _Train(click.Command):
 
 
 @click.command(cls=_Train)
-@click.option("--recipe", help=f"{', '.join(RECIPES)}.  [default: {DEFAULT}]")
+@click.option("--recipe", help=f"{', '.join(CHOICES)}.  [default: {DEFAULT}]")
 @click.option(
     "--data",
     help="mnist, emnist, qmnist, usps, sample, auto (mnist, or else sample); a folder of pictures, "
@@ -138,7 +130,7 @@ def train(
         if seeds or config or out or given.keys() - OF_THE_MACHINE:
             _refuse_other_settings(resume, given)
         from inkdigits.runs import folder as run_folder
-        from inkdigits.runs.training import with_network
+        from inkdigits.runs.learning import with_network
         from inkdigits.training.workers import joined
 
         settings, network = moved(run_folder.read_settings(resume), given), None
@@ -153,7 +145,7 @@ def train(
 
     from inkdigits.runs import folder as run_folder
     from inkdigits.runs import study
-    from inkdigits.runs.training import with_network
+    from inkdigits.runs.learning import with_network
     from inkdigits.training.workers import joined
 
     many = study.parse_seeds(seeds) if seeds else None

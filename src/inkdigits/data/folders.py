@@ -264,7 +264,7 @@ def _passed_over(folder: Path, *parts: Path) -> str:
     expected = "train/ and test/" if parts else "class folders 0/ to 9/"
     names = ", ".join(f"{name}/" for name in others[:_NAMED])
     more = ", ..." if len(others) > _NAMED else ""
-    return f"Passed over in {folder}: {names}{more}; expected {expected}."
+    return f"Skipped in {folder}: {names}{more}; expected {expected}."
 
 
 def _files(entries: Iterable[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:

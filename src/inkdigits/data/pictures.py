@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inkdigits import machine
+from inkdigits import environment
 from inkdigits.counts import counted
 from inkdigits.data.digits import Digits
 from inkdigits.errors import DataError
@@ -157,10 +157,10 @@ _Chunk = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 def _map_chunks(files: Sequence[str | bytes]) -> Iterator[_Chunk]:
     """_read_chunk's results for all files, in order; on all cores where there are enough."""
     chunks = [files[i : i + _CHUNK] for i in range(0, len(files), _CHUNK)]
-    if len(files) < _POOL_FROM or machine.cores() < 2:
+    if len(files) < _POOL_FROM or environment.cores() < 2:
         yield from map(_read_chunk, chunks)
         return
-    yield from in_order(chunks, _begun, (), machine.cores(), share=1)
+    yield from in_order(chunks, _begun, (), environment.cores(), share=1)
 
 
 def _begun() -> Callable[[Iterable[Sequence[str | bytes]]], Iterator[_Chunk]]:

@@ -152,7 +152,7 @@ def _layout(path: Path) -> _Layout:
             # Excel begins a file with a byte order mark.
             first = file.readline(_MAX_LINE).decode("utf-8-sig").rstrip("\r\n")
     except UnicodeError as error:
-        raise DataError(f"{path}: is no UTF-8: {error}; save it as CSV UTF-8") from error
+        raise DataError(f"{path}: is not UTF-8: {error}; save it as CSV UTF-8") from error
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read as CSV: {error}") from error
     if not first.strip():

@@ -68,30 +68,30 @@ def accepted_from(
     )
 
 
-def score(labels: NDArray[np.uint8], probabilities: NDArray[np.float32], n_wanted: int) -> Scores:
+def score(labels: NDArray[np.uint8], probabilities: NDArray[np.float32], n_expected: int) -> Scores:
     """Scores of `probabilities` (N, 10), rows summing to 1, against `labels` (N,) in 0-9.
 
-    n_wanted: how many images the set has; each must have been scored exactly once.
+    n_expected: how many images the set has; each must have been scored exactly once.
     Raises DataError if the arrays do not cover exactly that many, or are not probabilities.
     """
     # Here: with scipy.stats it takes longer to load than all else of a command that fails at once.
     from sklearn.metrics import classification_report, confusion_matrix
 
-    if labels.shape != (n_wanted,) or probabilities.shape != (n_wanted, N_CLASSES):
+    if labels.shape != (n_expected,) or probabilities.shape != (n_expected, N_CLASSES):
         raise DataError(
             f"scored labels {labels.shape} and probabilities {probabilities.shape}, "
-            f"expected every one of {n_wanted:,} images exactly once"
+            f"expected every one of {n_expected:,} images exactly once"
         )
     if not np.allclose(probabilities.sum(1), 1, atol=1e-4):
         raise DataError("rows of probabilities do not sum to 1; are they logits?")
     answers = probabilities.argmax(1)
     matrix = confusion_matrix(labels, answers, labels=range(N_CLASSES))
-    if matrix.sum() != n_wanted:
-        raise DataError(f"the confusion matrix counts {matrix.sum():,} of {n_wanted:,} images")
+    if matrix.sum() != n_expected:
+        raise DataError(f"the confusion matrix counts {matrix.sum():,} of {n_expected:,} images")
     counts = matrix.sum(1)
-    truth = probabilities[np.arange(n_wanted), labels].astype(np.float64)
+    truth = probabilities[np.arange(n_expected), labels].astype(np.float64)
     return Scores(
-        n=n_wanted,
+        n=n_expected,
         accuracy=float((answers == labels).mean()),
         loss=float(-np.log(np.maximum(truth, _TINY)).mean()),
         per_class=tuple(

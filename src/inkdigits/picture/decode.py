@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from inkdigits import clock
+from inkdigits.environment import give_back_memory
 from inkdigits.errors import NotAPictureError, PictureError
-from inkdigits.machine import give_back_memory
 from inkdigits.picture import documents, headers
 from inkdigits.picture.open import (
     MAX_PIXELS,

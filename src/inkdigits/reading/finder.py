@@ -19,8 +19,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from inkdigits import clock
+from inkdigits.environment import give_back_memory
 from inkdigits.errors import ModelError, PictureError
-from inkdigits.machine import give_back_memory
 from inkdigits.picture import Picture, check_contrast, open_picture
 from inkdigits.picture.place import place_all
 from inkdigits.picture.small import SMALL, cuts_of

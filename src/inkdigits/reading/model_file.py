@@ -13,8 +13,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from inkdigits.environment import cores
 from inkdigits.errors import ModelError
-from inkdigits.machine import cores
 from inkdigits.reading.model_check import read_model_file
 from inkdigits.spec import INPUT_NAME, N_CLASSES, OUTPUT_NAME, SIDE, check_metadata
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inkdigits import machine
+from inkdigits import environment
 from inkdigits.counts import counted
 from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.evaluation import plots
@@ -24,6 +24,7 @@ from inkdigits.exports.onnx import save_ensemble
 from inkdigits.reading.model import Model
 from inkdigits.reading.model_file import RUN_MODEL
 from inkdigits.runs import folder as run_folder
+from inkdigits.runs.learning import Say
 from inkdigits.runs.result import (
     EnsembleResult,
     Member,
@@ -32,7 +33,6 @@ from inkdigits.runs.result import (
     write_result,
 )
 from inkdigits.runs.run import Advance
-from inkdigits.runs.training import Say
 from inkdigits.spec import ACCEPT, NONDIGITS, NONE
 from inkdigits.training.sets import load
 
@@ -105,9 +105,9 @@ def average(folders: Sequence[Path], out: Path, say: Say, advance: Advance) -> E
         acceptance=accepted_from(level, sets.test.labels, answers),
         training_seconds=sum(r.training_seconds for r in results),
         threads=results[0].threads,
-        peak_memory_mb=machine.peak_memory_mb(),
-        machine=machine.describe(),
-        finished=machine.now(),
+        peak_memory_mb=environment.peak_memory_mb(),
+        machine=environment.describe(),
+        finished=environment.now(),
     )
     write_result(out, result)
     return result

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits import machine
+from inkdigits import environment
 from inkdigits.counts import counted
 from inkdigits.data import Digits
 from inkdigits.data.listed import is_list
@@ -90,7 +90,7 @@ class Evaluation:
     data: EvaluatedDigits
     scores: Scores
     acceptance: Acceptance
-    machine: dict[str, object]  # as machine.describe gives it
+    machine: dict[str, object]  # as environment.describe gives it
     finished: str  # UTC, ISO 8601
 
 
@@ -201,8 +201,8 @@ def evaluate(
         ),
         scores=score(digits.labels, found, len(digits)),
         acceptance=accepted_from(level, digits.labels, found),
-        machine=machine.describe(),
-        finished=machine.now(),
+        machine=environment.describe(),
+        finished=environment.now(),
     )
     return Report(result, digits, found)
 

@@ -1,7 +1,7 @@
 """What a run or an ensemble amounts to: result.json, written and read as one dataclass.
 
 In: a run folder. Out: RunResult or EnsembleResult. Fields with defaults are those that version
-0.1.0 did not write; what a later version adds is passed over.
+0.1.0 did not write; what a later version adds is ignored.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.evaluation.scores import Acceptance, Scores
 from inkdigits.runs.folder import RESULT, SETTINGS, not_a_run, read_json, write_json
 from inkdigits.training.finetune import Comparison
-from inkdigits.training.limits import Limits
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.state import Epoch
+from inkdigits.training.threshold import Threshold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class Result:
     parameters: int
     threads: int
     training_seconds: float  # epochs alone, also those before a resume
-    machine: dict[str, Any]  # as machine.describe gives it
+    machine: dict[str, Any]  # as environment.describe gives it
     finished: str  # UTC, ISO 8601
     acceptance: Acceptance | None = None  # what the threshold accepts of the test set
     peak_memory_mb: int = 0
@@ -95,7 +95,7 @@ class RunResult(Result):
     precision: str | None = None
     teacher: str | None = None
     fine_tuning: Comparison | None = None
-    limits: Limits | None = None
+    threshold: Threshold | None = None  # of acceptance
     workers: int = 1
     device: str | None = None
     command: str | None = None  # that repeats the run

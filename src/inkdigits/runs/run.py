@@ -1,7 +1,6 @@
 """One training run, end to end: from settings to a folder with everything in it.
 
-In: RunSettings. Out: a run folder and its RunResult. This is the only module that knows both
-training and exports; the command line calls it and prints.
+In: RunSettings. Out: a run folder and its RunResult. The command line calls it and prints.
 """
 
 from __future__ import annotations
@@ -19,14 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inkdigits import machine
+from inkdigits import environment
 from inkdigits.counts import counted
 from inkdigits.data import Digits, DigitSets
 from inkdigits.data.pictures import Looked, together
 from inkdigits.evaluation import contact, plots, report
 from inkdigits.evaluation.scores import Scores, accepted_from, score
 from inkdigits.files import written_whole
-from inkdigits.runs.exports import CHECKED, NO_KERAS, write_models
 from inkdigits.runs.folder import (
     PICTURES,
     PICTURES_LIST,
@@ -35,6 +33,8 @@ from inkdigits.runs.folder import (
     told_of_moving,
     write_json,
 )
+from inkdigits.runs.learning import Say, Trained, module_of, train_run
+from inkdigits.runs.model_files import CHECKED, NO_KERAS, write_models
 from inkdigits.runs.result import (
     DataInfo,
     PicturesInfo,
@@ -44,17 +44,16 @@ from inkdigits.runs.result import (
     write_result,
 )
 from inkdigits.runs.settings import Device, RunSettings
-from inkdigits.runs.training import Say, Trained, module_of, train_run
 from inkdigits.spec import ACCEPT, NONDIGITS, NONE
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.device import chosen, name_of
 from inkdigits.training.judge import as_tensors, probabilities
-from inkdigits.training.limits import limits
 from inkdigits.training.models import parameter_count
 from inkdigits.training.networks import is_module
 from inkdigits.training.own import Own, load_back
 from inkdigits.training.sets import load, load_added
 from inkdigits.training.state import State
+from inkdigits.training.threshold import threshold
 from inkdigits.training.workers import Workers
 
 Advance = Callable[[str, int, int], None]
@@ -133,8 +132,8 @@ def _finish(
     if not workers.is_first:
         return None
     callback.phase("choosing the acceptance threshold")
-    with phases.timed("limits"):
-        found = limits(state.evaluated, sets.train, trained.held, settings.seed, trained.accept)
+    with phases.timed("threshold"):
+        found = threshold(state.evaluated, sets.train, trained.held, settings.seed, trained.accept)
     say(str(found))
     callback.phase("scoring the test set")
     with phases.timed("evaluation"):
@@ -169,18 +168,18 @@ def _finish(
         data=_data(sets, trained, looked),
         scores=scores,
         acceptance=accepted_from(found.accept, sets.test.labels, answers),
-        limits=found,
+        threshold=found,
         fine_tuning=trained.comparison,
         epochs_run=state.epoch,
         history=tuple(state.history),
         training_seconds=round(sum(row.seconds for row in state.history), 3),
         phase_seconds=phases.seconds,
-        peak_memory_mb=machine.peak_memory_mb(),
+        peak_memory_mb=environment.peak_memory_mb(),
         export_max_difference=differences,
         left_out=NO_KERAS if is_module(settings.recipe.network) else None,
         command=_command(settings, state, device, sets, workers),
-        machine=machine.describe(),
-        finished=machine.now(),
+        machine=environment.describe(),
+        finished=environment.now(),
     )
     with written_whole(folder / "report.html") as part:
         report.write_report(result, folder, part, of_a_run=True)
@@ -218,7 +217,7 @@ def _about(
         "inkdigits.seed": str(settings.seed),
         "inkdigits.data": sets.name,
         "inkdigits.data_sha256": sets.train.sha256,
-        "inkdigits.commit": str(machine.describe()["commit"]),
+        "inkdigits.commit": str(environment.describe()["commit"]),
         ACCEPT: f"{accept:.4f}",
     }
     if not (settings.recipe.nondigit_share or trained.accept):

@@ -11,14 +11,14 @@ import os
 import shlex
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from inkdigits.environment import cores
 from inkdigits.errors import ConfigError
-from inkdigits.machine import cores
 from inkdigits.training.networks import Network, is_module, network_name, network_named
-from inkdigits.training.recipes import ADD_OWN, DEFAULT, FINE_TUNE, RECIPES, Recipe, is_of
+from inkdigits.training.recipes import ADD_OWN, DEFAULT, FIELDS, FINE_TUNE, RECIPES, Recipe, is_of
 from inkdigits.training.recipes import recipe as recipe_named
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -123,9 +123,6 @@ class RunSettings:
                     value = f"FILE.py:{value.removeprefix(_FROM_PYTHON)}"  # noqa: PLW2901
                 words += [flag, str(value)]
         return f"{words[0]} {shlex.join(words[1:])}"
-
-
-FIELDS = frozenset(field.name for field in fields(Recipe)) - {"name"}  # settings of a recipe
 
 
 _FROM_PYTHON = "python:"  # begins the name of a module that a program gave
@@ -250,7 +247,7 @@ def read_config(path: Path) -> dict[str, Any]:
 def _kinds() -> dict[str, Any]:
     """The type of each setting, by the name of its flag."""
     return {
-        **{name: kind for name, kind in get_type_hints(Recipe).items() if name != "name"},
+        **{name: field.kind for name, field in FIELDS.items()},
         **{name: kind for name, kind in get_type_hints(RunSettings).items() if name != "start"},
         "from": str,
         "recipe": str,

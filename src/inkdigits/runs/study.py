@@ -18,9 +18,9 @@ from inkdigits.evaluation import plots
 from inkdigits.files import write_text
 from inkdigits.runs import folder as run_folder
 from inkdigits.runs import run
+from inkdigits.runs.learning import Say, with_network
 from inkdigits.runs.result import Result, RunResult, read_result
 from inkdigits.runs.settings import RunSettings
-from inkdigits.runs.training import Say, with_network
 from inkdigits.training.callbacks import Callback
 
 _MOST_SEEDS = 10_000
@@ -54,7 +54,7 @@ def parse_seeds(text: str) -> list[int]:
     if not seeds or len(set(seeds)) != len(seeds):
         raise ConfigError(f"seeds is {text!r}: it names no seed, or one twice")
     if len(seeds) > _MOST_SEEDS:
-        raise ConfigError(f"seeds is {text!r}, wanted at most {_MOST_SEEDS:,} seeds")
+        raise ConfigError(f"seeds is {text!r}, expected at most {_MOST_SEEDS:,} seeds")
     return seeds
 
 

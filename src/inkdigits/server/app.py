@@ -25,22 +25,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inkdigits.errors import CorrectionsError
 from inkdigits.picture.documents import PDF, document_kind, page_names
-from inkdigits.server.bodies import (
-    Bodies,
+from inkdigits.server.corrections import Change, Corrections, Kept
+from inkdigits.server.description import NO_DIGIT, description
+from inkdigits.server.docs import as_page
+from inkdigits.server.hosts import Hosts
+from inkdigits.server.limits import Limits
+from inkdigits.server.metrics import Metrics
+from inkdigits.server.middleware import Guard
+from inkdigits.server.pool import BusyError, Pool
+from inkdigits.server.uploads import (
     RefusedError,
     Room,
     Share,
+    Uploads,
     check_has_pictures,
     check_is_document,
     check_is_picture,
 )
-from inkdigits.server.corrections import Change, Corrections, Kept
-from inkdigits.server.description import NO_DIGIT, description
-from inkdigits.server.docs import as_page
-from inkdigits.server.guard import Guard, Metrics
-from inkdigits.server.limits import Limits
-from inkdigits.server.names import Names
-from inkdigits.server.pool import BusyError, Pool
 from inkdigits.server.work import Answer, Task, Wanted, error_json
 from inkdigits.spec import ACCEPT, CLASS_NAMES
 from inkdigits.version import __version__
@@ -88,7 +89,7 @@ def create_app(
     }  # fmt: skip
     inner = Starlette(routes=[*routes, files], exception_handlers=handlers)
     # Around Starlette, not in it: its answer to a fault of ours has the headers too.
-    guarded: ASGIApp = Guard(inner, service.metrics, paths, token, Names(hosts, origins))
+    guarded: ASGIApp = Guard(inner, service.metrics, paths, token, Hosts(hosts, origins))
     if not origins:
         return guarded
     # Outermost: a browser asks whether it may call without showing the token.
@@ -105,7 +106,7 @@ class _Service:
         self._again = {"Retry-After": str(limits.retry_after)}
         self._corrections = corrections
         self._undo: dict[str, Change] = {}  # the last corrections, by what takes them back
-        self._bodies = Bodies(limits)
+        self._uploads = Uploads(limits)
         self._room = Room(limits.held)
         self._description = json.dumps(description(limits), ensure_ascii=False)
         self.metrics = Metrics()
@@ -128,8 +129,8 @@ class _Service:
         check_has_pictures(request, pdf=task.wants == "page")
         with ExitStack() as until_answered:
             share = until_answered.enter_context(self._room.share())
-            body = await self._bodies.read(request, share)
-            pictures = await self._bodies.pictures(request, body)
+            body = await self._uploads.read(request, share)
+            pictures = await self._uploads.pictures(request, body)
             is_one = isinstance(pictures, bytes)
             named = [("", pictures)] if isinstance(pictures, bytes) else pictures
             tasks = [task._replace(picture=data, name=name) for name, data in named]
@@ -181,7 +182,7 @@ class _Service:
                     task._replace(name=name, number=number) for number, name in enumerate(names, 1)
                 ]
             else:
-                raise self._bodies.too_many()
+                raise self._uploads.too_many()
         return found
 
     async def page_as_png(self, request: Request) -> Response:
@@ -193,7 +194,7 @@ class _Service:
             raise RefusedError(422, f"page is {number}, expected 1 to {self._most}")
         check_is_document(request)
         with self._room.share() as share:
-            body = await self._bodies.read(request, share)
+            body = await self._uploads.read(request, share)
             task = Task(body, wants="png", number=number)
             (answer,) = await self._read(request, [task], share)
         if answer.status != 200:
@@ -221,7 +222,7 @@ class _Service:
         # Never a form: another site's page may send one without being asked whether it may.
         check_is_picture(request)
         with self._room.share() as share:
-            body = await self._bodies.read(request, share)
+            body = await self._uploads.read(request, share)
             wants: Wanted = "digit" if place is None else "page"
             task = Task(body, wants=wants, keep=place or 0)
             (answer,) = await self._read(request, [task], share)

@@ -12,10 +12,14 @@ from typing import Any
 def as_page(found: dict[str, Any]) -> str:
     """The description as HTML, for people."""
     parts = [
-        _operation(path, *item) for path, way in found["paths"].items() for item in way.items()
+        _operation(path, method, what, found["components"]["responses"])
+        for path, way in found["paths"].items()
+        for method, what in way.items()
     ]
     parts += ["<h2>What is answered</h2>"]
     for name, schema in found["components"]["schemas"].items():
+        if "properties" not in schema:  # a file, which is not answered
+            continue
         parts.append(f"<h3>{escape(name)}</h3><table>{_fields(schema)}</table>")
     title, info = escape(found["info"]["title"]), found["info"]
     return (
@@ -47,14 +51,16 @@ def _fields(schema: dict[str, Any], within: str = "") -> str:
     return rows
 
 
-def _operation(path: str, method: str, what: dict[str, Any]) -> str:
+def _operation(path: str, method: str, what: dict[str, Any], refusals: dict[str, Any]) -> str:
+    """refusals: answers that several operations share, by their status."""
     parameters = "".join(
         f"<tr><td><code>{escape(one['name'])}</code></td><td>{escape(_kind(one['schema']))}</td>"
         f"<td>{escape(one['description'])}</td></tr>"
         for one in what.get("parameters", ())
     )
     answers = "".join(
-        f"<tr><td>{escape(status)}</td><td>{escape(answer['description'])}</td></tr>"
+        f"<tr><td>{escape(status)}</td>"
+        f"<td>{escape(refusals.get(status, answer)['description'])}</td></tr>"
         for status, answer in what["responses"].items()
     )
     return (

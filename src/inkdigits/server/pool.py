@@ -19,12 +19,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
+from inkdigits.environment import cores
 from inkdigits.errors import ModelError
-from inkdigits.machine import cores
 from inkdigits.picture.documents import document_kind
 from inkdigits.reading.model import About
-from inkdigits.server.bodies import Share
 from inkdigits.server.limits import Limits
+from inkdigits.server.uploads import Share
 from inkdigits.server.work import Answer, Task, error_json
 from inkdigits.server.worker import EndedError, Worker
 

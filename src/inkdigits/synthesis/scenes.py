@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inkdigits.synthesis.hands import Hands
 from inkdigits.synthesis.layouts import LAYOUTS
-from inkdigits.synthesis.sheet import Item, Part, Sheet
+from inkdigits.synthesis.sheet import Item, Rect, Sheet
 from inkdigits.synthesis.surfaces import clutter, empty, pictured, texture
 
 HEIGHT, WIDTH = 192, 256  # pixels
@@ -57,7 +57,7 @@ def scene(hands: Hands, seed: int, number: int) -> Scene:
     return _scene(picture, sheet, part)
 
 
-def _part(sheet: Sheet, random: np.random.Generator, unit: float) -> Part:
+def _part(sheet: Sheet, random: np.random.Generator, unit: float) -> Rect:
     """What of the sheet the picture shows: all, a cell, or the part where something is written."""
     written = [
         (item.left, item.top, item.left + item.ink.shape[1], item.top + item.ink.shape[0])
@@ -85,7 +85,7 @@ def _part(sheet: Sheet, random: np.random.Generator, unit: float) -> Part:
     )  # fmt: skip
 
 
-def _scene(picture: NDArray[np.uint8], sheet: Sheet, part: Part) -> Scene:
+def _scene(picture: NDArray[np.uint8], sheet: Sheet, part: Rect) -> Scene:
     left, top, right, bottom = part
     kept, boxes, shown = [], [], []
     for item in sheet.items:

@@ -17,7 +17,7 @@ from inkdigits.spec import N_CLASSES, OTHER, SORTS
 from inkdigits.synthesis.hands import Hands
 from inkdigits.synthesis.strokes import inked, sketched
 
-Part = tuple[int, int, int, int]  # left, top, right, bottom, pixels
+Rect = tuple[int, int, int, int]  # left, top, right, bottom, pixels
 Grey = NDArray[Any]  # float32; OpenCV's types do not state what it gives
 Patch = NDArray[Any]  # uint8
 

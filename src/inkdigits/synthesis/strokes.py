@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 Ink = NDArray[np.uint8]  # (H, W), 255 where the pen was
 Line = NDArray[np.float64]  # (n, 2) points (x, y); the sign's height is 1, y points down
-Part = tuple[tuple[float, float], ...]
+Stroke = tuple[tuple[float, float], ...]
 
 _SHIFT = 4  # cv2 takes points in sixteenths of a pixel
 
 
-def _arc(x: float, y: float, rx: float, ry: float, start: float, end: float) -> Part:
+def _arc(x: float, y: float, rx: float, ry: float, start: float, end: float) -> Stroke:
     """Points of an ellipse's arc; degrees, clockwise from the right as y points down."""
     n = max(4, int(abs(end - start) / 12))
     turn = np.radians(np.linspace(start, end, n))
@@ -29,7 +29,7 @@ _RING = _arc(0.5, 0.5, 0.32, 0.5, -95, 275)
 _BELLY = _arc(0.45, 0.72, 0.36, 0.28, -100, 150)
 
 _STRAIGHT = 0.22  # share of the drawn digits that are of straight strokes only
-STRAIGHT: dict[str, tuple[tuple[Part, ...], ...]] = {
+STRAIGHT: dict[str, tuple[tuple[Stroke, ...], ...]] = {
     "0": ((((0.1, 0), (0.7, 0), (0.7, 1), (0.1, 1), (0.1, 0)),),),
     "2": ((((0.1, 0), (0.7, 0), (0.7, 0.5), (0.1, 0.5), (0.1, 1), (0.7, 1)),),
           (((0.1, 0.15), (0.5, 0), (0.8, 0.2), (0.1, 1), (0.85, 1)),)),
@@ -48,7 +48,7 @@ STRAIGHT: dict[str, tuple[tuple[Part, ...], ...]] = {
 }  # fmt: skip
 
 # Each sort's other forms: the strokes of each, as points in a box of height 1.
-FORMS: dict[str, tuple[tuple[Part, ...], ...]] = {
+FORMS: dict[str, tuple[tuple[Stroke, ...], ...]] = {
     "0": (
         (_RING,),
         (_RING, ((0.78, 0.05), (0.22, 0.95))),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.synthesis.layouts import word
-from inkdigits.synthesis.sheet import Grey, Part, Sheet, Style
+from inkdigits.synthesis.sheet import Grey, Rect, Sheet, Style
 
 _LEGIBLE = 0.25  # of the ink's contrast that paper and noise vary by at most, or nobody reads it
 _LIGHT, _LIGHT_ALONE = 0.12, 0.25  # shares of the pictures that are turned to light ink on dark
@@ -144,7 +144,7 @@ def _in_jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 def pictured(
-    sheet: Sheet, part: Part, random: np.random.Generator, unit: float
+    sheet: Sheet, part: Rect, random: np.random.Generator, unit: float
 ) -> NDArray[np.uint8]:
     """A picture of that part of the sheet: (bottom - top, right - left) uint8 grey."""
     left, top, right, bottom = part

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from inkdigits.spec import N_CLASSES
 from inkdigits.training.augment import augment
+from inkdigits.training.distillation import Teacher, Views, answered_views
 from inkdigits.training.judge import floats
 from inkdigits.training.recipes import Recipe
-from inkdigits.training.views import Teacher, Views, answered_views
 from inkdigits.training.workers import Workers
 
 LEAST = 2  # images of a batch: batch normalisation needs two

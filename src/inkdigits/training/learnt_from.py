@@ -1,6 +1,6 @@
 """What a run learns from, by SHA-256: a run continues only with the same.
 
-In: digits and model files. Out: a sum for each, which the checkpoint keeps.
+In: digits and models. Out: a sum for each, which the checkpoint keeps.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from pathlib import Path
 
 from inkdigits.data import Digits, DigitSets
 from inkdigits.errors import TrainingError
-from inkdigits.reading.model import identity_of
-from inkdigits.reading.model_file import model_path
 
 # Part: (what it is in words, how it is named)
 _PARTS = {
@@ -35,20 +33,16 @@ def sums(
 ) -> dict[str, str]:
     """The SHA-256 of each part that a run learns from, in hexadecimal.
 
-    start, teacher: a run folder or an .onnx file. network: the SHA-256 of what a user's module
-    does. Raises ModelError if there is no such model.
+    start, teacher: the identity of that model's file. network: the SHA-256 of what a user's module
+    does.
     """
     found = {"train": sets.train.sha256, "test": sets.test.sha256}
     if len(sets.nondigits):
         found["nondigits"] = hashlib.sha256(sets.nondigits.tobytes()).hexdigest()
     if added is not None:
         found["added"] = added.sha256
-    for part, model in (("start", start), ("teacher", teacher)):
-        if model is not None:
-            found[part] = identity_of(model_path(model))
-    if network is not None:
-        found["network"] = network
-    return found
+    others = {"start": start, "teacher": teacher, "network": network}
+    return found | {part: sha256 for part, sha256 in others.items() if sha256 is not None}
 
 
 def refuse_other(before: Mapping[str, str], now: Mapping[str, str], folder: Path) -> None:

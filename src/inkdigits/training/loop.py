@@ -21,8 +21,9 @@ from inkdigits.data import Digits
 from inkdigits.errors import TrainingError
 from inkdigits.training.batches import LEAST, Batches, seeded
 from inkdigits.training.callbacks import Callback
+from inkdigits.training.distillation import Teacher
 from inkdigits.training.judge import as_tensors, calibrate, evaluate, floats
-from inkdigits.training.memory import keep_freed_memory
+from inkdigits.training.malloc import keep_freed_memory
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.schedule import rate_share
 from inkdigits.training.settle import settle_norms
@@ -33,11 +34,10 @@ from inkdigits.training.state import (
     save_state,
     weights_of,
 )
-from inkdigits.training.views import Teacher
 from inkdigits.training.workers import Workers
 
 # Held by who trains: PyTorch's seed and number of threads are the process's.
-ALONE = threading.RLock()
+TRAINING_LOCK = threading.RLock()
 
 
 def train(

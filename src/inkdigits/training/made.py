@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits import machine
+from inkdigits import environment
 from inkdigits.data import Digits, DigitSets
 from inkdigits.data.npz import read_npz_pictures
 from inkdigits.errors import ConfigError, PictureError
@@ -78,7 +78,7 @@ def made_from(
     pool_labels = np.concatenate([train.labels, *(labels for _, labels in made)])
     hands = font_files(fonts) if fonts is not None else ()
     results: Iterator[_Made] = in_order(
-        jobs, _begun, (pool_images, pool_labels, hands), machine.cores(), share=1
+        jobs, _begun, (pool_images, pool_labels, hands), environment.cores(), share=1
     )
     for done, ((what, _, _), (arrays, labels)) in enumerate(zip(jobs, results, strict=True), 1):
         if what is _digits:

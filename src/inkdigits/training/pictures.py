@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits import machine
+from inkdigits import environment
 from inkdigits.data.pictures import Advance, Framed, Labelled, LeftOut
 from inkdigits.errors import PictureError
 from inkdigits.reading.finder import digit_array
@@ -30,7 +30,7 @@ def frame(pictures: Sequence[Labelled], advance: Advance) -> Iterator[Framed | L
     that is read as another digit: it may be the handwriting to learn. `doubt` holds the reading.
     """
     reader = Reader()
-    results = read_files((picture.file for picture in pictures), reader, machine.cores())
+    results = read_files((picture.file for picture in pictures), reader, environment.cores())
     for done, (picture, (_, result)) in enumerate(zip(pictures, results, strict=True), 1):
         if isinstance(result, PictureError):
             yield LeftOut(picture, str(result).removeprefix(f"{picture.file!s}: "))

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from inkdigits.data.download import cache_folder
+from inkdigits.environment import cpu_name
 from inkdigits.files import write_text
-from inkdigits.machine import cpu_name
 from inkdigits.spec import N_CLASSES, SIDE
 from inkdigits.training.models import build
 from inkdigits.training.networks import network_named

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from inkdigits.machine import live_terminal
+from inkdigits.environment import live_terminal
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.state import Epoch, State

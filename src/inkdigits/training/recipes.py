@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from inkdigits.errors import ConfigError
 from inkdigits.training.networks import is_module, network_named
@@ -21,69 +21,124 @@ Heeded = Literal["always", "right"]
 Keep = Literal["last", "best_loss"]
 
 
+class Within(NamedTuple):
+    """The values that a number may have."""
+
+    low: float
+    high: float
+    words: str  # the same, for people
+
+
+_SHARE = Within(0, 0.9, "0 to 0.9")
+_OR_OFF = Within(0, 10_000, "0 (off) or more epochs")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Every setting of a run. Times are in epochs, lengths in pixels of 28, angles in degrees.
 
-    Raises ConfigError that names the field, what it is and what it may be.
+    Each field has its meaning, as help shows it, and a number what it may be. Raises ConfigError
+    that names the field, what it is and what it may be.
     """
 
     name: str
-    network: str  # a row of training.networks, the text of one, or FILE.py:NAME, a PyTorch module
-    epochs: int
-    batch_size: int
-    learning_rate: float  # the peak of the schedule
-    schedule: Schedule  # one_cycle: cosine up over warmup_share, cosine down to 0
-    warmup_share: float = 0.3  # of all steps
-    beta1: float = 0.9  # Adam's
-    beta2: float = 0.999  # Adam's
-    epsilon: float = 1e-8  # Adam's
-    weight_decay: float = 0.0  # AdamW's, times the learning rate
-    label_smoothing: float = 0.0  # share of the truth spread over all ten classes
-    teacher_share: float = 0.0  # of the truth that is the teacher's answer instead of the label
+    # A row of training.networks, the text of one, or FILE.py:NAME, a PyTorch module.
+    network: Annotated[str, "Network to train"]
+    epochs: Annotated[int, "Passes over the training set", Within(1, 10_000, "1 to 10,000")]
+    batch_size: Annotated[
+        int,
+        "Images in a step",
+        Within(2, 60_000, "2 to 60,000 (batch normalisation needs two)"),
+    ]
+    learning_rate: Annotated[
+        float, "Peak of the learning rate", Within(1e-9, 100, "over 0, at most 100")
+    ]
+    # one_cycle: cosine up over warmup_share, cosine down to 0
+    schedule: Annotated[Schedule, "Course of the learning rate"]
+    warmup_share: Annotated[float, "Share of the steps in which the rate rises", _SHARE] = 0.3
+    beta1: Annotated[
+        float, "Adam's decay of the mean gradient", Within(0, 0.99999, "0 to under 1")
+    ] = 0.9
+    beta2: Annotated[
+        float, "Adam's decay of the squared gradient", Within(0, 0.999999, "0 to under 1")
+    ] = 0.999
+    epsilon: Annotated[float, "Adam's epsilon", Within(1e-16, 1, "over 0, at most 1")] = 1e-8
+    weight_decay: Annotated[float, "AdamW's, times the learning rate", Within(0, 10, "0 to 10")] = (
+        0.0
+    )
+    label_smoothing: Annotated[float, "Share of the truth spread over all digits", _SHARE] = 0.0
+    teacher_share: Annotated[
+        float,
+        "Share of the truth that is the teacher's answer",
+        Within(0, 1, "0 (no teacher) to 1"),
+    ] = 0.0
     # Copies of the set, each augmented differently. The teacher answers them once, and the epochs
-    # take them in turn. 0 asks it at every batch.
-    teacher_views: int = 0
+    # take them in turn.
+    teacher_views: Annotated[
+        int,
+        "Augmented copies of the set that the teacher answers",
+        Within(0, 100, "0 (asked at every batch) to 100 copies"),
+    ] = 0
     # right: where a teacher's answer is not the label the label stands, as of digits that it is
     # known to read wrong. always: also where augmentation made one digit look like another.
-    teacher_heeded: Heeded = "always"
-    nondigit_share: float = 0.0  # of a batch, added to it: the data's non-digits, truth all ten
-    average_decay: float = 0.0  # of the moving average of weights that is evaluated; 0 is off
-    # Of convolutions and products; weights stay float32. fastest: bfloat16 where it is native.
-    precision: Precision = "float32"
-    rotate: float = 0.0  # degrees either way
-    scale: float = 0.0  # share either way: 0.1 is 90 % to 110 %
-    shear: float = 0.0  # horizontal, tangent of the slant
-    shift: float = 0.0  # pixels either way
-    early_stopping: int = 0  # epochs without a lower validation loss before the end; 0 is off
-    plateau: int = 0  # epochs without a lower validation loss before the rate is cut; 0 is off
-    plateau_factor: float = 0.5  # new rate = rate * factor
-    keep: Keep = "last"  # which epoch's weights the run ends with
-    validation_share: float = 0.1  # of the training set; 0 trains on all of it
-    settle: int = 0  # training images, as they are, for batch normalisation's statistics; 0 is off
-    calibrate: bool = False  # fit one temperature on the validation set, folded into the weights
+    teacher_heeded: Annotated[Heeded, "Use the teacher's answer always, or only if it is right"] = (
+        "always"
+    )
+    nondigit_share: Annotated[  # added to a batch: the data's non-digits, truth all ten
+        float, "Non-digits in a step, as a share of its digits", Within(0, 1, "0 (none) to 1")
+    ] = 0.0
+    average_decay: Annotated[
+        float,
+        "Decay of the moving average of weights that is evaluated",
+        Within(0, 0.99999, "0 (off) to under 1"),
+    ] = 0.0
+    # Of convolutions and products; weights stay float32.
+    precision: Annotated[Precision, "Number type; fastest: bfloat16 if it is faster here"] = (
+        "float32"
+    )
+    rotate: Annotated[
+        float, "Augmentation: rotation either way", Within(0, 180, "0 to 180 degrees")
+    ] = 0.0
+    scale: Annotated[float, "Augmentation: scaling either way; 0.1 is 90 % to 110 %", _SHARE] = 0.0
+    shear: Annotated[
+        float, "Augmentation: slant either way, as its tangent", Within(0, 2, "0 to 2")
+    ] = 0.0
+    shift: Annotated[float, "Augmentation: shift either way", Within(0, 14, "0 to 14 pixels")] = 0.0
+    early_stopping: Annotated[
+        int, "End after so many epochs without a lower validation loss", _OR_OFF
+    ] = 0
+    plateau: Annotated[int, "Cut the rate after so many such epochs", _OR_OFF] = 0
+    plateau_factor: Annotated[
+        float, "Factor of the rate at such a cut", Within(0.001, 0.999, "between 0 and 1")
+    ] = 0.5
+    keep: Annotated[Keep, "The epoch whose weights are kept"] = "last"
+    validation_share: Annotated[  # 0 trains on all of it
+        float, "Share of the training set held out for validation", _SHARE
+    ] = 0.1
+    settle: Annotated[  # they pass as they are, not augmented
+        int,
+        "Images for batch normalisation's statistics at the end",
+        Within(0, 10_000_000, "0 (off) or more images"),
+    ] = 0
+    calibrate: Annotated[  # it is folded into the weights
+        bool, "Fit a temperature on the validation set"
+    ] = False
 
     def __post_init__(self) -> None:
-        for row in fields(self):
-            value = getattr(self, row.name)
-            if row.type == "float" and isinstance(value, int):  # 7 and 7.0 are one setting
-                object.__setattr__(self, row.name, _as_float(value))
+        for name, field in FIELDS.items():
+            value = getattr(self, name)
+            if field.kind is float and isinstance(value, int):  # 7 and 7.0 are one setting
+                object.__setattr__(self, name, _as_float(value))
         if not is_module(self.network):
             network_named(self.network)
-        for field, literal in {
-            "schedule": Schedule, "precision": Precision, "keep": Keep, "teacher_heeded": Heeded
-        }.items():  # fmt: skip
-            _check_choice(self, field, get_args(literal))
-        for field, (low, high, expected) in _RANGES.items():
-            value = getattr(self, field)
-            if not (math.isfinite(value) and low <= value <= high):
-                raise ConfigError(f"{field} is {value}, expected {expected}")
+        for name, field in FIELDS.items():
+            field.check(name, getattr(self, name))
         if self.validation_share == 0:
-            for field in ("early_stopping", "plateau"):
-                if getattr(self, field):
+            for name in ("early_stopping", "plateau"):
+                if getattr(self, name):
                     raise ConfigError(
-                        f"{field} is {getattr(self, field)} but validation_share is 0: there is no "
-                        f"validation loss to watch; set {field} to 0 or keep a validation set"
+                        f"{name} is {getattr(self, name)} but validation_share is 0: there is no "
+                        f"validation loss to watch; set {name} to 0 or keep a validation set"
                     )
             if self.keep != "last":
                 raise ConfigError(
@@ -98,78 +153,45 @@ class Recipe:
 
     def with_overrides(self, overrides: Mapping[str, object]) -> Recipe:
         """This recipe with some fields replaced. Raises ConfigError for an unknown field."""
-        known = {f.name for f in fields(self)}
+        known = {*FIELDS, "name"}
         for field in overrides:
             if field not in known:
                 raise ConfigError(f"no setting {field!r}; there are {', '.join(sorted(known))}")
         return replace(self, **overrides)  # type: ignore[arg-type]
 
 
-# field: (low, high, what is expected, in words)
-_RANGES: dict[str, tuple[float, float, str]] = {
-    "epochs": (1, 10_000, "1 to 10,000"),
-    "batch_size": (2, 60_000, "2 to 60,000 (batch normalisation needs two)"),
-    "learning_rate": (1e-9, 100, "over 0, at most 100"),
-    "warmup_share": (0, 0.9, "0 to 0.9"),
-    "beta1": (0, 0.99999, "0 to under 1"),
-    "beta2": (0, 0.999999, "0 to under 1"),
-    "epsilon": (1e-16, 1, "over 0, at most 1"),
-    "weight_decay": (0, 10, "0 to 10"),
-    "label_smoothing": (0, 0.9, "0 to 0.9"),
-    "teacher_share": (0, 1, "0 (no teacher) to 1"),
-    "teacher_views": (0, 100, "0 (asked at every batch) to 100 copies"),
-    "nondigit_share": (0, 1, "0 (none) to 1"),
-    "average_decay": (0, 0.99999, "0 (off) to under 1"),
-    "rotate": (0, 180, "0 to 180 degrees"),
-    "scale": (0, 0.9, "0 to 0.9"),
-    "shear": (0, 2, "0 to 2"),
-    "shift": (0, 14, "0 to 14 pixels"),
-    "early_stopping": (0, 10_000, "0 (off) or more epochs"),
-    "plateau": (0, 10_000, "0 (off) or more epochs"),
-    "plateau_factor": (0.001, 0.999, "between 0 and 1"),
-    "validation_share": (0, 0.9, "0 to 0.9"),
-    "settle": (0, 10_000_000, "0 (off) or more images"),
+class Field(NamedTuple):
+    """A setting of a recipe, as its annotation has it."""
+
+    kind: Any  # int, float, bool, str or a Literal
+    meaning: str
+    within: Within | None
+
+    @property
+    def values(self) -> str:
+        """The values that it may have, in words; empty where its kind tells it."""
+        return self.within.words if self.within else ", ".join(map(str, get_args(self.kind)))
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise ConfigError unless the field may have the value."""
+        if self.within is not None:
+            low, high, words = self.within
+            if not (math.isfinite(value) and low <= value <= high):
+                raise ConfigError(f"{name} is {value}, expected {words}")
+        elif get_origin(self.kind) is Literal and value not in get_args(self.kind):
+            raise ConfigError(f"{name} is {value!r}, expected one of {self.values}")
+
+
+def _field(annotated: Any) -> Field:
+    kind, meaning, *within = get_args(annotated)
+    return Field(kind, meaning, within[0] if within else None)
+
+
+FIELDS: dict[str, Field] = {
+    name: _field(kind)
+    for name, kind in get_type_hints(Recipe, include_extras=True).items()
+    if name != "name"
 }
-
-
-# What each field but the name sets, in words for a command's help.
-MEANINGS: dict[str, str] = {
-    "network": "Network to train",
-    "epochs": "Passes over the training set",
-    "batch_size": "Images in a step",
-    "learning_rate": "Peak of the learning rate",
-    "schedule": "Course of the learning rate",
-    "warmup_share": "Share of the steps in which the rate rises",
-    "beta1": "Adam's decay of the mean gradient",
-    "beta2": "Adam's decay of the squared gradient",
-    "epsilon": "Adam's epsilon",
-    "weight_decay": "AdamW's, times the learning rate",
-    "label_smoothing": "Share of the truth spread over all digits",
-    "teacher_share": "Share of the truth that is the teacher's answer",
-    "teacher_views": "Augmented copies of the set that the teacher answers",
-    "teacher_heeded": "Use the teacher's answer always, or only if it is right",
-    "nondigit_share": "Non-digits in a step, as a share of its digits",
-    "average_decay": "Decay of the moving average of weights that is evaluated",
-    "precision": "Number type; fastest: bfloat16 if it is faster here",
-    "rotate": "Augmentation: rotation either way",
-    "scale": "Augmentation: scaling either way; 0.1 is 90 % to 110 %",
-    "shear": "Augmentation: slant either way, as its tangent",
-    "shift": "Augmentation: shift either way",
-    "early_stopping": "End after so many epochs without a lower validation loss",
-    "plateau": "Cut the rate after so many such epochs",
-    "plateau_factor": "Factor of the rate at such a cut",
-    "keep": "The epoch whose weights are kept",
-    "validation_share": "Share of the training set held out for validation",
-    "settle": "Images for batch normalisation's statistics at the end",
-    "calibrate": "Fit a temperature on the validation set",
-}
-
-
-def values_of(field: str) -> str:
-    """The values that a field may have, in words; empty where its type tells it."""
-    if field in _RANGES:
-        return _RANGES[field][2]
-    return ", ".join(map(str, get_args(get_type_hints(Recipe)[field])))
 
 
 def _as_float(value: int) -> float:
@@ -177,12 +199,6 @@ def _as_float(value: int) -> float:
         return float(value)
     except OverflowError:
         return math.inf
-
-
-def _check_choice(recipe: Recipe, field: str, choices: tuple[str, ...]) -> None:
-    value = getattr(recipe, field)
-    if value not in choices:
-        raise ConfigError(f"{field} is {value!r}, expected one of {', '.join(choices)}")
 
 
 RECIPES: dict[str, Recipe] = {
@@ -347,6 +363,8 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
+# The rows to choose from. The others are taken by `--from`, `--add` and tools/train_shipped.py.
+CHOICES = ("original", "flash", "fast", "best", "distilled")
 DEFAULT = "fast"
 FINE_TUNE = "finetune"  # the row that --from takes where no other is named
 ADD_OWN = "own"  # the same, with --add
@@ -355,7 +373,7 @@ ADD_OWN = "own"  # the same, with --add
 def recipe(name: str) -> Recipe:
     """The row of that name. Raises ConfigError."""
     if name not in RECIPES:
-        raise ConfigError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
+        raise ConfigError(f"no recipe {name!r}; there are {', '.join(CHOICES)}")
     return RECIPES[name]
 
 

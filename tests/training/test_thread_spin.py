@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from inkdigits.training.waiting import SPINS, spin_briefly
+from inkdigits.training.thread_spin import SPINS, spin_briefly
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ CODE = """
 import gc, os, sys
 from pathlib import Path
 import torch
-from inkdigits.training.memory import keep_freed_memory
+from inkdigits.training.malloc import keep_freed_memory
 
 def held_mb():
     pages = int(Path('/proc/self/statm').read_text().split()[1])

@@ -1,8 +1,9 @@
 """The acceptance threshold of a network: the confidence from which an answer is accepted.
 
 In: a trained network, digits that it has not learnt from, and made images without a digit. Out:
-Limits. A network that has seen digits alone is often sure of a letter, too. No confidence tells all
-letters from all digits; the level is where most digits are kept and many other images are refused.
+Threshold. A network that has seen digits alone is often sure of a letter, too. No confidence tells
+all letters from all digits; the level is where most digits are kept and many other images are
+refused.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _SEED = 20_271  # beside the run's own: `data make` makes its non-digits with ot
 
 
 @dataclass(frozen=True)
-class Limits:
+class Threshold:
     """From which confidence a network's answers are accepted; shares in [0, 1]."""
 
     accept: float
@@ -53,9 +54,9 @@ class Limits:
         )
 
 
-def limits(
+def threshold(
     model: nn.Module, train_set: Digits, held: Digits | None, seed: int, given: float = 0.0
-) -> Limits:
+) -> Threshold:
     """The acceptance threshold of a trained network, and what it accepts.
 
     train_set: pairs of digits are made of them. held: validation digits, not trained on. given: the
@@ -83,7 +84,7 @@ def limits(
             f"It keeps {KEPT[0]:.0%} to {KEPT[1]:.0%} of the validation digits read right. Of such "
             "thresholds it best separates them from made images without a digit."
         )
-    return Limits(
+    return Threshold(
         level,
         reason,
         float((sure >= level).mean()) if len(sure) else None,

@@ -1,6 +1,6 @@
 """Made-up requests to `inkdigits serve`, and what it answers, counted by status. None may be a 500.
 
-    python benchmarks/fuzz.py [--requests 5000]
+    python benchmarks/fuzz_service.py [--requests 5000]
 
 Half are Schemathesis', made from the service's description; half are random bodies and damaged
 pictures of examples/. The counts are the service's own. The tests make fewer of the same.

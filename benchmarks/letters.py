@@ -1,6 +1,6 @@
 """What a model of one's own accepts of letters and of other people's digits: file in, answer out.
 
-    python benchmarks/limits.py RUN_OR_ONNX ... [--fonts FOLDER ...] [--write]
+    python benchmarks/letters.py RUN_OR_ONNX ... [--fonts FOLDER ...] [--write]
 
 Letters are made with another seed than any training or any level is; --fonts adds letters in those
 handwriting fonts (Debian's are in /usr/share/fonts; doubt.py names them), none of which a level is
@@ -66,7 +66,7 @@ def main() -> None:
     fonts = sorted(f for folder in args.fonts for f in folder.rglob("*.[to]tf"))
     readers = {model or "the package's": Reader(model) for model in args.models}
     names = [f"{Path(name).name}, level {one.model.accept}" for name, one in readers.items()]
-    table = tables.Table("limits", "accepted, %", "n", *names)
+    table = tables.Table("letters", "accepted, %", "n", *names)
     for name, pictures in letters(fonts):
         taken = [[sure for _, sure in answers(one, pictures)] for one in readers.values()]
         table.row(name, len(pictures), *(f"{100 * np.mean(its):.1f}" for its in taken))

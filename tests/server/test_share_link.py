@@ -6,28 +6,28 @@ import sys
 from drawn import STROKES, draw
 from playwright.sync_api import expect
 
-from inkdigits.server import invite
+from inkdigits.server import share_link
 
 
 def test_a_service_on_this_machine_alone_has_no_address_for_others():
-    assert invite.addresses("127.0.0.1") == invite.addresses("::1") == []
-    assert invite.addresses("192.168.7.9") == ["192.168.7.9"]
+    assert share_link.addresses("127.0.0.1") == share_link.addresses("::1") == []
+    assert share_link.addresses("192.168.7.9") == ["192.168.7.9"]
 
 
 def test_one_on_all_networks_has_each_of_the_machines_addresses_once(monkeypatch):
-    monkeypatch.setattr(invite, "_outward", lambda: "10.0.0.7")
+    monkeypatch.setattr(share_link, "_outward", lambda: "10.0.0.7")
     named = [(None, None, None, "", (one, 0)) for one in ("127.0.1.1", "10.0.0.7", "10.0.0.8")]
-    monkeypatch.setattr(invite.socket, "getaddrinfo", lambda *_: named)
-    assert invite.addresses("0.0.0.0") == ["10.0.0.7", "10.0.0.8"]
+    monkeypatch.setattr(share_link.socket, "getaddrinfo", lambda *_: named)
+    assert share_link.addresses("0.0.0.0") == ["10.0.0.7", "10.0.0.8"]
 
 
 def test_the_link_holds_the_token_where_no_server_sees_it():
-    assert invite.link("10.0.0.7", 80, "a b/c#") == "http://10.0.0.7:80/#token=a%20b%2Fc%23"
-    assert invite.link("::1", 8000, None) == "http://[::1]:8000/"
+    assert share_link.link("10.0.0.7", 80, "a b/c#") == "http://10.0.0.7:80/#token=a%20b%2Fc%23"
+    assert share_link.link("::1", 8000, None) == "http://[::1]:8000/"
 
 
 def test_the_qr_code_is_made_of_blocks_that_fit_a_terminal():
-    lines = invite.qr_code("http://192.168.178.20:8000/#token=secret").splitlines()
+    lines = share_link.qr_code("http://192.168.178.20:8000/#token=secret").splitlines()
     assert len({len(line) for line in lines}) == 1
     assert len(lines) <= 24
     assert set("".join(lines)) <= set(" \u2580\u2584\u2588")

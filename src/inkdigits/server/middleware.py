@@ -10,13 +10,13 @@ import hmac
 import time
 from contextlib import suppress
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inkdigits.server.names import Names
-from inkdigits.server.work import Answer, error_json
+from inkdigits.server.hosts import Hosts
+from inkdigits.server.metrics import Metrics
+from inkdigits.server.work import error_json
 
 # The page loads its own files, shows pictures that it made itself, and calls this server: no more.
 CONTENT_POLICY = (
@@ -31,7 +31,6 @@ _HEADERS = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 ]
-_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _DISCARD_TIME = 2.0  # seconds for a body that nobody reads to end
 _GUARDED = ("/v1/", "/metrics")  # what takes the token; the page and its files hold no secret
 
@@ -66,32 +65,6 @@ class Body:
         return self._has_ended
 
 
-class Metrics:
-    """What is counted, for Prometheus."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "inkdigits_requests", "Requests answered", ("path", "status"), registry=self.registry
-        )
-        self.seconds = Histogram(
-            "inkdigits_request_seconds", "Time from a request's headers to its answer",
-            ("path",), buckets=_SECONDS, registry=self.registry,
-        )  # fmt: skip
-        self.pictures = Counter(
-            "inkdigits_pictures", "Pictures read, by what came of it", ("outcome",),
-            registry=self.registry,
-        )  # fmt: skip
-        self.refused = Counter(
-            "inkdigits_busy", "Requests refused because too many waited", registry=self.registry
-        )
-
-    def count(self, answers: list[Answer]) -> None:
-        """Count pictures that were answered."""
-        for answer in answers:
-            self.pictures.labels(answer.outcome).inc()
-
-
 class Guard:
     """The application, with headers, names, token and counts.
 
@@ -104,13 +77,13 @@ class Guard:
         metrics: Metrics,
         paths: frozenset[str],
         token: str | None,
-        names: Names,
+        hosts: Hosts,
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._paths = paths
         self._token = token
-        self._names = names
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -133,7 +106,7 @@ class Guard:
             await send(message)
 
         try:
-            if refusal := self._names.refusal(headers):
+            if refusal := self._hosts.refusal(headers):
                 await _error(*refusal)(scope, body.receive, guarded_send)
             elif self._may(scope):
                 await self._app(scope, body.receive, guarded_send)

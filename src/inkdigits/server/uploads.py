@@ -70,7 +70,7 @@ class Share:
         return has_room
 
 
-class Bodies:
+class Uploads:
     """Reads bodies."""
 
     def __init__(self, limits: Limits) -> None:

@@ -4,14 +4,14 @@ import torch
 from torch import nn
 
 from inkdigits.data.digits import Digits
-from inkdigits.training.limits import (
+from inkdigits.training.threshold import (
     DEFAULT,
     KEPT,
     N_NONDIGITS,
     best_level,
     level_that_keeps,
-    limits,
     made_nondigits,
+    threshold,
 )
 
 
@@ -67,7 +67,7 @@ def test_the_level_comes_from_held_out_digits_read_right_and_both_shares_are_tol
     held = Digits(np.stack([seven] * 50), np.full(50, 7), "held", "")
     unsure_half = [(1, 0.95), (1, 0.5)] * (N_NONDIGITS // 2)
     answers = [*unsure_half, (3, 0.99), (7, 0.6), *[(7, 0.9001)] * 48]
-    found = limits(Sure(*answers), held, held, 0)
+    found = threshold(Sure(*answers), held, held, 0)
     assert found.accept == pytest.approx(0.6, abs=1.1e-4)  # 0.9 would refuse no more
     assert (found.digits, found.nondigits) == (1, 0.5)
     assert (found.n_digits, found.n_nondigits) == (49, N_NONDIGITS)
@@ -80,7 +80,7 @@ def test_the_level_comes_from_held_out_digits_read_right_and_both_shares_are_tol
 
 def test_without_validation_digits_the_level_is_the_stated_one(seven):
     digits = Digits(np.stack([seven] * 20), np.full(20, 7), "train", "")
-    found = limits(Sure(*[(1, DEFAULT + 0.01)] * 20, *[(1, 0.2)] * 180), digits, None, 0)
+    found = threshold(Sure(*[(1, DEFAULT + 0.01)] * 20, *[(1, 0.2)] * 180), digits, None, 0)
     assert (found.accept, found.digits, found.n_digits) == (DEFAULT, None, 0)
     assert found.nondigits == pytest.approx(0.1)
     assert "no digit was held out" in found.reason
@@ -91,7 +91,7 @@ def test_of_few_held_out_digits_no_level_is_learnt(seven):
     """Of 33 the least sure is all that 97 % leave out: a level of 0.2 says nothing of others."""
     held = Digits(np.stack([seven] * 33), np.full(33, 7), "held", "")
     answers = [*[(1, 0.3)] * N_NONDIGITS, (7, 0.2), *[(7, 0.9)] * 32]
-    found = limits(Sure(*answers), held, held, 0)
+    found = threshold(Sure(*answers), held, held, 0)
     assert (found.accept, found.digits, found.nondigits) == (DEFAULT, pytest.approx(32 / 33), 0)
     assert "33 digits were held out and read right, too few" in found.reason
 
@@ -99,7 +99,7 @@ def test_of_few_held_out_digits_no_level_is_learnt(seven):
 def test_no_answer_is_accepted_that_is_rather_wrong_than_right(seven):
     held = Digits(np.stack([seven] * 40), np.full(40, 7), "held", "")
     answers = [*[(1, 0.3)] * N_NONDIGITS, *[(7, 0.4)] * 20, *[(7, 0.9)] * 20]
-    found = limits(Sure(*answers), held, held, 0)
+    found = threshold(Sure(*answers), held, held, 0)
     assert (found.accept, found.digits) == (0.5, 0.5)
     assert "rather wrong than right" in found.reason
 
@@ -107,7 +107,7 @@ def test_no_answer_is_accepted_that_is_rather_wrong_than_right(seven):
 def test_a_level_that_is_given_stays_and_is_measured(seven):
     held = Digits(np.stack([seven] * 20), np.full(20, 7), "held", "")
     answers = [*[(1, 0.3)] * N_NONDIGITS, *[(7, 0.8)] * 15, *[(7, 0.6)] * 5]
-    found = limits(Sure(*answers), held, held, 0, given=0.7)
+    found = threshold(Sure(*answers), held, held, 0, given=0.7)
     assert (found.accept, found.digits, found.nondigits) == (0.7, 0.75, 0)
 
 

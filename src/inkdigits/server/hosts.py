@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from starlette.datastructures import Headers
 
 
-class Names:
+class Hosts:
     """Names and sites that are let in.
 
     A site may have its own name point at this machine; a browser then lets its page at all that

@@ -19,14 +19,13 @@ from inkdigits.data.added import mixed, times_added
 from inkdigits.data.split import split_validation
 from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.exports.onnx import load_onnx
-from inkdigits.reading.model import Model
-from inkdigits.reading.model_file import model_path
-from inkdigits.runs.exports import tried
+from inkdigits.reading.model import Model, identity_of
 from inkdigits.runs.folder import (
     CHECKPOINT,
     SETTINGS,
     write_settings,
 )
+from inkdigits.runs.model_files import tried
 from inkdigits.runs.result import AddedInfo, info
 from inkdigits.runs.settings import RunSettings
 from inkdigits.training.callbacks import Callback
@@ -116,6 +115,8 @@ def _begun(
     device: torch.device,
     sets: DigitSets,
     added: Digits | None,
+    start: Model | None,
+    teacher: Model | None,
     say: Say,
     workers: Workers,
     module: Module | None,
@@ -123,7 +124,9 @@ def _begun(
     """The state to train from: the checkpoint's where there is one."""
     checkpoint, recipe = folder / CHECKPOINT, settings.recipe
     own, sha256 = module or (None, None)
-    learnt_from = sums(sets, added, settings.start, settings.teacher, sha256)
+    begun_with = identity_of(start.path) if start else None
+    taught_by = identity_of(teacher.path) if teacher else None
+    learnt_from = sums(sets, added, begun_with, taught_by, sha256)
     if checkpoint.is_file():
         state = load_state(checkpoint, device, own)
         if own is not None:  # its file may have moved
@@ -156,12 +159,14 @@ def train_run(
 ) -> Trained:
     """Train what the settings ask for, from the checkpoint where there is one."""
     checkpoint, recipe = folder / CHECKPOINT, settings.recipe
-    state = _begun(folder, settings, device, sets, added, say, workers, module)
+    known = Model(settings.start, settings.threads) if settings.start else None
+    threads = max(1, settings.threads // workers.count)
+    teaches = Model(settings.teacher, threads) if settings.teacher else None
+    state = _begun(folder, settings, device, sets, added, known, teaches, say, workers, module)
     if workers.is_first:
         write_settings(folder, settings)  # of a run that goes on they may be others
     start, accept = None, 0.0
-    if settings.start is not None:
-        known = Model(model_path(settings.start), settings.threads)
+    if known is not None:
         if known.knows_nondigits:  # it keeps its acceptance threshold
             accept = known.accept
         start = {name: torch.tensor(array) for name, array in load_onnx(known.path)[1].items()}
@@ -185,10 +190,9 @@ def train_run(
         + (f" in {workers.count} workers" if workers.count > 1 else "")
     )
     teacher = None
-    if settings.teacher is not None:
-        model = Model(settings.teacher, max(1, settings.threads // workers.count))
-        say(f"teacher: {model.path}")
-        teacher = model.run
+    if teaches is not None:
+        say(f"teacher: {teaches.path}")
+        teacher = teaches.run
     state = train(train_set, held, state, callback, checkpoint, workers, teacher, sets.nondigits)
     if start is None or held is None:
         return Trained(state, n, mixed_in, None, held, accept)

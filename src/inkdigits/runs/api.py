@@ -25,11 +25,11 @@ from inkdigits.reading.model_file import RUN_MODEL
 from inkdigits.runs import folder as run_folder
 from inkdigits.runs import run
 from inkdigits.runs.evaluate import Part, Report, evaluate
+from inkdigits.runs.learning import with_network
 from inkdigits.runs.result import RunResult, finished_result
 from inkdigits.runs.settings import OF_THE_MACHINE, RunSettings, moved, settings_from
-from inkdigits.runs.training import with_network
 from inkdigits.training.callbacks import Callback, Callbacks
-from inkdigits.training.loop import ALONE
+from inkdigits.training.loop import TRAINING_LOCK
 from inkdigits.training.networks import Network
 from inkdigits.training.progress import shown_here, steps_of
 
@@ -180,7 +180,7 @@ def _finished(
     quiet: bool,
 ) -> Run:
     shown = nullcontext(Callback()) if quiet else shown_here(settings.recipe)
-    with ALONE, shown as progress:
+    with TRAINING_LOCK, shown as progress:
         told = Callbacks((progress, *callbacks))
         run.finish_run(
             folder, told, _say_nothing, steps_of(progress), settings=settings, network=module
