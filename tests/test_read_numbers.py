@@ -10,8 +10,8 @@ from read_numbers import (
     edits,
     f1,
     lines_exact,
+    of_cases,
     page_scores,
-    print_cases,
     stored,
     string_scores,
     write_errors,
@@ -71,8 +71,9 @@ def test_a_case_is_right_if_its_lines_are():
 
 
 def test_wrong_cases_are_named(capsys):
-    print_cases([truth("1"), truth("2", path="two.png")], ["1", "3"])
-    assert capsys.readouterr().out == "cases: 1 of 2 right\n  two.png: ['2'], read '3'\n"
+    rows = of_cases([truth("1"), truth("2", path="two.png")], ["1", "3"])
+    assert rows == [("2 small pictures that rules read wrongly", "1 right")]
+    assert capsys.readouterr().err == "  two.png: ['2'], read '3'\n"
 
 
 def test_answers_are_found_by_the_files_name(tmp_path):
