@@ -58,8 +58,7 @@ def main() -> None:
     for model in args.model:
         place = args.out / Path(model).stem
         rows = [learnt(model, hand, held, n, place, args.threads) for n in range(args.sets)]
-        sds = np.std(rows, 0, ddof=1) if len(rows) > 1 else np.zeros(len(rows[0]))
-        cells = (f"{m:.2f} ± {sd:.2f}" for m, sd in zip(np.mean(rows, 0), sds, strict=True))
+        cells = (tables.mean(column, 2) for column in zip(*rows, strict=True))
         table.row(f"{Path(model).name}, n = {len(rows)}", *cells)
     if args.write:
         table.write()

@@ -181,18 +181,14 @@ def against_the_original(place: Path) -> None:
     """The table of what the original project says of itself, beside its recipe here."""
     results = [read_result(file.parent, RunResult) for file in sorted(place.glob(f"*/{RESULT}"))]
 
-    def cells(values: list[float], digits: int) -> list[str]:
-        sd = statistics.stdev(values) if len(values) > 1 else 0.0
-        return [f"{statistics.mean(values):.{digits}f} ± {sd:.{digits}f}"]
-
     found = tables.Table("original", "", "the original project says", f"here, n = {len(results)}")
-    found.row("test accuracy, %", 99.53, *cells([100 * r.scores.accuracy for r in results], 2))
-    found.row("test loss", 0.0144, *cells([r.scores.loss for r in results], 4))
+    found.row("test accuracy, %", 99.53, tables.mean([100 * r.scores.accuracy for r in results], 2))
+    found.row("test loss", 0.0144, tables.mean([r.scores.loss for r in results], 4))
     found.row("parameters", '"about 1.5 million"', f"{results[0].parameters:,}")
-    found.row("epochs", "-", *cells([r.epochs_run for r in results], 1))
+    found.row("epochs", "-", tables.mean([r.epochs_run for r in results], 1))
     for digit, said in enumerate(SAID):
         shares = [100 * (r.scores.per_class[digit] or 0) for r in results]
-        found.row(f"{digit}s read right, %", f"{100 * said:.2f}", *cells(shares, 2))
+        found.row(f"{digit}s read right, %", f"{100 * said:.2f}", tables.mean(shares, 2))
     found.write()
 
 

@@ -52,6 +52,12 @@ def spread(values: Sequence[float], digits: int = 1) -> str:
     return f"{middle} ({low} to {high}, n = {n})" if n > 1 else f"{middle} (n = 1)"
 
 
+def mean(values: Sequence[float], digits: int) -> str:
+    """Mean ± sd, n - 1 in the denominator; 0 of one value."""
+    sd = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):.{digits}f} ± {sd:.{digits}f}"
+
+
 def parser(about: str | None) -> argparse.ArgumentParser:
     """A parser of a benchmark's options, with --write."""
     found = argparse.ArgumentParser(

@@ -11,6 +11,13 @@ from PIL import Image
 from inkdigits.data.digits import DigitSets
 from inkdigits.data.folders import write_png_folder
 
+NET = """
+from torch import nn
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10))
+"""  # a user's file: --network FILE.py:Net
+
 
 def encoded(
     picture: Image.Image | NDArray[np.uint8], kind: str = "PNG", **options: object

@@ -23,7 +23,7 @@ from inkdigits.training.callbacks import Callback
 from inkdigits.training.networks import Conv, Dense, Flatten, MaxPool, Norm, Relu
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import fresh_state
-from support import few_digits
+from support import NET, few_digits
 
 ASKED = {"epochs": 2, "batch_size": 32, "threads": 1, "device": "cpu", "quiet": True,
          "precision": "float32", "validation_share": 0.2}  # fmt: skip
@@ -259,12 +259,7 @@ def test_the_seed_decides_the_first_weights_of_layers():
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "net.py"
-    path.write_text(
-        "from torch import nn\n"
-        "class Net(nn.Sequential):\n"
-        "    def __init__(self):\n"
-        "        super().__init__(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10))\n"
-    )
+    path.write_text(NET)
     return path
 
 

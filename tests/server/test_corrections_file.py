@@ -118,7 +118,8 @@ def test_a_file_of_version_0_1_0_is_read_and_goes_on(tmp_path):
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("PRAGMA application_id = 1768844132")  # "inkd"
         connection.execute(OLD)
-        for number, reading in ((7, READING), (9, READING.replace('"unsure"', "null"))):
+        accepted = READING.replace('"unsure"', "null"), READING.replace("unsure", "")
+        for number, reading in zip((7, 9, 10), (READING, *accepted), strict=True):
             connection.execute(
                 "INSERT INTO corrections VALUES (?, '2026-01-02T03:04:05Z', 3, ?, ?, ?, ?, ?)",
                 (number, KEPT.picture, f"sha{number}", array.tobytes(), reading, KEPT.model),
@@ -127,14 +128,19 @@ def test_a_file_of_version_0_1_0_is_read_and_goes_on(tmp_path):
     rows = list(read_corrections(file))
     image = bytes([0, 51, 128, 255, *bytes(780)])
     kept = KEPT._replace(image=image)
-    assert [row.id for row in rows] == [7, 9]
-    assert [row.kept for row in rows] == [kept, kept._replace(reason=None)]
+    assert [row.id for row in rows] == [7, 9, 10]
+    assert [row.kept for row in rows] == [kept, *[kept._replace(reason=None)] * 2]
     assert file.read_bytes() == before
     corrections, numbers = kept_in(file, KEPT._replace(place=1))
     corrections.close()
-    assert numbers == [10]
-    assert list(read_corrections(file))[:2] == rows
-    assert [(row.id, row.kept.place) for row in read_corrections(file)] == [(7, 0), (9, 0), (10, 1)]
+    assert numbers == [11]
+    assert list(read_corrections(file))[:3] == rows
+    assert [(row.id, row.kept.place) for row in read_corrections(file)] == [
+        (7, 0),
+        (9, 0),
+        (10, 0),
+        (11, 1),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -195,6 +201,8 @@ def changed(path, **values):
 def test_a_row_says_what_was_read_and_what_it_is(tmp_path):
     (row,) = read_corrections(changed(tmp_path / "kept.db", time="2026-01-02T03:04:05Z"))
     assert str(row) == "    1  2026-01-02T03:04:05Z  read 8, 50.0% (unsure)  is 3  model 00000000"
+    accepted = row._replace(kept=row.kept._replace(reason=None))
+    assert str(accepted) == "    1  2026-01-02T03:04:05Z  read 8, 50.0%  is 3  model 00000000"
 
 
 @pytest.mark.parametrize(

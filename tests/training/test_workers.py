@@ -13,13 +13,8 @@ import pytest
 from inkdigits.training.own import loaded, prepared
 from inkdigits.training.state import load_state
 from inkdigits.training.workers import Workers
+from support import NET
 
-MODULE = """
-from torch import nn
-class Net(nn.Sequential):
-    def __init__(self):
-        super().__init__(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10))
-"""
 FLAGS = ("--data", "sample", "--batch-size", "64", "--threads", "2")
 
 
@@ -53,7 +48,7 @@ def test_two_workers_train_one_network_as_well_as_one_does(tmp_path):
 def test_a_killed_worker_ends_the_run_with_a_clear_error_and_a_whole_checkpoint(tmp_path):
     folder = tmp_path / "broken"
     file = tmp_path / "net.py"  # a module, which each of them makes for itself
-    file.write_text(MODULE)
+    file.write_text(NET)
     with subprocess.Popen(
         torchrun("--epochs", 200, "--network", f"{file}:Net", "--out", folder),
         stderr=subprocess.PIPE, text=True, start_new_session=True,

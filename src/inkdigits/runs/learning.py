@@ -113,20 +113,13 @@ def _begun(
     folder: Path,
     settings: RunSettings,
     device: torch.device,
-    sets: DigitSets,
-    added: Digits | None,
-    start: Model | None,
-    teacher: Model | None,
+    learnt_from: dict[str, str],
     say: Say,
     workers: Workers,
-    module: Module | None,
+    own: Own | None,
 ) -> State:
     """The state to train from: the checkpoint's where there is one."""
     checkpoint, recipe = folder / CHECKPOINT, settings.recipe
-    own, sha256 = module or (None, None)
-    begun_with = identity_of(start.path) if start else None
-    taught_by = identity_of(teacher.path) if teacher else None
-    learnt_from = sums(sets, added, begun_with, taught_by, sha256)
     if checkpoint.is_file():
         state = load_state(checkpoint, device, own)
         if own is not None:  # its file may have moved
@@ -162,7 +155,10 @@ def train_run(
     known = Model(settings.start, settings.threads) if settings.start else None
     threads = max(1, settings.threads // workers.count)
     teaches = Model(settings.teacher, threads) if settings.teacher else None
-    state = _begun(folder, settings, device, sets, added, known, teaches, say, workers, module)
+    own, sha256 = module or (None, None)
+    identities = [identity_of(model.path) if model else None for model in (known, teaches)]
+    learnt_from = sums(sets, added, identities[0], identities[1], sha256)
+    state = _begun(folder, settings, device, learnt_from, say, workers, own)
     if workers.is_first:
         write_settings(folder, settings)  # of a run that goes on they may be others
     start, accept = None, 0.0

@@ -232,7 +232,7 @@ class _Service:
             said = json.loads(answer.json)
             kept = Kept(
                 None if digit == NO_DIGIT else int(digit), body, answer.image, said["digit"],
-                said["confidence"], said["reason"], self._pool.model.identity, place or 0,
+                said["confidence"], said["reason"] or None, self._pool.model.identity, place or 0,
             )  # fmt: skip
             change, total = await self._corrections.keep(kept)
         undo = secrets.token_urlsafe(16)

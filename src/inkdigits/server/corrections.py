@@ -1,8 +1,8 @@
 """Corrections that people made of readings, in one SQLite file.
 
 In: pictures, which of their digits was read wrongly, how, and what it is. Out: the file, a PNG
-folder that `train --add` takes, and a sheet of thumbnails. Imports sqlite3;
-numpy and Pillow only to export.
+folder that `train --add` takes, and a sheet of thumbnails. Imports sqlite3; numpy and Pillow only
+to export.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _TABLE_1 = """corrections (
 # What a Row takes, of either version.
 _ROW = {
     1: "id, time, digit, picture, image_of(array), reading ->> 'digit', reading ->> 'confidence', "
-    "reading ->> 'reason', model, 0",
+    "nullif(reading ->> 'reason', ''), model, 0",
     3: "id, time, digit, picture, image, read_as, confidence, reason, model, place",
 }
 _FROM_1 = f"""
