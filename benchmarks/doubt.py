@@ -8,7 +8,7 @@ expected calibration error. Of non-digits: the share accepted, by kind, as the R
 the confidence that 97 % of those right digits (MNIST's left out) reach. --fonts names folders with
 handwriting fonts (Debian: fonts-breip, fonts-bwht, fonts-dkg-handwriting, fonts-femkeklaver,
 fonts-humor-sans, fonts-isabella, fonts-kristi, fonts-rufscript, in /usr/share/fonts); none of them
-is used in training, which takes Matplotlib's fonts.
+is among those that training takes (tools/handwriting_fonts.txt).
 Of several digits: the share that `predict` accepts as one digit. The pairs of the table above at 1,
 2, 4 and 10 times their size; then pairs and strings of three to six digits at the same sizes, their
 digits 5 to 200 % of a digit's height apart, from ink to ink. At size 1 a digit is 20 pixels high.

@@ -18,7 +18,7 @@ from inkdigits.server import serve
 from inkdigits.server.app import create_app
 from inkdigits.server.limits import Limits
 from inkdigits.server.uploads import Share
-from inkdigits.server.work import Answer, Task
+from inkdigits.server.worker_main import Answer, Task
 
 _LIMITS = Limits()
 _TURNS = 100  # of the loop, in which what a request sets off has begun

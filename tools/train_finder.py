@@ -28,13 +28,14 @@ from inkdigits.reading.reader import Reader
 from inkdigits.spec import ACCEPT, N_CLASSES, OTHER
 from inkdigits.synthesis.fonts import font_files
 from inkdigits.synthesis.hands import Hands, collected, joined, reframed
-from inkdigits.training.finding.fit import fitted, places_of
+from inkdigits.training.finding.fit_combination import fitted, places_of
 from inkdigits.training.finding.loop import FindingRecipe, Kind, examples, mean_network, train
 from inkdigits.training.finding.start import network_from
 
 ADDED = ("hwd1000", "optdigits32")
 REPEATS = 5  # of the added digits among MNIST's 50,000
 N_HANDS, N_OTHERS, HANDS_CHUNK = 86_000, 8_000, 1_000
+HANDS_SEED, OTHERS_SEED = 1, 7
 VALIDATION_FROM, FONT_KEPT = 50_000, 8
 SCENES: dict[Kind, int] = {"finder": 200_000, "closeup": 240_000}
 ON: dict[Kind, int] = {"finder": 14_400, "closeup": 24_000}
@@ -86,10 +87,10 @@ def make_hands(out: Path, folder: Path) -> None:
         images += [np.stack([reframed(one) for one in drawn])] * REPEATS
         labels += [known] * REPEATS
     sets = (
-        ("hands.npz", np.concatenate(images), np.concatenate(labels), N_HANDS, 1,
+        ("hands.npz", np.concatenate(images), np.concatenate(labels), N_HANDS, HANDS_SEED,
          [f for i, f in enumerate(fonts) if i % FONT_KEPT != FONT_KEPT - 1]),
         ("others.npz", digits.images[VALIDATION_FROM:], digits.labels[VALIDATION_FROM:], N_OTHERS,
-         7, [f for i, f in enumerate(fonts) if i % FONT_KEPT == FONT_KEPT - 1]),
+         OTHERS_SEED, [f for i, f in enumerate(fonts) if i % FONT_KEPT == FONT_KEPT - 1]),
     )  # fmt: skip
     for name, pictures, known, n, seed, its_fonts in sets:
         if (out / name).exists():

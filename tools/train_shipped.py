@@ -6,11 +6,11 @@
 
 Needs $INKDIGITS_DATA and, of $INKDIGITS_FIELD, the two sets whose licences allow training: hwd1000
 (MIT) and optdigits32 (CC BY 4.0). Every second picture of them is trained on, the others are kept
-for field.py. OUT gets the made data and the run folders; the last line says where the models are.
-The networks that find digits come first (train_finder.py, some two hours) and are put into the
-package, since the classifier learns from digits that they cut out. After an interruption the same
-command continues with them; what follows them starts anew. With --on the first of the two digit
-networks stays as it is, and is told anew when its answer is clear.
+for field.py. OUT gets the made data and the run folders, the package all five models; git shows
+which differ. The networks that find digits come first (train_finder.py, some two hours), since the
+classifier learns from digits that they cut out. After an interruption the same command continues
+with them; what follows them starts anew. With --on the first of the two digit networks stays as it
+is, and is told anew when its answer is clear.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from inkdigits.data import load
 from inkdigits.data.split import split_validation
 from inkdigits.export import export
 from inkdigits.reading.finder import CLOSE_UP_MODEL, FINDER_MODEL
-from inkdigits.reading.model_file import FIRST_MODEL, SHIPPED_MODEL, ModelFile
+from inkdigits.reading.model_file import FIRST_MODEL, SECOND_MODEL, SHIPPED_MODEL, ModelFile
 from inkdigits.spec import CLEAR, accept_from
 
 ADDED = ("hwd1000", "optdigits32")
@@ -49,7 +49,8 @@ def main() -> None:
     finding = out / "finding"
     train_both(finding, args.fonts, args.on)
     finish(finding, SHIPPED_MODEL)
-    put_into_package(finding)
+    put_into_package(finding / FINDER_MODEL.name, FINDER_MODEL)
+    put_into_package(finding / CLOSE_UP_MODEL.name, CLOSE_UP_MODEL)
     made, run = out / "made.npz", out / "run"
     make(made, args.fonts, DATA)
     inkdigits("train", "--data", made, "--out", run, *(TRAINING_ON if args.on else TRAINING))
@@ -62,8 +63,10 @@ def main() -> None:
     finish_first(first, model, str(made), out / "first.onnx")
     finish_second(model, out / "second.onnx")
     finish(finding, model)
-    put_into_package(finding)
-    print(f"the models: {model}, {out / 'first.onnx'} and {out / 'second.onnx'}")
+    put_into_package(finding / FINDER_MODEL.name, FINDER_MODEL)
+    put_into_package(model, SHIPPED_MODEL)
+    put_into_package(out / "first.onnx", FIRST_MODEL)
+    put_into_package(out / "second.onnx", SECOND_MODEL)
 
 
 def make(made: Path, fonts: Path, data: Sequence[str]) -> None:
@@ -81,9 +84,9 @@ def inkdigits(*args: str | Path) -> None:
     subprocess.run([sys.executable, "-m", "inkdigits", *args], check=True)
 
 
-def put_into_package(finding: Path) -> None:
-    for path in (FINDER_MODEL, CLOSE_UP_MODEL):
-        shutil.copyfile(finding / path.name, path)
+def put_into_package(made: Path, shipped: Path) -> None:
+    shutil.copyfile(made, shipped)
+    print(f"{made} is {shipped} now")
 
 
 def finish_first(first: Path, second: Path, data: str, out: Path) -> None:

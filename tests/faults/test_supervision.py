@@ -20,7 +20,7 @@ from inkdigits.reading.model_file import SHIPPED_MODEL, ModelFile
 from inkdigits.server import pool as pool_module
 from inkdigits.server.limits import Limits
 from inkdigits.server.pool import Pool
-from inkdigits.server.work import Task
+from inkdigits.server.worker_main import Task
 
 from .serving import (
     EXAMPLES,
@@ -40,7 +40,7 @@ SEVEN = EXAMPLES[7].read_bytes()
 def small(monkeypatch):
     """A pool of one worker that is tried again soon; slow pictures have half a second."""
     monkeypatch.setattr(pool_module, "_PATIENCE", 0.05)
-    monkeypatch.setattr(pool_module, "_WALL", 100.0)
+    monkeypatch.setattr(pool_module, "_WALL_FACTOR", 100.0)
     made = Pool(None, Limits(waiting=40, picture_time=0.5), workers=1)
     yield made
     made.close()
@@ -115,7 +115,7 @@ def test_what_takes_too_long_is_a_422_and_those_beside_it_are_read(small):
 
 
 def test_a_worker_that_never_looks_at_its_clock_is_ended(small, monkeypatch):
-    monkeypatch.setattr(pool_module, "_QUICK_WALL", 0.5)
+    monkeypatch.setattr(pool_module, "_QUICK_WALL_SECONDS", 0.5)
     (worker,) = active_children()
 
     async def run():

@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 
+from inkdigits.cli.inputs import pictures_below
 from inkdigits.data import Digits, DigitSets, load
 from inkdigits.data.folders import write_png_folder
 from inkdigits.errors import DataError
 from inkdigits.files import folder_written_whole, is_temporary, locked, written_whole
-from inkdigits.reading.parallel import pictures_below
 from inkdigits.runs.folder import refuse_filled
 
 KILLED = """

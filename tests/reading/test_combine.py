@@ -4,7 +4,6 @@ import pytest
 from inkdigits.errors import ModelError
 from inkdigits.reading.combine import Combination, held_back
 from inkdigits.reading.finder import Found
-from inkdigits.training.finding.fit import fitted, true_sorts
 
 
 def found(far, close, heat):
@@ -53,29 +52,3 @@ def test_the_numbers_come_back_from_metadata():
     assert Combination.from_metadata(rule.metadata(), "finder.onnx") == rule
     with pytest.raises(ModelError, match=r"finder\.onnx does not state how answers are combined"):
         Combination.from_metadata({}, "finder.onnx")
-
-
-def test_the_close_up_that_is_right_is_believed():
-    """It is always right, the two others guess; their weights stay."""
-    random = np.random.default_rng(0)
-    truth = random.integers(0, 10, 400)
-    close = np.full((400, 21), 0.01)
-    close[np.arange(400), truth] = 0.8
-    far = random.dirichlet(np.ones(20), 400)
-    classified = random.dirichlet(np.ones(10), 400).astype(np.float32)
-    places = found(far, close, np.full(400, 0.9))
-    rule = fitted(places, classified, truth)
-    assert (rule.combined(places, classified).argmax(1) == truth).all()
-    assert (rule.far, rule.classifier) == (Combination().far, Combination().classifier)
-    assert rule.close > 2 * rule.classifier
-
-
-def test_a_place_is_the_digit_it_overlaps_most(tmp_path):
-    class Made:
-        boxes = np.array([[0, 0, 10, 20], [30, 0, 40, 20]], np.float32)
-        sorts = np.array([4, 7])
-        shown = np.array([1.0, 0.5])
-
-    boxes = np.array([[1, 0, 11, 20], [3, 8, 13, 28], [30, 0, 40, 20], [80, 0, 90, 20]], np.float32)
-    # The second overlaps by 84 of 316: open. The third's digit is half outside: open.
-    assert true_sorts(Made, boxes).tolist() == [4, -1, -1, 20]

@@ -10,7 +10,7 @@ from inkdigits.reading.finder import (
     MOST_PLACES,
     Finder,
     _around_ink,
-    _Places,
+    _Candidates,
     digit_array,
     shipped_finder,
 )
@@ -18,7 +18,7 @@ from inkdigits.reading.finder import (
 
 def places(boxes, units, heat):
     n = len(heat)
-    return _Places(
+    return _Candidates(
         np.array(boxes, np.float32), np.array(units, np.float32), np.array(heat, np.float32),
         np.full((n, 20), 0.05, np.float32),
     )  # fmt: skip

@@ -1,5 +1,4 @@
 import os
-import subprocess
 from itertools import count
 from types import SimpleNamespace
 
@@ -9,7 +8,7 @@ from PIL import Image
 
 from inkdigits.errors import PictureError
 from inkdigits.reading import parallel as many
-from inkdigits.reading.parallel import pictures_below, read_files
+from inkdigits.reading.parallel import read_files
 from inkdigits.reading.reader import Reader
 
 
@@ -28,22 +27,9 @@ def files(tmp_path_factory, sample):
     return [str(path) for path in sorted(folder.glob("*.png"))]
 
 
-def test_pictures_below_a_folder_come_by_name(tmp_path):
-    for name in ("b/2.png", "b/1.JPG", "a.png", "a/0.gif", "c.txt", "A.PNG"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "z").symlink_to(tmp_path / "b")
-    (tmp_path / "circle.png").symlink_to(tmp_path / "circle.png")
-    (tmp_path / "nowhere.png").symlink_to(tmp_path / "nothing.png")
-    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
-    found = [os.path.relpath(path, tmp_path) for path in pictures_below(str(tmp_path))]
-    assert found == ["A.PNG", "a/0.gif", "a.png", "b/1.JPG", "b/2.png", "link.png"]
-
-
 def test_a_folder_that_may_not_be_listed_is_an_error_of_its_own(tmp_path, reader, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)  # as for anybody but root
     closed = str(tmp_path / "closed")
-    assert list(pictures_below(closed)) == [closed]
     os.mkdir(closed)
     ((name, error),) = read_files([closed], reader, 1)
     assert name == closed
@@ -131,17 +117,3 @@ def test_a_picture_that_ends_its_process_is_one_error(files, reader):
             assert str(one) == f"{files[i]}: the worker process crashed while reading it; skip it"
         else:
             assert same(one, other)
-
-
-def test_folders_may_lie_deeper_than_python_calls_itself(tmp_path):
-    depth, here = 1500, os.open(tmp_path, os.O_RDONLY)
-    for _ in range(depth):  # step by step: the whole path may be longer than a call takes
-        os.mkdir("d", dir_fd=here)
-        below = os.open("d", os.O_RDONLY, dir_fd=here)
-        os.close(here)
-        here = below
-    os.close(os.open("7.png", os.O_CREAT | os.O_WRONLY, dir_fd=here))
-    os.close(here)
-    found = [os.path.relpath(path, tmp_path) for path in pictures_below(str(tmp_path))]
-    subprocess.run(["rm", "-r", tmp_path / "d"], check=True)  # Python's own way calls itself
-    assert found == ["d/" * depth + "7.png"]

@@ -174,7 +174,7 @@ def test_nothing_that_is_read_from_a_file_is_unpickled():
         if unpickles.search(path.read_text(encoding="utf-8"))
     }
     # The service's pipes to the processes that it started itself.
-    assert found == {"server/work.py", "server/worker.py"}
+    assert found == {"server/worker_main.py", "server/worker.py"}
 
 
 def test_a_folder_in_use_is_left_as_it_was(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from inkdigits.reading.reader import Reader
-from inkdigits.server.work import Task, read
+from inkdigits.server.worker_main import Task, read
 from support import encoded
 
 from .conftest import EXAMPLES, PNG, running

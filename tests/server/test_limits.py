@@ -10,7 +10,7 @@ from inkdigits.reading.model import About
 from inkdigits.server.app import create_app
 from inkdigits.server.limits import Limits
 from inkdigits.server.pool import BusyError
-from inkdigits.server.work import Answer
+from inkdigits.server.worker_main import Answer
 
 
 class FakePool:

@@ -15,7 +15,7 @@ from inkdigits.reading.model_file import SHIPPED_MODEL
 from inkdigits.server import pool as pool_module
 from inkdigits.server.limits import Limits
 from inkdigits.server.pool import BusyError, Pool
-from inkdigits.server.work import Answer, Task
+from inkdigits.server.worker_main import Answer, Task
 from support import encoded
 
 from .conftest import read_by

@@ -19,8 +19,8 @@ from PIL import Image
 
 from inkdigits import Reader
 from inkdigits.reading.model_file import SHIPPED_MODEL
-from inkdigits.server.description import description
 from inkdigits.server.limits import Limits
+from inkdigits.server.openapi import description
 from support import encoded
 
 from .conftest import EXAMPLES, PNG, TOKEN, running

@@ -10,9 +10,10 @@ from safetensors.torch import save_file
 from inkdigits import Reader
 from inkdigits.errors import TrainingError
 from inkdigits.training.batches import batch_size
+from inkdigits.training.calibration import calibrate
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.distillation import answered_views
-from inkdigits.training.judge import as_tensors, calibrate, evaluate, probabilities
+from inkdigits.training.judge import as_tensors, evaluate, probabilities
 from inkdigits.training.loop import train
 from inkdigits.training.progress import Lines
 from inkdigits.training.recipes import recipe

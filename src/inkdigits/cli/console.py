@@ -5,6 +5,7 @@ In: lines and signals. Out: standard error and exit codes.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ from typing import NoReturn
 import click
 
 from inkdigits.environment import live_terminal
+from inkdigits.errors import PictureError
 
 _LINE_EVERY = 10  # seconds from one line of progress to the next, in a log
 
@@ -59,6 +61,14 @@ class _Results:
 
 
 give = _Results()
+
+
+def give_error(name: str, error: PictureError, as_json: bool) -> None:
+    """Say what is wrong with a file: on standard error, or in its line of JSON."""
+    if as_json:
+        give(json.dumps({"file": name, "error": str(error)}, ensure_ascii=False))
+    else:
+        say_error(name, error)
 
 
 class _Counter:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
-from glob import glob, has_magic
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, say, say_error, shown, stopped_at_once
+from inkdigits.cli.console import give, give_error, say, shown, stopped_at_once
 from inkdigits.counts import counted
 from inkdigits.errors import PictureError
 
@@ -76,6 +71,7 @@ def predict(
             raise click.UsageError("--submission takes one CSV file and --model alone")
         _submit(Path(pictures[0]), model, submission)
         return
+    from inkdigits.cli.inputs import picture_files
     from inkdigits.environment import cores
     from inkdigits.reading.parallel import name_of, read_files
     from inkdigits.reading.reader import Reader
@@ -142,63 +138,3 @@ def _explain(files: list[File], reader: Reader, path: Path) -> None:
         rows.append(explain.Row(name_of(file), upright_image(file), reading))
     if rows:
         explain.draw(rows, reader, path)
-
-
-def give_error(name: str, error: PictureError, as_json: bool) -> None:
-    """Say what is wrong with a file: on standard error, or in its line of JSON."""
-    if as_json:
-        give(json.dumps({"file": name, "error": str(error)}, ensure_ascii=False))
-    else:
-        say_error(name, error)
-
-
-def picture_files(given: tuple[str, ...], *drawn: Path | None) -> Iterator[File]:
-    """Files in the order given; a folder stands for the pictures in it and below, by name.
-
-    A document stands for its pages, "-" for standard input, a pattern that no file is called for
-    the files it fits.
-    drawn: files and folders that this command draws; they may lie in such a folder and are no
-    input.
-    """
-    from inkdigits.picture.documents import DocumentPage, count_pages, pages_in
-    from inkdigits.picture.open import MAX_BYTES
-    from inkdigits.reading.parallel import pictures_below
-
-    own = {Path(os.path.realpath(path)) for path in drawn if path}
-    for name in (name for pattern in given for name in _fitting(pattern)):
-        if name == "-":
-            data = _standard_input(MAX_BYTES + 1)
-            count = count_pages(data)
-            yield from (
-                (DocumentPage(data, page) for page in range(1, count + 1)) if count > 1 else [data]
-            )
-            continue
-        if not os.path.isdir(name):  # Path's raises where the name is too long
-            yield from pages_in(name)
-            continue
-        if Path(os.path.realpath(name)) in own:
-            raise click.UsageError(f"{name}: is read and cannot be drawn into; name another folder")
-        found = False
-        for file in pictures_below(name):
-            if not own or own.isdisjoint((path := Path(os.path.realpath(file)), *path.parents)):
-                found = True
-                yield from pages_in(file)
-        if not found:
-            yield name  # reading it raises the error
-
-
-def _standard_input(most: int) -> bytes:
-    """Its bytes up to that many; none where whoever starts the command has closed it."""
-    if sys.stdin is None:
-        return b""
-    with suppress(OSError):
-        # As some programs hand it over: what is not there yet would be taken for the end.
-        os.set_blocking(sys.stdin.fileno(), True)
-    return sys.stdin.buffer.read(most)
-
-
-def _fitting(pattern: str) -> list[str]:
-    """The name alone if there is such a file; else those that it fits as a pattern, by name."""
-    if os.path.lexists(pattern) or not has_magic(pattern):
-        return [pattern]
-    return sorted(glob(pattern, recursive=True)) or [pattern]

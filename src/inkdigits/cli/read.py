@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, say, shown, stopped_at_once
-from inkdigits.cli.predict import give_error, picture_files
+from inkdigits.cli.console import give, give_error, say, shown, stopped_at_once
 from inkdigits.errors import InkdigitsError, PictureError
 
 if TYPE_CHECKING:
@@ -82,6 +81,7 @@ def read(
     if as_json + as_csv + as_table > 1:
         raise click.UsageError("--json, --csv and --table exclude each other")
 
+    from inkdigits.cli.inputs import picture_files
     from inkdigits.environment import cores
     from inkdigits.reading.parallel import name_of, read_files
     from inkdigits.reading.reader import Reader

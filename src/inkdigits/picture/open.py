@@ -1,7 +1,8 @@
 """The one safe way in: any picture to a grey image of bounded size.
 
 In: path, bytes, file object, PIL image or array. Out: grey values of bounded size.
-Checks limits before pixels are allocated. Pillow decodes, and is imported only where it does.
+Limits are checked before pixels are allocated: here of bytes, in `decode` and `headers` of pixels.
+Pillow decodes, and is imported only where it does.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 # A tensor, nested lists and whatever else numpy.asarray takes are arrays.
 Picture: TypeAlias = "str | Path | bytes | BinaryIO | DocumentPage | Image.Image | ArrayLike"
 
-MAX_PIXELS = 64_000_000  # 8000 x 8000; decoded in colour that is 256 MB
+# 8000 x 8000; decoded in colour that is 256 MB. `decode` has lower limits for some formats, and the
+# error.
+MAX_PIXELS = 64_000_000
 MAX_BYTES = 100_000_000  # of a file; 64 million pixels of JPEG stay well under
 _WHITE = np.float32(255)
 _SHORT = 1 << 16  # bytes that are asked for first

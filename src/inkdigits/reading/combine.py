@@ -3,7 +3,8 @@
 In: Found, and the classifier's probabilities of the digits' 28x28 arrays. Out: (n, 21)
 probabilities of the sorts and of other, which are as sure as they are right on made scenes.
 The rule is a softmax of weighted logarithms. Five of its seven numbers are fitted on validation
-scenes (`training.finding.fit`); all are kept in the finder's file.
+scenes: `tools/train_finder.py` does it at its end (`training.finding.fit_combination`). All are
+kept in the finder's file. Besides, `held_back` lowers what a classifier of digits alone doubts.
 """
 
 from __future__ import annotations

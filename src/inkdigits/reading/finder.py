@@ -106,7 +106,7 @@ class Finder:
 
     def find(self, grey: Grey) -> Found:
         """The digits and signs of one picture. grey: (H, W) float32 in [0, 1]."""
-        places = _Places.none()
+        places = _Candidates.none()
         longer, last, pixel_seconds = max(grey.shape), 0, _PIXEL_SECONDS
         for size in _SIZES:
             if size > longer * _ENLARGED and size > _SIZES[0]:
@@ -130,7 +130,7 @@ class Finder:
         sureness = found.heat * (1 - found.close[:, OTHER])
         return found.only(_apart(found.boxes, found.units, sureness, within=False))
 
-    def _places(self, grey: Grey, share: float) -> _Places:
+    def _places(self, grey: Grey, share: float) -> _Candidates:
         """What the finder sees in the picture made that much larger."""
         h, w = (max(1, round(side * share)) for side in grey.shape)
         how = cv2.INTER_AREA if share < 1 else cv2.INTER_CUBIC
@@ -155,13 +155,13 @@ class Finder:
         ratio = np.array((w / grey.shape[1], h / grey.shape[0]), np.float32)
         corners = np.stack((x - width / 2, y - height / 2, x + width / 2, y + height / 2), 1)
         fits = (unit >= _SMALLEST) & (unit <= _LARGEST) & (x >= 0) & (x < w) & (y >= 0) & (y < h)
-        found = _Places(
+        found = _Candidates(
             (corners / np.tile(ratio, 2)).astype(np.float32), unit / ratio[1], peaks[0][at],
             _softmax(logits),
         )  # fmt: skip
         return found.only(fits)
 
-    def _looked_at(self, grey: Grey, places: _Places) -> Found:
+    def _looked_at(self, grey: Grey, places: _Candidates) -> Found:
         """The close-up's answer for each place; where it is unsure, for two views."""
         boxes, close, inks = self._close_ups(grey, places.boxes, places.units)
         unsure = np.flatnonzero(close.max(1, initial=0) < _SURE)
@@ -192,7 +192,7 @@ class Finder:
 
 
 @dataclass(frozen=True)
-class _Places:
+class _Candidates:
     """Where digits and signs may be, seen at one size or several."""
 
     boxes: NDArray[np.float32]
@@ -201,25 +201,25 @@ class _Places:
     far: NDArray[np.float32]
 
     @classmethod
-    def none(cls) -> _Places:
+    def none(cls) -> _Candidates:
         empty = np.zeros(0, np.float32)
         return cls(np.zeros((0, 4), np.float32), empty, empty, np.zeros((0, OTHER), np.float32))
 
-    def with_(self, more: _Places) -> _Places:
-        return _Places(*(
+    def with_(self, more: _Candidates) -> _Candidates:
+        return _Candidates(*(
             np.concatenate((getattr(self, name), getattr(more, name)))
             for name in ("boxes", "units", "heat", "far")
         ))  # fmt: skip
 
-    def only(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> _Places:
-        return _Places(self.boxes[which], self.units[which], self.heat[which], self.far[which])
+    def only(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> _Candidates:
+        return _Candidates(self.boxes[which], self.units[which], self.heat[which], self.far[which])
 
     def want_finer(self, share: float) -> bool:
         """Whether a larger size may show more: nothing is sure yet, or digits are small."""
         sure = self.heat > 0.5
         return not sure.any() or float(np.median(self.units[sure])) * share < _FINE
 
-    def apart(self) -> _Places:
+    def apart(self) -> _Candidates:
         """Of places that overlap the surest one; of all the surest MOST_PLACES."""
         return self.only(_apart(self.boxes, self.units, self.heat))
 

@@ -7,7 +7,6 @@ imported, only when that much has been read.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -18,9 +17,7 @@ from typing import Any, Literal
 import cv2
 
 from inkdigits.errors import PictureError
-from inkdigits.files import is_temporary
 from inkdigits.picture.documents import DocumentPage, page_name
-from inkdigits.picture.open import SUFFIXES
 from inkdigits.processes import in_order, prepare
 from inkdigits.reading.reader import Reader
 
@@ -39,47 +36,6 @@ def name_of(file: File) -> str:
     if isinstance(file, DocumentPage):
         return page_name("-", file.page)
     return file if isinstance(file, str) else "-"
-
-
-def pictures_below(folder: str) -> Iterator[str]:
-    """The picture files in a folder and in the folders in it, by name.
-
-    Holds the names of one folder at a time; a link to a folder is skipped. A folder that
-    may not be listed is given itself: reading it says so.
-    """
-    waiting = [("", iter([(folder, True)]))]  # a stack, for folders of any depth
-    while waiting:
-        before, names = waiting[-1]
-        name, is_folder = next(names, ("", False))
-        if not name:
-            waiting.pop()
-        elif not is_folder or (inside := _inside(before + name)) is None:
-            yield before + name
-        else:
-            waiting.append((os.path.join(before + name, ""), iter(inside)))
-
-
-def _inside(folder: str) -> list[tuple[str, bool]] | None:
-    """The names of pictures and folders in a folder; None if it may not be listed."""
-    try:
-        with os.scandir(folder) as entries:
-            # A million names take 100 MB, as many Paths four times as much.
-            return sorted(
-                (e.name, e.is_dir(follow_symlinks=False))
-                for e in entries
-                if not is_temporary(e.name) and (e.is_dir(follow_symlinks=False) or _is_picture(e))
-            )
-    except OSError:
-        return None
-
-
-def _is_picture(entry: os.DirEntry[str]) -> bool:
-    if os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
-        return False
-    try:
-        return entry.is_file()
-    except OSError:  # links in a circle
-        return False
 
 
 def read_files(

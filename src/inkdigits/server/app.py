@@ -26,12 +26,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from inkdigits.errors import CorrectionsError
 from inkdigits.picture.documents import PDF, document_kind, page_names
 from inkdigits.server.corrections import Change, Corrections, Kept
-from inkdigits.server.description import NO_DIGIT, description
-from inkdigits.server.docs import as_page
+from inkdigits.server.docs_page import as_page
 from inkdigits.server.hosts import Hosts
 from inkdigits.server.limits import Limits
 from inkdigits.server.metrics import Metrics
 from inkdigits.server.middleware import Guard
+from inkdigits.server.openapi import NO_DIGIT, description
 from inkdigits.server.pool import BusyError, Pool
 from inkdigits.server.uploads import (
     RefusedError,
@@ -42,7 +42,7 @@ from inkdigits.server.uploads import (
     check_is_document,
     check_is_picture,
 )
-from inkdigits.server.work import Answer, Task, Wanted, error_json
+from inkdigits.server.worker_main import Answer, Task, Wanted, error_json
 from inkdigits.spec import ACCEPT, CLASS_NAMES
 from inkdigits.version import __version__
 

@@ -1,6 +1,7 @@
 """What the service takes, holds and waits for.
 
-Plain numbers, checked nowhere else: a request over one of them gets the status beside it.
+Plain numbers, checked nowhere else. What goes over one of them ends as the line says: with a
+status, or with the connection closed.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ class Limits:
     quick_time: float = 0.25  # of computing, of a first try of small pictures; then others go first
     picture_time: float = 10.0  # of computing, of one picture: 422
     request_time: float = 60.0  # of a worker, for all pictures of one request: 413 for the rest
-    answer: int = 32_000_000  # of the answers to all pictures of one request: the same
+    answer: int = 32_000_000  # of the answers to all pictures of one request: 413 for the rest
     held: int = 256_000_000  # of bodies and answers of all requests: 503
     connections: int = 512  # the one that has waited longest with half a request is closed, or 503
     head: int = 32_000  # of a request's line and headers: 431
     headers_time: float = 10.0  # until a request's headers are here: the connection is closed
-    write_time: float = 30.0  # until a client has taken what is written: the same
-    body_time: float = 30.0  # until its body is: 408
-    drain_time: float = 1.0  # for what is in flight when the service is told to stop
+    write_time: float = 30.0  # until a client has taken what is written: it is closed, too
+    body_time: float = 30.0  # until a request's body is here: 408
+    drain_time: int = 1  # for requests in flight when the service is told to stop: then 503
     retry_after: int = 1  # what a 503 says

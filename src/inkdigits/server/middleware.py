@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inkdigits.server.hosts import Hosts
 from inkdigits.server.metrics import Metrics
-from inkdigits.server.work import error_json
+from inkdigits.server.worker_main import error_json
 
 # The page loads its own files, shows pictures that it made itself, and calls this server: no more.
 CONTENT_POLICY = (

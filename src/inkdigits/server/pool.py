@@ -25,16 +25,18 @@ from inkdigits.picture.documents import document_kind
 from inkdigits.reading.model import About
 from inkdigits.server.limits import Limits
 from inkdigits.server.uploads import Share
-from inkdigits.server.work import Answer, Task, error_json
 from inkdigits.server.worker import EndedError, Worker
+from inkdigits.server.worker_main import Answer, Task, error_json
 
 _BATCH = 16  # pictures: more gain nothing and keep the first of them waiting
 _QUICK_ONES = 16  # batches of quick ones that go before one that is slow
 _LARGE = 50_000  # bytes: such a picture takes as long as a batch and goes alone
 _DEATHS = 2  # of workers that had a picture, the second time alone: then it is the picture
 _PATIENCE = 1.0  # seconds until a worker that could not be started is tried again
-_WALL = 2.0  # times a picture's computing time: a decoder that never looks at its clock is ended
-_QUICK_WALL = 5.0  # seconds, the same for a first try
+_WALL_FACTOR = (
+    2.0  # times a picture's computing time: a decoder that never looks at its clock is ended
+)
+_QUICK_WALL_SECONDS = 5.0  # seconds, the same for a first try
 
 _log = logging.getLogger(__name__)
 
@@ -187,7 +189,7 @@ class Pool:
     async def _read(self, place: int, batch: list[_Waiting]) -> None:
         slow = batch[0].slow
         seconds = self._limits.picture_time if slow else self._limits.quick_time
-        wall = _WALL * seconds if slow else _QUICK_WALL
+        wall = _WALL_FACTOR * seconds if slow else _QUICK_WALL_SECONDS
         worker = self._workers[place]
         # Else it is not known whose pictures took the time.
         is_one_requests = len(batch) == 1 or batch[0].request.pictures > 1

@@ -54,7 +54,7 @@ def serve(
     Limited.unfinished = {}
     config = uvicorn.Config(
         app, http=Limited, ws="none", lifespan="off", log_level="error", access_log=False,
-        proxy_headers=False, server_header=False, timeout_graceful_shutdown=int(limits.drain_time),
+        proxy_headers=False, server_header=False, timeout_graceful_shutdown=limits.drain_time,
     )  # fmt: skip
     server = _Server(config, started)
     # uvicorn raises the signal again when it has drained; that shall not end the process then.

@@ -13,8 +13,8 @@ from typing import Any
 
 from inkdigits.processes import context, start
 from inkdigits.reading.model import About
-from inkdigits.server import work
-from inkdigits.server.work import HEADER, Answer, Task
+from inkdigits.server import worker_main
+from inkdigits.server.worker_main import HEADER, Answer, Task
 
 _CHUNK = 1 << 18  # bytes that are taken from a pipe at a time
 
@@ -29,8 +29,8 @@ class Worker:
     def __init__(self, model: str | None, max_pixels: int) -> None:
         self._pipe, there = socket.socketpair()
         try:
-            self._process = context(work.__name__).Process(
-                target=work.run, args=(there, model, max_pixels)
+            self._process = context(worker_main.__name__).Process(
+                target=worker_main.run, args=(there, model, max_pixels)
             )
             start(self._process, whole=False)
         except BaseException:
@@ -60,7 +60,7 @@ class Worker:
 
         seconds: of computing, of all together. last: what takes longer is an error; else None.
         """
-        message = work.packed((tasks, seconds, last))
+        message = worker_main.packed((tasks, seconds, last))
         try:
             await asyncio.get_running_loop().sock_sendall(self._pipe, message)
         except OSError as error:

@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from inkdigits.data import Digits
 from inkdigits.errors import TrainingError
 from inkdigits.training.batches import LEAST, Batches, seeded
+from inkdigits.training.calibration import calibrate
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.distillation import Teacher
-from inkdigits.training.judge import as_tensors, calibrate, evaluate, floats
+from inkdigits.training.judge import as_tensors, evaluate, floats
 from inkdigits.training.malloc import keep_freed_memory
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.schedule import rate_share

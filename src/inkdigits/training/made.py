@@ -29,7 +29,7 @@ from inkdigits.synthesis.handwriting import Strokes, rewritten, rewritten_shape,
 from inkdigits.synthesis.nondigits import nondigit
 from inkdigits.synthesis.photos import drawn, photographed
 from inkdigits.synthesis.scenes import scene
-from inkdigits.training.finding.fit import true_sorts
+from inkdigits.training.finding.targets import true_sorts
 
 Advance = Callable[[int, int], None]  # (done, total)
 

@@ -5,7 +5,7 @@ from inkdigits.picture.views import BOX_UNIT, CLOSE, close_up, frame_of, side_of
 from inkdigits.spec import OTHER
 from inkdigits.synthesis.scenes import Scene
 from inkdigits.synthesis.sheet import Item
-from inkdigits.training.finding.targets import close_ups_of, maps_of, on_canvas
+from inkdigits.training.finding.targets import close_ups_of, maps_of, on_canvas, true_sorts
 
 
 def a_scene(left=40, top=60, width=20, height=32, shown=1.0, unit=32.0, sort=7):
@@ -103,3 +103,14 @@ def test_close_ups_have_the_items_own_ink():
 
 def test_a_flat_picture_standardises_to_nothing():
     assert not standardised(np.full((5, 5), 0.7, np.float32)).round(4).any()
+
+
+def test_a_place_is_the_digit_it_overlaps_most():
+    class Made:
+        boxes = np.array([[0, 0, 10, 20], [30, 0, 40, 20]], np.float32)
+        sorts = np.array([4, 7])
+        shown = np.array([1.0, 0.5])
+
+    boxes = np.array([[1, 0, 11, 20], [3, 8, 13, 28], [30, 0, 40, 20], [80, 0, 90, 20]], np.float32)
+    # The second overlaps by 84 of 316: open. The third's digit is half outside: open.
+    assert true_sorts(Made, boxes).tolist() == [4, -1, -1, 20]

@@ -39,6 +39,7 @@ _CLIP = 5.0  # largest norm of a gradient
 _FLAT_UNTIL = 0.35  # share of the training at the full learning rate
 _WARM = 0.01
 _SAVE_EVERY = 150.0  # seconds
+_VALIDATION_SEED = 1_000_003  # added to the training's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +250,7 @@ def _move(mean: nn.Module, network: nn.Module, kept: float) -> None:
 @torch.no_grad()
 def validated(recipe: FindingRecipe, network: nn.Module, others: Hands) -> dict[str, float]:
     """Figures on scenes of other hands and another seed."""
-    apart = FindingRecipe(kind=recipe.kind, scenes=0, seed=recipe.seed + 1_000_003)
+    apart = FindingRecipe(kind=recipe.kind, scenes=0, seed=recipe.seed + _VALIDATION_SEED)
     network.eval()
     totals: dict[str, list[float]] = {}
     for start in range(0, recipe.validation_scenes, recipe.batch):

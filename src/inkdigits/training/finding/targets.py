@@ -31,8 +31,9 @@ Array = NDArray[np.float32]
 # scales, and what lies between the pairs is neither taught nor punished.
 _SMALLEST, _LARGEST = 9.0, 88.0
 _TOO_SMALL, _TOO_LARGE = 7.0, 112.0
-_HALF_SHOWN, SHOWN = 0.35, 0.72  # shares of the ink within the picture, likewise
-_NOT_SAME = 0.3  # overlap over union under which a box frames something else
+_HALF_SHOWN, _SHOWN = 0.35, 0.72  # shares of the ink within the picture, likewise
+_NOT_SAME = 0.3  # overlap over union under which a made box frames something else
+_SAME, _OPEN = 0.45, 0.25  # and from which a found one is a scene's digit, under which it is none
 
 
 class Maps(NamedTuple):
@@ -68,7 +69,7 @@ def maps_of(scene: Scene, left: int, top: int) -> Maps:
         x0, y0, x1, y1 = box.tolist()
         if unit < _TOO_SMALL or unit > _TOO_LARGE or shown < _HALF_SHOWN:
             continue
-        if unit < _SMALLEST or unit > _LARGEST or shown < SHOWN:
+        if unit < _SMALLEST or unit > _LARGEST or shown < _SHOWN:
             judged[int(y0) : int(y1) + 1, int(x0) : int(x1) + 1] = 0
             continue
         wide, high = x1 - x0, y1 - y0
@@ -110,7 +111,7 @@ class CloseUps(NamedTuple):
 def close_ups_of(scene: Scene, random: np.random.Generator, most: int = 8) -> CloseUps:
     """Digits and signs as a finder frames them, some worse than others, and what is none."""
     grey = _grey(scene)
-    whole = np.flatnonzero((scene.shown > SHOWN) & (scene.units > _TOO_SMALL))
+    whole = np.flatnonzero((scene.shown > _SHOWN) & (scene.units > _TOO_SMALL))
     chosen = random.permutation(whole)[:most].tolist()
     views, sorts, inks = [], [], []
     for i in chosen:
@@ -207,6 +208,20 @@ def _mistaken(scene: Scene, random: np.random.Generator, n: int) -> list[tuple[A
 def _apart(scene: Scene, box: Array) -> bool:
     """Whether the box frames none of the scene's digits or signs, not even badly."""
     return not len(scene.boxes) or bool(overlaps(box[None], scene.boxes).max() < _NOT_SAME)
+
+
+def true_sorts(made: Scene, boxes: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Of each box the sort it frames, OTHER where it frames none, -1 where that is open."""
+    truth = np.full(len(boxes), OTHER, np.int64)
+    if not len(made.boxes):
+        return truth
+    overlap = overlaps(boxes, made.boxes)
+    best = overlap.argmax(1)
+    most = overlap.max(1)
+    truth[most >= _OPEN] = -1
+    same = most >= _SAME
+    truth[same] = np.where(made.shown[best] >= _SHOWN, made.sorts[best], -1)[same]
+    return truth
 
 
 def overlaps(boxes: Array, others: Array) -> Array:

@@ -7,8 +7,8 @@ import pytest
 from inkdigits.errors import CorrectionsError
 from inkdigits.server.app import create_app
 from inkdigits.server.corrections import Change
-from inkdigits.server.description import description
 from inkdigits.server.limits import Limits
+from inkdigits.server.openapi import description
 
 from .test_limits import FakePool, FullPool, call
 

@@ -15,13 +15,11 @@ from inkdigits.reading.combine import Combination
 from inkdigits.reading.finder import Finder, Found
 from inkdigits.spec import OTHER
 from inkdigits.synthesis.hands import Hands
-from inkdigits.synthesis.scenes import Scene, scene
-from inkdigits.training.finding.targets import SHOWN, overlaps
+from inkdigits.synthesis.scenes import scene
+from inkdigits.training.finding.targets import true_sorts
 
 Classify = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (n, 28, 28) to (n, 10)
 
-_SAME = 0.45  # overlap over union from which a place is a scene's digit
-_NOT_SAME = 0.25  # and under which it is none
 _CLUTTER = 0.5  # weight of non-digits: made scenes hold more of it than most pictures
 
 
@@ -43,20 +41,6 @@ def places_of(
             classified.append(classify(some.arrays()))
             truths.append(truth[known])
     return Found.joined(parts), np.concatenate(classified), np.concatenate(truths)
-
-
-def true_sorts(made: Scene, boxes: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Of each box the sort it frames, OTHER where it frames none, -1 where that is open."""
-    truth = np.full(len(boxes), OTHER, np.int64)
-    if not len(made.boxes):
-        return truth
-    overlap = overlaps(boxes, made.boxes)
-    best = overlap.argmax(1)
-    most = overlap.max(1)
-    truth[most >= _NOT_SAME] = -1
-    same = most >= _SAME
-    truth[same] = np.where(made.shown[best] >= SHOWN, made.sorts[best], -1)[same]
-    return truth
 
 
 def fitted(found: Found, classified: NDArray[np.float32], truth: NDArray[np.int64]) -> Combination:
