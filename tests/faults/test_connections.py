@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from inkdigits.errors import ConfigError
+from inkdigits.server.serve import bound
+
 from .serving import EXAMPLES, PNG, answer, connected, memory_mb, running
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -67,6 +70,27 @@ def test_a_head_has_a_limit_in_all_and_in_each_of_its_parts(service):
     assert is_served(service).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"Transfer-Encoding: chunked\r\n\r\nno size\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nno trailer\r\n\r\n",
+    ],
+)
+def test_a_body_that_is_no_http_has_an_answer(service, sent):
+    start = b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
+    with connected(service) as sock:
+        sock.sendall(start + sent)
+        assert refused(answer(sock)) == (400, "this is not an HTTP/1.1 request")
+
+
+def test_what_follows_a_request_does_not_answer_it():
+    """The request is whole and worked on; what follows it ends the connection."""
+    with other("", late=1.0) as service, connected(service) as sock:
+        sock.sendall(GET + b"no request\r\n\r\n")
+        assert b" 400 " not in answer(sock)
+
+
 def test_trailers_and_chunks_count_as_heads_do(service):
     start = (
         b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
@@ -77,8 +101,9 @@ def test_trailers_and_chunks_count_as_heads_do(service):
             sock.settimeout(15)  # a body has twice that
             with suppress(ConnectionError):
                 sock.sendall(start + more)
-            # No answer: the request was begun, and its sender has stopped in the midst.
-            assert answer(sock) == b""
+            found = answer(sock)
+        if found:  # else the reset came before it
+            assert refused(found)[0] == 431
     assert is_served(service).status_code == 200
 
 
@@ -180,3 +205,8 @@ def test_an_offer_of_another_protocol_is_declined_and_the_body_read(service):
     with connected(service) as sock:
         sock.sendall(b"CONNECT other.example:443 HTTP/1.1\r\nHost: other.example\r\n\r\n")
         assert refused(answer(sock)) == (405, "this server is not a proxy")
+
+
+def test_a_host_that_is_no_name_is_said():
+    with pytest.raises(ConfigError, match=r"cannot listen on a\.\.b, port 0: "):
+        bound("a..b", 0)

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from bombs import page_of_digits, white_png
 
-from inkdigits.errors import ModelError
+from inkdigits.errors import ModelError, ProcessError
 from inkdigits.reading.model_file import SHIPPED_MODEL, ModelFile
 from inkdigits.server import pool as pool_module
 from inkdigits.server.limits import Limits
 from inkdigits.server.pool import Pool
+from inkdigits.server.worker import Worker
 from inkdigits.server.worker_main import Task
 
 from .serving import (
@@ -74,6 +75,18 @@ async def _until_read(pool):
         except OSError:
             await asyncio.sleep(0.05)
     raise AssertionError("no worker came back")
+
+
+def test_a_worker_that_ends_as_the_service_starts_is_one_clear_error(monkeypatch):
+    def ended(*given):
+        worker = Worker(*given)
+        worker.kill()
+        return worker
+
+    monkeypatch.setattr(pool_module, "Worker", ended)
+    with pytest.raises(ProcessError, match="ended while it loaded its model; there may be too lit"):
+        Pool(None, Limits(), workers=1)
+    assert not active_children()
 
 
 def test_whatever_goes_wrong_in_the_pool_it_reads_on_and_says_so(small, monkeypatch, caplog):

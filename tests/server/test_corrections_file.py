@@ -1,6 +1,9 @@
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +28,53 @@ def test_what_is_kept_is_read_while_it_is_open_and_after(tmp_path):
     corrections.close()
     assert [row.kept for row in read_corrections(tmp_path / "kept?.db")] == [KEPT]
     assert [file.name for file in tmp_path.iterdir()] == ["kept?.db"]
+
+
+def test_a_link_to_a_file_is_read_as_the_file_is(tmp_path):
+    corrections = Corrections(tmp_path / "kept.db")
+    asyncio.run(corrections.keep(KEPT))
+    (tmp_path / "link.db").symlink_to("kept.db")
+    assert [row.kept for row in read_corrections(tmp_path / "link.db")] == [KEPT]
+    assert delete_corrections(tmp_path / "link.db", [1]) == 0
+    corrections.close()
+
+
+def test_a_name_that_sqlite_takes_for_something_else_is_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (":memory:", "file:a.db"):
+        corrections, _ = kept_in(Path(name), KEPT)
+        corrections.close()
+        assert [row.kept for row in read_corrections(tmp_path / name)] == [KEPT]
+
+
+def test_what_a_killed_writer_left_half_done_is_undone(tmp_path):
+    """A program that does not use a log beside the file, killed in the midst of a change."""
+    file = tmp_path / "kept.db"
+    corrections, _ = kept_in(file, KEPT, KEPT._replace(place=1))
+    corrections.close()
+    killed = f"""
+import os, sqlite3
+connection = sqlite3.connect({str(file)!r}, isolation_level=None)
+connection.execute("PRAGMA journal_mode = DELETE")
+connection.execute("PRAGMA cache_size = 1")  # pages: so that it writes before it commits
+connection.execute("BEGIN")
+connection.execute("DELETE FROM corrections WHERE place = 0")
+connection.execute("INSERT INTO corrections (picture, sha256, place, image, read_as, confidence, "
+                   "model) VALUES (zeroblob(100000), '', 0, '', 0, 0, '')")
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", killed], check=False)
+    assert (tmp_path / "kept.db-journal").exists()
+    assert [row.kept.place for row in read_corrections(file)] == [0, 1]
+
+
+def test_a_file_that_another_program_locks_is_an_error_and_soon_closed(tmp_path):
+    corrections, _ = kept_in(tmp_path / "kept.db", KEPT)
+    with closing(sqlite3.connect(tmp_path / "kept.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CorrectionsError, match="could not be kept: database is locked"):
+            asyncio.run(corrections.keep(KEPT._replace(place=1)))
+        corrections.close()
 
 
 def kept_in(path, *several):

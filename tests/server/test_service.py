@@ -82,6 +82,9 @@ def test_pictures_may_come_in_base64_in_json(service, numbers_png):
         (422, b'{"picture": "data:image/png,x"}', "data URL"),
         (422, b'{"pictures": []}', "not a list"),
         (413, json.dumps({"pictures": [""] * 65}).encode(), "over 64 pictures or pages"),
+        # Not parsed: they would take a second, and 400 MB.
+        (422, b'{"pictures":[' + b"[]," * 3_000_000 + b"[]]}", "not as expected"),
+        (413, b'{"pictures":[' + b"1," * 4_000_000 + b"1]}", "over 64 pictures or pages"),
     ],
 )
 def test_bad_json_has_a_status_and_words(service, status, body, says):
@@ -111,6 +114,10 @@ def test_a_form_has_an_answer_for_each_picture_and_an_error_for_what_is_none(ser
         (422, encoded(np.zeros((9, 9), np.uint8)), PNG, "all one colour"),
         (422, encoded(np.zeros((6400, 6400), bool)), PNG, "40,000,000 pixels"),
         (400, b"x", {"Content-Type": "multipart/form-data"}, "boundary"),
+        *(
+            (400, b"x", {"Content-Type": f"multipart/form-data; boundary=x; charset={name}"}, name)
+            for name in ("punycode", "undefined", "utf-7", "unicode_escape", "UTF-16")
+        ),
     ],
 )
 def test_bad_bodies_have_a_status_and_words(service, status, body, headers, says):

@@ -56,3 +56,9 @@ def test_the_links_token_opens_every_tab_and_leaves_the_address(guarded, browser
     assert (cookie["value"], cookie["sameSite"], cookie["domain"]) == (
         "secret", "Strict", "127.0.0.1",
     )  # fmt: skip
+
+
+def test_a_link_that_no_qr_code_holds_has_none():
+    """The largest holds 2,953 bytes. Source: ISO/IEC 18004."""
+    assert share_link.qr_code("x" * 2953)
+    assert share_link.qr_code("x" * 2954) == ""

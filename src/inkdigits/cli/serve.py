@@ -105,8 +105,8 @@ def serve(
             links = [link(one, found, token) for one in addresses(address)]
             for one in links:
                 say(f"others open {one}")
-            if links and sys.stderr.isatty():
-                click.echo(qr_code(links[0]), err=True)
+            if links and sys.stderr.isatty() and (code := qr_code(links[0])):
+                click.echo(code, err=True)
             if in_browser:
                 own = {4: "127.0.0.1", 6: "::1"}[here.version] if here.is_unspecified else address
                 webbrowser.open(link(own, found, token))

@@ -244,10 +244,14 @@ class _Service:
     async def take_back(self, request: Request) -> Response:
         """Take back a correction that was kept a while ago."""
         undo = request.query_params.get("undo", "")
-        if self._corrections is None or undo not in self._undo:
+        change = self._undo.pop(undo, None)  # at once: a second request for it may come meanwhile
+        if self._corrections is None or change is None:
             raise RefusedError(404, "no correction with this undo token")
-        total = await self._corrections.take_back(self._undo[undo])
-        change = self._undo.pop(undo)
+        try:
+            total = await self._corrections.take_back(change)
+        except CorrectionsError:
+            self._undo[undo] = change
+            raise
         if total is None:
             raise RefusedError(404, "that digit was corrected again; undo the last correction")
         return _json({"id": change.id, "kept": total})

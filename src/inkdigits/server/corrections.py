@@ -26,6 +26,7 @@ _OURS = 0x696E6B64  # "inkd", the file's application_id
 _VERSION = 3
 _CELL, _COLUMNS = 128, 8  # of the sheet: pixels, thumbnails a row
 _MAX_BYTES = 100_000_000  # of one value in it
+_PATIENCE = 0.5  # seconds that a file may be locked by another program; a server ends within two
 # A file whose tables are not exactly these is not ours: SQL in it may count for ever, or give
 # gigabytes for a row. Another wording, be it of a comment, makes another version.
 _TABLE = """corrections (
@@ -147,9 +148,9 @@ class Corrections:
         )
 
     def close(self) -> None:
-        """Close the file."""
-        self._thread.submit(self._connection.close).result()
-        self._thread.shutdown()
+        """Close the file; what is not written yet is not kept."""
+        self._thread.shutdown(cancel_futures=True)
+        self._connection.close()
 
     def _keep(self, kept: Kept) -> tuple[Change, int]:
         digest = hashlib.sha256(kept.picture).hexdigest()
@@ -186,9 +187,13 @@ def read_corrections(path: Path) -> Iterator[Row]:
     if not path.is_file():
         raise CorrectionsError(f"{path}: no such file; inkdigits serve --keep FILE.db makes one")
     try:
+        # SQLite's own files stand beside the file itself, not beside a link to it.
+        file = path.resolve()
+        beside = [file.with_name(f"{file.name}-{kind}").exists() for kind in ("wal", "journal")]
         # A file that no server has open has no log beside it. SQLite would make one, and leave it.
-        is_open = path.with_name(f"{path.name}-wal").exists()
-        address = f"{path.resolve().as_uri()}?mode=ro{'' if is_open else '&immutable=1'}"
+        # A journal is what a server left that was killed as it wrote: it is undone first.
+        mode = "rw" if beside[1] else "ro" if beside[0] else "ro&immutable=1"
+        address = f"{file.as_uri()}?mode={mode}"
         with closing(sqlite3.connect(address, timeout=10, uri=True)) as connection:
             # A server keeps no larger pictures; a damaged file may claim them.
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_BYTES)
@@ -247,7 +252,8 @@ def drawn_corrections(path: Path) -> Image.Image:
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 
-    rows = list(read_corrections(path))
+    # Without the pictures, which may be of any size.
+    rows = [row._replace(kept=row.kept._replace(picture=b"")) for row in read_corrections(path)]
     if not rows:
         raise CorrectionsError(f"{path}: holds no correction yet")
     sheet = Image.new("L", (_CELL * _COLUMNS, _CELL * -(-len(rows) // _COLUMNS)), 255)
@@ -265,7 +271,7 @@ def drawn_corrections(path: Path) -> Image.Image:
 
 def _opened(path: Path) -> sqlite3.Connection:
     try:
-        connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+        connection = sqlite3.connect(path.absolute(), timeout=_PATIENCE, check_same_thread=False)
         if _version(connection, path) == 1:
             connection.executescript(f"BEGIN; {_FROM_1} COMMIT;")
         connection.execute("PRAGMA journal_mode = WAL")

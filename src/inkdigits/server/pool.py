@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from inkdigits.environment import cores
-from inkdigits.errors import ModelError
+from inkdigits.errors import ModelError, ProcessError
 from inkdigits.picture.documents import document_kind
 from inkdigits.reading.model import About
 from inkdigits.server.limits import Limits
@@ -71,8 +71,8 @@ class Pool:
     """Worker processes with a bounded queue. Made before the one event loop that it is used from.
 
     model: as Reader takes it; self.model is what was loaded. workers: 0 is one more than there are
-    cores. Raises ModelError, at once, if it cannot be loaded, and OSError where no process can be
-    started.
+    cores. Raises ModelError, at once, if it cannot be loaded, OSError where no process can be
+    started, and ProcessError where one ends before it has loaded it.
     """
 
     def __init__(self, model: str | None, limits: Limits, workers: int = 0) -> None:
@@ -375,5 +375,10 @@ def _fail(batch: Iterable[_Waiting], error: Exception) -> None:
 
 
 async def _all_ready(workers: list[Worker]) -> About:
-    models = [await worker.model() for worker in workers]
+    try:
+        models = [await worker.model() for worker in workers]
+    except EndedError as error:
+        raise ProcessError(
+            "a worker process ended while it loaded its model; there may be too little memory"
+        ) from error
     return models[0]

@@ -36,7 +36,7 @@ def bound(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         listening.listen(1024)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # of a name with an empty part
         raise ConfigError(f"cannot listen on {host}, port {port}: {error}") from error
     return listening
 
@@ -232,7 +232,7 @@ class _Limited(HttpToolsProtocol):
     def _refuse(self, error: _RefusedError) -> None:
         """Answer without the application, and read no more."""
         self.parser = httptools.HttpRequestParser(self)
-        if self.cycle is None or self.cycle.response_complete:  # else another answer is being sent
+        if self._may_answer():
             body = json.dumps({"error": str(error), "status": error.status}).encode()
             self.transport.write(
                 b"HTTP/1.1 %d Refused\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
@@ -242,6 +242,17 @@ class _Limited(HttpToolsProtocol):
             self.transport.pause_reading()
         self._stop_timer()
         self._close()
+
+    def _may_answer(self) -> bool:
+        """Whether what is refused is what the client has no answer to yet, the only one."""
+        if self.cycle is None or self.cycle.response_complete:
+            return True
+        if self.pipeline or self.cycle.response_started or not self.cycle.more_body:
+            return False
+        # The application still waits for the rest of this body; whatever it says is not sent.
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        return True
 
 
 def _too_long(limits: Limits) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import ipaddress
 import socket
+from contextlib import suppress
 from urllib.parse import quote
 
 import segno
@@ -51,7 +52,8 @@ def link(address: str, port: int, token: str | None) -> str:
 
 
 def qr_code(text: str) -> str:
-    """The text as a QR code of block characters, light on dark."""
+    """The text as a QR code of block characters, light on dark; "" where it is too long for one."""
     drawn = io.StringIO()
-    segno.make(text, micro=False).terminal(drawn, compact=True)
+    with suppress(segno.DataOverflowError):
+        segno.make(text, micro=False).terminal(drawn, compact=True)
     return drawn.getvalue()

@@ -13,6 +13,7 @@ import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -22,6 +23,10 @@ from inkdigits.server.limits import Limits
 _DISCARDED = 5  # times the limit: read and thrown away, so that the sender gets to see the answer
 _FORM, _JSON = "multipart/form-data", "application/json"
 _PDF = "application/pdf"
+_CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
+_BRACKETS = 2  # that a body of JSON may open
+_COMMAS = 8  # for each picture of the limit; a data URL has one, too
+_OTHER_JSON = 'the JSON is not as expected: {"picture": BASE64} or {"pictures": [BASE64]}'
 
 
 class RefusedError(Exception):
@@ -120,16 +125,19 @@ class Uploads:
         return self._of_json(body) if kind == _JSON else body
 
     def _of_json(self, body: bytes) -> list[tuple[str, bytes]] | bytes:
+        # Looked at before it is parsed: 10 MB of empty lists take a second, and 400 MB.
+        if body.count(b"[") + body.count(b"{") > _BRACKETS:
+            raise RefusedError(422, _OTHER_JSON)
+        if body.count(b",") > _COMMAS * self._limits.pictures:
+            raise self.too_many()
         try:
             found = json.loads(body)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise RefusedError(400, f"the body is not JSON: {error}") from error
         if isinstance(found, dict) and found.keys() == {"picture"}:
             return _from_base64(found["picture"])
         if not isinstance(found, dict) or found.keys() != {"pictures"}:
-            raise RefusedError(
-                422, 'the JSON is not as expected: {"picture": BASE64} or {"pictures": [BASE64]}'
-            )
+            raise RefusedError(422, _OTHER_JSON)
         pictures = found["pictures"]
         if not isinstance(pictures, list) or not pictures:
             raise RefusedError(422, "pictures is not a list of pictures in base64")
@@ -138,6 +146,11 @@ class Uploads:
         return [(str(i), _from_base64(picture)) for i, picture in enumerate(pictures)]
 
     async def _of_form(self, request: Request, body: bytes) -> list[tuple[str, bytes]]:
+        # Starlette decodes names with any codec of Python's: of some 200 kB take seconds.
+        charset = parse_options_header(request.headers["content-type"])[1].get(b"charset", b"utf-8")
+        if charset.lower() not in _CHARSETS:
+            shown = charset.decode("latin-1")
+            raise RefusedError(400, f"the form's charset is {shown!r}, expected utf-8 or none")
         parser = _InMemory(request.headers, _once(body), max_files=self._limits.pictures)
         try:
             form = await parser.parse()
