@@ -107,6 +107,70 @@ def test_a_table_that_grew_shorter_gives_an_error_for_each_row_it_lost(tmp_path)
     assert "the file ends before row 3" in str(found[2][1])
 
 
+def varint(value):
+    data = b""
+    while value > 127:
+        data += bytes([value & 127 | 128])
+        value >>= 7
+    return data + bytes([value])
+
+
+def stated(path, rows, place):
+    """Let a Parquet file of 123 rows state another number.
+
+    place: which of the footer's numbers of rows: 0 the total, 1 the column's, -1 its row group's.
+    Source: Thrift's compact protocol: a number is a zigzag varint behind a byte for its field.
+    """
+    data = path.read_bytes()
+    size = int.from_bytes(data[-8:-4], "little")
+    footer = data[-8 - size : -8]
+    before = b"\x16" + varint(2 * 123)  # the next field, a 64-bit number
+    parts = footer.split(before)
+    place %= len(parts) - 1
+    new = b"\x16" + varint(2 * rows if rows >= 0 else -2 * rows - 1)
+    footer = before.join(parts[: place + 1]) + new + before.join(parts[place + 1 :])
+    end = len(footer).to_bytes(4, "little") + b"PAR1"
+    path.write_bytes(data[: -8 - size] + footer + end)
+
+
+@pytest.mark.parametrize(
+    ("rows", "place", "why"),
+    [
+        (-5, 0, "states -5 rows, and its row groups 123"),
+        (0, 0, "states 0 rows, and its row groups 123"),
+        (2**40, 0, "states 1,099,511,627,776 rows, and its row groups 123"),
+        (10_000_000, 0, "states 10,000,000 rows, and its row groups 123"),
+        (5, 1, "row group 0 states 123 rows, and 5 pictures"),
+        (5, -1, "row group 0 states 5 rows, and 123 pictures"),
+    ],
+)
+def test_a_table_whose_numbers_of_rows_differ_is_one_error(tmp_path, rows, place, why):
+    """None of its pictures is lost without a row, and none is listed that it has not."""
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"image": [b"x"] * 123}), path)
+    stated(path, rows, place)
+    source = Source(str(path))
+    assert list(parts_of(entries(source), 100)) == [[Entry(str(path), "broken")]]
+    ((name, error),) = read(source)
+    assert name == str(path)
+    assert f"is not a readable Parquet file ({why}): repair it" in str(error)
+
+
+def test_a_table_that_states_more_rows_than_it_has_bytes_is_one_error(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"image": [b"x"] * 123}), path)
+    for place in (-1, 1, 0):
+        stated(path, 2**40, place)
+    ((_, error),) = read(Source(str(path)))
+    assert "states 1,099,511,627,776 rows, more than its" in str(error)
+
+
+def test_a_table_without_a_row_has_no_picture(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"image": pa.array([], pa.binary())}), path)
+    assert entries(Source(str(path))) == [Entry(str(path), "table", 0, 0)]
+
+
 def test_a_file_that_went_away_is_an_error(tmp_path):
     path = tmp_path / "1.png"
     (item,) = Source(str(tmp_path)).items([Entry(str(path), "picture")])

@@ -78,8 +78,35 @@ def _table_entry(address: str, column: str) -> tuple[Entry, pa.Schema]:
     place = Place(address)
     with place.files.open(place.path, "rb") as file:
         table = pq.ParquetFile(file)
-        _bytes_column(table.schema_arrow, column, address)
+        pictures = _bytes_column(table.schema_arrow, column, address)
+        _check_rows(table.metadata, pictures, place.files.size(place.path))
         return Entry(address, "table", 0, table.metadata.num_rows), _others(table.schema_arrow)
+
+
+def _check_rows(about: pq.FileMetaData, pictures: str, size: int | None) -> None:
+    """Raise ArrowInvalid where the numbers of rows that a file states cannot all be true.
+
+    pictures: the column with them. size: of the file, in bytes. Rows that its row groups have and
+    its total has not would be lost; a total that is far too large would be listed without end.
+    """
+    total, in_groups = about.num_rows, 0
+    for g in range(about.num_row_groups):
+        group = about.row_group(g)
+        in_groups += group.num_rows
+        for c in range(group.num_columns):
+            column = group.column(c)
+            # Not lists, so each row has a value, or a null that counts as one.
+            if column.path_in_schema.split(".")[0] == pictures and (
+                not 0 <= group.num_rows == column.num_values
+            ):
+                raise pa.ArrowInvalid(
+                    f"row group {g} states {group.num_rows:,} rows, and {column.num_values:,} "
+                    "pictures"
+                )
+    if total != in_groups:
+        raise pa.ArrowInvalid(f"states {total:,} rows, and its row groups {in_groups:,}")
+    if size is not None and total > size:
+        raise pa.ArrowInvalid(f"states {total:,} rows, more than its {size:,} bytes can hold")
 
 
 def _others(schema: pa.Schema) -> pa.Schema:
