@@ -1,6 +1,7 @@
 """What is read from a run folder may be anyone's: one error, and nothing in it is run."""
 
 import json
+import math
 import pickle
 import re
 import shutil
@@ -96,6 +97,7 @@ def test_settings_and_result_come_back(tmp_path):
         (json.dumps(WANTED).replace('"epochs": 5', '"epochs": "5"'), r"`\$.recipe.epochs`"),
         (json.dumps(WANTED).replace('"epochs": 5', '"epochs": 0'), "epochs is 0, expected 1 to"),
         (json.dumps(WANTED).replace('"shift": 2', '"shift": 1' + "0" * 400), "shift is inf"),
+        (json.dumps({**WANTED, "seed": "\udc80"}), "surrogates not allowed"),
     ],
     ids=[
         "list",
@@ -109,6 +111,7 @@ def test_settings_and_result_come_back(tmp_path):
         "text",
         "range",
         "huge",
+        "surrogate",
     ],
 )  # fmt: skip
 def test_settings_that_are_none_are_refused(tmp_path, text, message):
@@ -125,8 +128,14 @@ def test_settings_that_are_none_are_refused(tmp_path, text, message):
         (json.dumps({**FINISHED, "scores": 3}), r"got `int` - at `\$.scores`"),
         (json.dumps({**FINISHED, "scores": {}}), r"missing required field `n` - at `\$.scores`"),
         (json.dumps({**FINISHED, "training_seconds": "1"}), r"at `\$.training_seconds`"),
+        (json.dumps({**FINISHED, "seed": "\udc80"}), "surrogates not allowed"),
+        (json.dumps({**FINISHED, "training_seconds": math.inf}), "training_seconds is inf, exp"),
+        (
+            json.dumps({**FINISHED, "scores": {**FINISHED["scores"], "accuracy": math.nan}}),
+            "scores.accuracy is nan, expected a number",
+        ),
     ],
-    ids=["empty", "number", "scores", "lacks", "text"],
+    ids=["empty", "number", "scores", "lacks", "text", "surrogate", "infinite", "nan"],
 )
 def test_a_result_that_is_none_is_refused(tmp_path, text, message):
     (tmp_path / RESULT).write_text(text)

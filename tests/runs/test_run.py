@@ -11,6 +11,7 @@ import pytest
 from inkdigits.cli import cli
 from inkdigits.data.folders import write_png_files
 from inkdigits.errors import ConfigError, DataError, TrainingError
+from inkdigits.files import locked
 from inkdigits.reading.reader import Reader
 from inkdigits.runs import folder as run_folder
 from inkdigits.runs import learning, run
@@ -19,6 +20,7 @@ from inkdigits.runs.settings import RunSettings
 from inkdigits.training import state as states
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
+from inkdigits.training.workers import Workers
 from support import few_digits
 
 
@@ -35,6 +37,13 @@ class Stop(Callback):
     def batch(self, state, done, total, loss, rate):
         if state.epoch == self._after:
             raise KeyboardInterrupt
+
+
+class BegunError(Callback, Exception):
+    """Ends a run that begins."""
+
+    def begin(self, settings):
+        raise self
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +136,24 @@ def test_a_stopped_run_goes_on_from_any_folder_and_ends_as_an_unbroken_one(here,
         "--threads 1 --device cpu --network nano --epochs 2 --batch-size 32 --precision float32"
     )  # fmt: skip
     assert f"<pre>{broken.command}</pre>" in (here / "runs/broken/report.html").read_text()
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(here):
+    """The workers that torchrun started for a run are one: the first holds its folder."""
+    folder = here / "one"
+    stopped_after_an_epoch(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with locked(folder) as held:
+        assert held
+        with pytest.raises(TrainingError, match=r"one: another process trains this run; wait"):
+            train("--resume", "one")
+        with pytest.raises(BegunError):
+            run.finish_run(folder, BegunError(), nothing, nothing, Workers(rank=1, count=2))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    with pytest.raises(BegunError):
+        run.finish_run(folder, BegunError(), nothing, nothing)
+    with locked(folder) as held:  # also after an error
+        assert held
 
 
 def test_what_has_moved_is_named_and_kept(here, monkeypatch):

@@ -112,7 +112,8 @@ def read_settings(folder: Path) -> RunSettings:
     found = read_json(folder, SETTINGS)
     try:
         settings = msgspec.convert(found, RunSettings)
-    except (msgspec.ValidationError, ConfigError) as error:
+    # UnicodeError: msgspec's, where a text that cannot be encoded stands in the place of a number.
+    except (msgspec.ValidationError, UnicodeError, ConfigError) as error:
         raise not_a_run(folder, SETTINGS, error) from error
     _check_known(folder, found, settings)
     _check_known(folder, found["recipe"], settings.recipe)

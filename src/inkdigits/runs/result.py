@@ -6,6 +6,7 @@ In: a run folder. Out: RunResult or EnsembleResult. Fields with defaults are tho
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -124,9 +125,16 @@ Kind = TypeVar("Kind", bound=Result)
 def read_result(folder: Path, kind: type[Kind]) -> Kind:
     """The result of a finished run or ensemble. Raises TrainingError."""
     try:
-        return msgspec.convert(read_json(folder, RESULT), kind)
-    except (msgspec.ValidationError, ConfigError) as error:
+        result = msgspec.convert(read_json(folder, RESULT), kind)
+    # UnicodeError: msgspec's, where a text that cannot be encoded stands in the place of a number.
+    except (msgspec.ValidationError, UnicodeError, ConfigError) as error:
         raise not_a_run(folder, RESULT, error) from error
+    # Of these a study computes. A loss may have diverged.
+    shown = {"scores.accuracy": result.scores.accuracy, "training_seconds": result.training_seconds}
+    for name, value in shown.items():
+        if not math.isfinite(value):
+            raise not_a_run(folder, RESULT, f"{name} is {value}, expected a number")
+    return result
 
 
 def finished_result(folder: Path, kind: type[Kind]) -> Kind:

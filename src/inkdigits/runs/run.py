@@ -9,7 +9,7 @@ import json
 import pickle
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -22,9 +22,10 @@ from inkdigits import environment
 from inkdigits.counts import counted
 from inkdigits.data import Digits, DigitSets
 from inkdigits.data.pictures import Looked, together
+from inkdigits.errors import TrainingError
 from inkdigits.evaluation import contact, plots, report
 from inkdigits.evaluation.scores import Scores, accepted_from, score
-from inkdigits.files import written_whole
+from inkdigits.files import locked, written_whole
 from inkdigits.runs.folder import (
     PICTURES,
     PICTURES_LIST,
@@ -92,23 +93,31 @@ def finish_run(
     kept in the folder once what they name has turned out to be the same. network: the PyTorch
     module where the recipe's network is one; training starts with its weights, and in the end it
     has the trained ones.
-    Raises InkdigitsError subclasses; KeyboardInterrupt leaves the last
-    checkpoint whole.
+    Raises InkdigitsError subclasses, also where another process trains this run;
+    KeyboardInterrupt leaves the last checkpoint whole.
     """
     settings = settings or read_settings(folder)
-    if (folder / RESULT).is_file():
-        say(f"{folder} is finished already")
-        return read_result(folder, RunResult)
-    callback.begin(settings.named())
-    try:
-        callback.phase("reading the data")
-        result = _finish(folder, settings, callback, say, advance, workers, network)
-    except BaseException:
-        callback.stopped()
-        raise
-    if result is not None:
-        callback.end(folder, result.scores)
-    return result
+    with ExitStack() as stack:
+        if workers.is_first:  # it alone writes, and speaks for the others of its run
+            try:
+                stack.enter_context(locked(folder))
+            except BlockingIOError as error:
+                raise TrainingError(
+                    f"{folder}: another process trains this run; wait for its end, or stop it"
+                ) from error
+        if (folder / RESULT).is_file():
+            say(f"{folder} is finished already")
+            return read_result(folder, RunResult)
+        callback.begin(settings.named())
+        try:
+            callback.phase("reading the data")
+            result = _finish(folder, settings, callback, say, advance, workers, network)
+        except BaseException:
+            callback.stopped()
+            raise
+        if result is not None:
+            callback.end(folder, result.scores)
+        return result
 
 
 def _finish(
