@@ -17,8 +17,10 @@ from bombs import (
 
 from inkdigits import clock
 from inkdigits.errors import PictureError, TooLongError
+from inkdigits.picture import pdf
+from inkdigits.picture.documents import count_pages, pages_in
 from inkdigits.picture.headers import ClockedFile
-from inkdigits.picture.open import open_picture
+from inkdigits.picture.open import MAX_BYTES, open_picture
 from inkdigits.reading.reader import Reader
 
 COMMENT = struct.pack(">HH", 0xFFFE, 2)  # of a JPEG, with nothing in it
@@ -55,6 +57,39 @@ def test_what_a_small_file_makes_slow_or_large_is_refused_undecoded(kind):
         open_picture(data)
     assert says in str(caught.value)
     assert time.thread_time() - before < 2  # of computing; undecided it took 4 to 30
+
+
+def tiff_of_empty_pages(n):
+    """Directories without an entry, each with the next one's place. Source: TIFF 6.0, section 2."""
+    places = [*(8 + 6 * (page + 1) for page in range(n - 1)), 0]
+    return b"II*\0\x08\0\0\0" + b"".join(struct.pack("<HI", 0, at) for at in places)
+
+
+def test_of_a_file_2000_pages_are_read_and_an_error_stands_for_the_others(tmp_path, monkeypatch):
+    few, many = tmp_path / "few.tif", tmp_path / "many.tif"
+    few.write_bytes(tiff_of_empty_pages(2000))
+    many.write_bytes(tiff_of_empty_pages(5000))
+    assert len(list(pages_in(str(few)))) == 2000
+    names = list(pages_in(str(many)))
+    assert (len(names), names[-1]) == (2001, f"{many}#page=2001")
+    assert count_pages(many.read_bytes()) == 2001
+    with pytest.raises(PictureError) as caught:
+        open_picture(names[-1])
+    assert str(caught.value) == (
+        f"{names[-1]}: of one file 2,000 pages are read, and this one and those behind it are not; "
+        "split the file"
+    )
+    monkeypatch.setattr(pdf, "page_count", lambda data, name: 2**31)
+    assert count_pages(b"%PDF-1.7") == 2001
+
+
+def test_the_pages_of_a_file_that_is_too_large_are_not_counted(tmp_path):
+    large = tmp_path / "large.tif"
+    large.write_bytes(tiff_of_empty_pages(3))
+    assert len(list(pages_in(str(large)))) == 3
+    with large.open("r+b") as file:
+        file.truncate(MAX_BYTES + 1)  # a hole: it takes no room
+    assert list(pages_in(str(large))) == [str(large)]
 
 
 def test_the_same_kinds_are_read_where_they_are_plain():

@@ -190,6 +190,8 @@ def test_a_file_may_be_called_like_a_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert page_of("a#page=2") == ("a", 2)
     assert page_of("a#page=x") == ("a#page=x", 1)
+    endless = "a#page=" + 5000 * "1"
+    assert page_of(endless) == (endless, 1)
     (tmp_path / "a#page=2").touch()
     assert page_of("a#page=2") == ("a#page=2", 1)
 

@@ -108,6 +108,7 @@ def from_file(data: bytes, name: str, max_pixels: int, page: int = 1) -> Opened:
 
 def _image(data: bytes, name: str, page: int, max_pixels: int) -> Image.Image:
     """The file's picture, not yet decoded. Raises PictureError, and what Pillow raises."""
+    documents.check_page(page, name)
     if documents.document_kind(data) == documents.PDF:
         from inkdigits.picture.pdf import pdf_page
 

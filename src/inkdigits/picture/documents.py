@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PDF, TIFF = ".pdf", ".tif"
+# Of one file. To reach a page Pillow goes over all that come before it, and a TIFF of 48 MB can
+# have eight million of them.
+MOST_PAGES = 2_000
 _PAGE = "#page="  # as in a PDF's address. Source: RFC 8118
+_MOST_DIGITS = 9  # of a page's number: Python takes none of over 4,300
 _START = 1024  # bytes that tell what a file is
 _PDF_START = b"%PDF-"
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # either order of bytes, and BigTIFF
@@ -47,13 +51,16 @@ class DocumentPage:
 def page_of(name: str) -> tuple[str, int]:
     """The file that a page's name is of, and which page; 1 is the first."""
     path, mark, page = name.rpartition(_PAGE)
-    if not mark or not (page.isascii() and page.isdigit()) or os.path.lexists(name):
+    number = page.isascii() and page.isdigit() and len(page) <= _MOST_DIGITS
+    if not mark or not number or os.path.lexists(name):
         return name, 1
     return path, int(page)
 
 
 def pages_in(path: str) -> Iterator[str]:
     """The names of a file's pages; the name alone where it has one, or cannot be read.
+
+    Of more than MOST_PAGES there is one more name: reading that raises the error.
 
     What ends in .png is taken for one picture: to look into 70,000 of them takes a second or two.
     """
@@ -63,7 +70,7 @@ def pages_in(path: str) -> Iterator[str]:
     count = 1
     if kind:
         with suppress(OSError), open(path, "rb") as file:
-            count = _count(file, kind, None)
+            count = _count(file, kind, MOST_PAGES + 1)
     return page_names(path, count)
 
 
@@ -93,11 +100,12 @@ def document_kind(start: bytes) -> str:
     return PDF if start.find(_PDF_START, 0, _START) >= 0 else ""
 
 
-def count_pages(data: bytes, most: int | None = None) -> int:
+def count_pages(data: bytes, most: int = MOST_PAGES + 1) -> int:
     """How many pages a file has; 1 where it cannot be read: reading the page raises the error.
 
-    data: the file. most: a TIFF's pages are counted up to that: to count a million takes seconds.
-    Where a TIFF is cut off, one page more stands for all that cannot be reached.
+    data: the file. most: pages are counted up to that: to count a million takes seconds. So one
+    page more than MOST_PAGES stands for all that are not read. Where a TIFF is cut off, one page
+    more stands for all that cannot be reached.
     """
     kind = document_kind(data)
     return _count(io.BytesIO(data), kind, most) if kind else 1
@@ -113,20 +121,33 @@ def _start(path: str) -> bytes:
         return b""
 
 
-def _count(file: BinaryIO, kind: str, most: int | None) -> int:
+def _count(file: BinaryIO, kind: str, most: int) -> int:
+    from inkdigits.picture.open import MAX_BYTES
+
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if size > MAX_BYTES:
+        return 1
     if kind == TIFF:
         return max(1, _directories(file, most))
-    from inkdigits.picture.open import MAX_BYTES
     from inkdigits.picture.pdf import page_count
 
-    data = file.read(MAX_BYTES + 1)
     try:
-        return page_count(data, "") if len(data) <= MAX_BYTES else 1
+        return min(page_count(file.read(), ""), most)
     except PictureError:
         return 1
 
 
-def _directories(file: BinaryIO, most: int | None) -> int:
+def check_page(page: int, name: str) -> None:
+    """Raise PictureError for a page behind those that are read."""
+    if page > MOST_PAGES:
+        raise PictureError(
+            f"{name}: of one file {MOST_PAGES:,} pages are read, and this one and those behind it "
+            "are not; split the file"
+        )
+
+
+def _directories(file: BinaryIO, most: int) -> int:
     """How many directories a TIFF's chain has, `most` at most.
 
     Where the chain is cut off, one more stands for what is behind: the last may be whole enough.
