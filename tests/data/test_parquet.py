@@ -66,3 +66,41 @@ def test_what_is_wrong_with_a_parquet_file_is_named(tmp_path, sample):
     path.write_bytes(b"PAR1 and no more PAR1")
     with pytest.raises(DataError, match="cannot be read as Parquet"):
         load(str(path))
+
+
+PICTURE, LABEL = pa.array([b"x"] * 2), pa.array([3, 4])
+NO_TEXT = pa.StringArray.from_buffers(2, *pa.array([b"\xff", b"\xfe"]).buffers()[1:])
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ((("image", PICTURE), ("image", PICTURE), ("label", LABEL)), "two columns named image"),
+        ((("image", PICTURE), ("label", LABEL), ("label", LABEL)), "two columns named label"),
+        ((("image", PICTURE), ("label", NO_TEXT)), "cannot be read as Parquet: 'utf-8' codec"),
+        (
+            (("image", pa.StructArray.from_arrays([PICTURE] * 2, ["bytes"] * 2)), ("label", LABEL)),
+            "cannot be read as Parquet: .* duplicate field names",
+        ),
+        (
+            (("image", PICTURE), ("label", pa.array([2**62] * 2).cast(pa.timestamp("us")))),
+            "cannot be read as Parquet: date value out of range",
+        ),
+    ],
+    ids=["images", "labels", "text", "struct", "date"],
+)
+def test_odd_columns_are_one_error(tmp_path, columns, message):
+    names, arrays = zip(*columns, strict=True)
+    pq.write_table(pa.Table.from_arrays(arrays, names=names), tmp_path / "digits.parquet")
+    with pytest.raises(DataError, match=rf"digits\.parquet: .*{message}"):
+        load(str(tmp_path / "digits.parquet"))
+
+
+def test_a_picture_that_many_rows_share_is_counted_for_each(tmp_path):
+    """One of 10 MB, in 20 rows, is 200 MB; a file so small may unpack to 100 MB."""
+    image = pa.DictionaryArray.from_arrays(pa.array([0] * 20), pa.array([bytes(10_000_000)]))
+    path = tmp_path / "digits.parquet"
+    pq.write_table(pa.table({"image": image, "label": [3] * 20}), path)
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(DataError, match="unpacks to over 100,000,000 bytes, more than digits do"):
+        load(str(path))

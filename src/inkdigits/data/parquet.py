@@ -13,13 +13,14 @@ from typing import Any
 
 from inkdigits.data.digits import DigitSets
 from inkdigits.data.folders import Advance, one_set, two_sets
-from inkdigits.data.idx import MAX_BYTES
+from inkdigits.data.idx import most_unpacked
 from inkdigits.data.pictures import Frame, Labelled
 from inkdigits.errors import DataError, MissingExtraError
 from inkdigits.spec import CLASS_NAMES, N_CLASSES
 
 _PART = re.compile(r"(train|test)(?:[-_.].*)?\.parquet", re.IGNORECASE)
 _IMAGES, _LABELS = ("image", "img", "images"), ("label", "labels", "digit", "class", "target")
+_AT_ONCE = 16  # rows in memory, besides the bytes of those that have been read
 _AROUND = ("data", "mnist")  # folders in which such files lie
 
 
@@ -66,37 +67,64 @@ def _rows(path: Path) -> Iterator[Labelled]:
         raise MissingExtraError(
             f"{path}: Parquet files are read by pyarrow: pip install 'inkdigits[batch]'"
         ) from error
+    row = size = 0
     try:
+        most = most_unpacked(path.stat().st_size)
         with pq.ParquetFile(path) as file:
-            groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-            size = sum(group.total_byte_size for group in groups)
-            if size > MAX_BYTES:
-                raise DataError(
-                    f"{path}: unpacks to {size:,} bytes, expected at most {MAX_BYTES:,}"
-                )
-            names = file.schema_arrow.names
-            image, label = _called(names, _IMAGES), _called(names, _LABELS)
-            if image is None or label is None:
-                raise DataError(
-                    f"{path}: has the columns {', '.join(names[:6])}; expected image (a picture "
-                    "file's bytes) and label (0-9)"
-                )
-            table = file.read([image, label])
-    except (pa.ArrowException, OSError, ValueError) as error:
+            _check_size(path, sum(_group_sizes(file.metadata)), most)
+            image, label = _columns(path, file.schema_arrow.names)
+            # A few at a time: a picture that many rows share stands in the file once.
+            for batch in file.iter_batches(_AT_ONCE, columns=[image, label]):
+                for picture, digit in zip(batch.column(image), batch.column(label), strict=True):
+                    one = _labelled(path, row, (image, picture.as_py()), (label, digit.as_py()))
+                    size += len(one.file)
+                    _check_size(path, size, most)
+                    yield one
+                    row += 1
+    # OverflowError, TypeError: of values that Python has none for, such as days far away.
+    except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
-    pairs = zip(table[image].to_pylist(), table[label].to_pylist(), strict=True)
-    for row, (picture, digit) in enumerate(pairs):
-        data = picture.get("bytes") if isinstance(picture, dict) else picture
-        if not isinstance(data, bytes):
-            raise DataError(
-                f"{path}: row {row:,}: {image} is {type(data).__name__}, expected a picture "
-                "file's bytes"
-            )
-        if isinstance(digit, str) and digit in CLASS_NAMES:
-            digit = int(digit)  # noqa: PLW2901
-        if not isinstance(digit, int) or digit not in range(N_CLASSES):
-            raise DataError(f"{path}: row {row:,}: {label} is {digit!r:.40}, expected 0-9")
-        yield Labelled(f"{path}, row {row:,}", data, digit)
+
+
+def _group_sizes(about: Any) -> list[int]:
+    return [about.row_group(i).total_byte_size for i in range(about.num_row_groups)]
+
+
+def _check_size(path: Path, size: int, most: int) -> None:
+    if size > most:
+        raise DataError(
+            f"{path}: unpacks to over {most:,} bytes, more than digits do; fetch the file again"
+        )
+
+
+def _columns(path: Path, names: list[str]) -> tuple[str, str]:
+    """The columns of pictures and of labels. Raises DataError."""
+    image, label = _called(names, _IMAGES), _called(names, _LABELS)
+    if image is None or label is None:
+        raise DataError(
+            f"{path}: has the columns {', '.join(names[:6])}; expected image (a picture "
+            "file's bytes) and label (0-9)"
+        )
+    for name in (image, label):
+        if names.count(name) > 1:
+            raise DataError(f"{path}: has two columns named {name}, expected one")
+    return image, label
+
+
+def _labelled(path: Path, row: int, image: tuple[str, Any], label: tuple[str, Any]) -> Labelled:
+    """A row's picture, of both columns' names and values. Raises DataError."""
+    (column, picture), (labels, digit) = image, label
+    data = picture.get("bytes") if isinstance(picture, dict) else picture
+    if not isinstance(data, bytes):
+        raise DataError(
+            f"{path}: row {row:,}: {column} is {type(data).__name__}, expected a picture "
+            "file's bytes"
+        )
+    if isinstance(digit, str) and digit in CLASS_NAMES:
+        digit = int(digit)
+    if not isinstance(digit, int) or digit not in range(N_CLASSES):
+        raise DataError(f"{path}: row {row:,}: {labels} is {digit!r:.40}, expected 0-9")
+    return Labelled(f"{path}, row {row:,}", data, digit)
 
 
 def _called(names: list[str], known: tuple[str, ...]) -> Any:
