@@ -178,11 +178,11 @@ def test_a_damaged_part_is_read_anew(three):
 def test_a_name_that_is_no_utf8_is_a_row(three):
     source, out = three
     (source / os.fsdecode(b"\xff.png")).write_bytes((source / "a.png").read_bytes())
-    (source / os.fsdecode(b"\xff.txt")).touch()
+    (source / os.fsdecode(b"\xff\n.t\txt")).touch()
     assert worker(source, out).read(0).pictures == 4
     row = rows_of(out)[3]
     assert (row["path"], row["error"]) == (f"{source}/\\xff.png", None)
-    assert (out / "_passed_over.txt").read_text() == f"{source}/\\xff.txt\t.txt\n"
+    assert (out / "_passed_over.txt").read_text() == f"{source}/\\xff\\n.t\\txt\t.t\\txt\n"
 
 
 def failing(monkeypatch, out, source, error):

@@ -1,5 +1,8 @@
 """What surrounds the command line: signals, closed pipes, odd names, short memory."""
 
+import csv
+import io
+import json
 import os
 import signal
 import subprocess
@@ -90,6 +93,27 @@ def test_a_name_does_nothing_to_a_terminal(picture):
     assert b"x" + written in done.stderr
     done = run("read", there, there)
     assert done.stdout.count(written + b": 7\n") == 2
+
+
+@pytest.mark.parametrize(
+    "locale",
+    [{"LANG": "C.UTF-8"}, {"LANG": "C"}, {"PYTHONIOENCODING": "ascii"},
+     {"PYTHONIOENCODING": "cp1252:surrogateescape"}],
+)  # fmt: skip
+def test_json_is_json_and_csv_is_a_row_whatever_a_name_holds(picture, locale):
+    """Bytes that are not UTF-8, letters that a terminal's encoding lacks, ends of lines."""
+    there = os.fsencode(picture.parent) + "/\xe9\U0001f600\n\r".encode() + b"\xff.bmp"
+    os.rename(picture, there)
+    gone = there + b"x"
+    utf_8 = {name: text for name, text in os.environ.items() if not name.startswith("LC_")}
+    for command in ("predict", "read"):
+        done = run(command, "--json", os.fsdecode(there), os.fsdecode(gone), env=utf_8 | locale)
+        found, missing = map(json.loads, done.stdout.splitlines())
+        assert os.fsencode(found["file"]) == there
+        assert os.fsencode(missing["file"]) == gone
+        assert "cannot be read" in missing["error"]
+    done = run("read", "--csv", os.fsdecode(there), env=utf_8 | locale)
+    assert len(list(csv.reader(io.StringIO(done.stdout.decode("latin-1"), newline="")))) == 2
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])

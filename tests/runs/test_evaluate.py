@@ -137,24 +137,24 @@ def test_a_folder_of_an_evaluation_holds_what_the_command_says(small, tmp_path):
 
 
 def test_what_is_read_wrongly_is_named_by_file_and_place(tmp_path, sample):
-    """Of 20 pictures 18 and 19 are labelled otherwise, and one has a name that is no text."""
+    """Of 20 pictures 18 and 19 are labelled otherwise, and they have odd names."""
     folder = tmp_path / "mine"
     folder.mkdir()
     names = [f"{d}_{n}.png".encode() for n in range(2) for d in range(10)]
-    names[18:] = [b"3_\xff.png", b"4_wrong.png"]
+    names[18:] = [b"3_\xff.png", b"4_\r.png"]
     for i, name in enumerate(names):
         image = sample.test.images[np.flatnonzero(sample.test.labels == i % 10)[i // 10]]
         with open(os.fsencode(folder) + b"/" + name, "wb") as file:
             Image.fromarray(image).save(file, "PNG")
     found = evaluate(None, str(folder), "all")
     found.save(tmp_path / "out")
-    rows = list(csv.DictReader((tmp_path / "out" / WRONG).open()))
+    rows = list(csv.DictReader((tmp_path / "out" / WRONG).open(newline="")))
     there = sorted(
         names, key=lambda name: (-1 if not name[2:3].isdigit() else int(name[2:3]), name)
     )
     wrong = {
         str(there.index(names[18])): ("3", "8", f"{folder}/3_\\udcff.png"),
-        str(there.index(names[19])): ("4", "9", f"{folder}/4_wrong.png"),
+        str(there.index(names[19])): ("4", "9", f"{folder}/4_\r.png"),
     }
     assert {row["place"]: (row["digit"], row["read_as"], row["file"]) for row in rows} == wrong
 

@@ -114,7 +114,7 @@ def test_sets_of_photos_are_split_and_the_same_each_time(tmp_path, clear):
 def test_the_list_names_what_is_left_out_and_what_is_doubted(tmp_path, clear):
     write(tmp_path / "in", clear[:1], on_paper, "png")
     (tmp_path / "in" / "7").mkdir()
-    (tmp_path / "in" / "0" / "00.png").rename(tmp_path / "in" / "7" / "x, y.png")
+    (tmp_path / "in" / "0" / "00.png").rename(tmp_path / "in" / "7" / "x,\n\ry.png")
     Image.new("L", (50, 50), 255).save(tmp_path / "in" / "0" / "blank.png")
     _, looked = load_added(tmp_path / "in")
     contact.write_list(looked, tmp_path / "list.csv")
@@ -122,7 +122,7 @@ def test_the_list_names_what_is_left_out_and_what_is_doubted(tmp_path, clear):
         header, blank, doubted = csv.reader(file)
     assert header == ["file", "label", "learnt", "reason"]
     assert (blank[1:3], doubted[1:3]) == (["0", "no"], ["7", "yes"])
-    assert doubted[0].endswith("x, y.png")
+    assert doubted[0].endswith("x,\n\ry.png")
 
 
 def test_the_sheet_shows_doubted_ones_first_and_every_class(tmp_path, clear):

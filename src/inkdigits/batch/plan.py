@@ -27,6 +27,7 @@ from inkdigits.batch.storage import Place, real
 from inkdigits.errors import ConfigError
 from inkdigits.picture.open import SUFFIXES
 from inkdigits.reading.reader import Reader
+from inkdigits.text_line import shown
 from inkdigits.version import __version__
 
 MANIFEST = "_manifest.json"
@@ -162,7 +163,7 @@ def _listed(
                     gone.add(file)
                 elif file.why:
                     passed_over.add(file)
-                    lines.write(f"{as_text(file.address)}\t{file.why}\n")
+                    lines.write(f"{shown(as_text(file.address))}\t{shown(file.why)}\n")
                 elif not listed:
                     added.add(file)
                     entry, more = source.entry(file.address)

@@ -39,7 +39,11 @@ def main() -> NoReturn:
         sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
         sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     # A file's name may be no text; it is written as stderr writes it, and JSON can be read.
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+    # In the locales C and POSIX its handler is another than in others.
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in (
+        "strict",
+        "surrogateescape",
+    ):
         sys.stdout.reconfigure(errors="backslashreplace")
     # Commands draw into files. A notebook's own backend is not installed where `!inkdigits` runs.
     os.environ["MPLBACKEND"] = "agg"

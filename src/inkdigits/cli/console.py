@@ -7,30 +7,22 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import sys
 import time
+from codecs import lookup
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from inkdigits.environment import live_terminal
 from inkdigits.errors import PictureError
+from inkdigits.text_line import shown
 
 _LINE_EVERY = 10  # seconds from one line of progress to the next, in a log
-
-
-# What would move a terminal's cursor, colour it, begin a line or turn the direction of writing.
-_COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
-def shown(text: str) -> str:
-    """A text of others, such as a file's name, as one line that does nothing to a terminal."""
-    return _COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def say(line: str) -> None:
@@ -63,10 +55,16 @@ class _Results:
 give = _Results()
 
 
+def give_json(value: dict[str, Any]) -> None:
+    """Write a line of JSON. Only UTF-8 holds all names as they are; else they are escaped."""
+    utf_8 = lookup(sys.stdout.encoding or "ascii").name == "utf-8"
+    give(json.dumps(value, ensure_ascii=not utf_8))
+
+
 def give_error(name: str, error: PictureError, as_json: bool) -> None:
     """Say what is wrong with a file: on standard error, or in its line of JSON."""
     if as_json:
-        give(json.dumps({"file": name, "error": str(error)}, ensure_ascii=False))
+        give_json({"file": name, "error": str(error)})
     else:
         say_error(name, error)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, give_error, say, shown, stopped_at_once
+from inkdigits.cli.console import give, give_error, give_json, say, stopped_at_once
 from inkdigits.counts import counted
 from inkdigits.errors import PictureError
+from inkdigits.text_line import shown
 
 if TYPE_CHECKING:
     from inkdigits.reading.parallel import File
@@ -92,7 +92,7 @@ def predict(
                 continue
             found = replace(result, accepted=True, reason="") if accept_all else result
             if as_json:
-                give(json.dumps({"file": name, **found.to_dict()}, ensure_ascii=False))
+                give_json({"file": name, **found.to_dict()})
             elif found.accepted:
                 likely = "   ".join(f"{digit} {share:7.2%}" for digit, share in found.top(top))
                 give(f"{likely}   {shown(name)}")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -13,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, give_error, say, shown, stopped_at_once
+from inkdigits.cli.console import give, give_error, give_json, say, stopped_at_once
 from inkdigits.errors import InkdigitsError, PictureError
+from inkdigits.text_line import csv_row, shown
 
 if TYPE_CHECKING:
     from inkdigits.reading.page import Page
@@ -90,7 +88,7 @@ def read(
         draw.mkdir(parents=True, exist_ok=True)
     reader = Reader(model)
     if as_csv:
-        give(_row(CSV_HEADER))
+        give(csv_row(CSV_HEADER))
     files = picture_files(pictures, draw, explain)
     if explain:
         files = chain(_explain(files, reader, explain), files)
@@ -109,17 +107,17 @@ def read(
                     give(_no_row(name))
                 continue
             if as_json:
-                give(json.dumps({"file": name, **page.to_dict()}, ensure_ascii=False))
+                give_json({"file": name, **page.to_dict()})
             elif as_csv:
                 for number in page.numbers:
                     place = (f"{v:.1f}" for v in number.box)
                     sure = f"{number.confidence:.4f}", str(number.accepted).lower()
-                    give(_row((name, str(number.line + 1), number.text, *sure, *place)))
+                    give(csv_row((name, str(number.line + 1), number.text, *sure, *place)))
                 if not page.numbers:
                     give(_no_row(name))
             elif as_table:
                 for row in page.table():
-                    give(_row(tuple(row) if alone else (name, *row)))
+                    give(csv_row(tuple(row) if alone else (name, *row)))
             else:
                 for line in page.lines or [""]:
                     give(line if alone else f"{shown(name)}: {line}")
@@ -173,13 +171,7 @@ def _warn(name: str, page: Page) -> None:
 
 def _no_row(name: str) -> str:
     """The row of a picture that has no number: none is missing from a table of them."""
-    return _row((name, *("" for _ in CSV_HEADER[1:])))
-
-
-def _row(values: tuple[str, ...]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
+    return csv_row((name, *("" for _ in CSV_HEADER[1:])))
 
 
 def _draw(page: Page, file: File, folder: Path, drawn: set[str]) -> None:

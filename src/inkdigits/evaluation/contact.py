@@ -6,8 +6,6 @@ written whole.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from inkdigits.errors import PictureError
 from inkdigits.files import write_text, written_whole
 from inkdigits.picture.decode import upright_image
 from inkdigits.spec import N_CLASSES, SIDE
+from inkdigits.text_line import csv_row
 
 HEADER = ("file", "label", "learnt", "reason")
 _SHOWN = 80  # pictures on a sheet: a photo takes a tenth of a second to open
@@ -41,11 +40,7 @@ def rows(looked: Looked) -> Iterator[tuple[str, str, str, str]]:
 
 def write_list(looked: Looked, path: Path) -> None:
     """Write the rows as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADER)
-    writer.writerows(rows(looked))
-    write_text(path, text.getvalue())
+    write_text(path, "".join(f"{csv_row(row)}\n" for row in (HEADER, *rows(looked))))
 
 
 def write_sheet(looked: Looked, path: Path) -> None:

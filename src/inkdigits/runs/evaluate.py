@@ -6,7 +6,6 @@ folder is named a report, pictures, and a list of what was read wrongly. Nothing
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -31,6 +30,7 @@ from inkdigits.reading.model_file import is_keras
 from inkdigits.runs.folder import FILES as RUN_FILES
 from inkdigits.runs.folder import RESULT, write_json
 from inkdigits.spec import accept_from
+from inkdigits.text_line import csv_row
 from inkdigits.training.sets import load, load_added
 
 if TYPE_CHECKING:
@@ -154,12 +154,12 @@ class Report:
         read = answers.argmax(1)
         # The name of a file may be no text.
         with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as lines:
-            rows = csv.writer(lines, lineterminator="\n")
-            rows.writerow(("place", "digit", "read_as", "confidence", "file"))
+            print("place,digit,read_as,confidence,file", file=lines)
             for i in np.flatnonzero(read != labels):
                 file = self.digits.names[i] if self.digits.names else ""
                 sure = f"{answers[i].max():.4f}"
-                rows.writerow((self.digits.places[i], labels[i], read[i], sure, file))
+                row = self.digits.places[i], labels[i], read[i], sure, file
+                print(csv_row(row), file=lines)
 
 
 def evaluate(

@@ -220,5 +220,5 @@ function showIn(image, address, name) {
 /** A CSV field. Source: RFC 4180. */
 function quoted(value) {
   const text = String(value);
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
