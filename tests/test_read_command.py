@@ -96,7 +96,7 @@ def test_a_picture_comes_from_standard_input(folder):
     assert (done.returncode, done.stdout.splitlines()) == (0, texts["two"])
     done = inkdigits("read", "-", place / "one.png", given=b"no picture")
     assert (done.returncode, done.stdout) == (1, f"{place / 'one.png'}: {texts['one'][0]}\n")
-    assert done.stderr.startswith("error: -: picture: not a picture")
+    assert done.stderr.startswith("error: -: not a picture")
 
 
 def test_a_pattern_stands_for_the_files_it_fits_unless_a_file_is_called_so(folder, tmp_path):

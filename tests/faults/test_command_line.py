@@ -129,7 +129,7 @@ def test_a_closed_standard_input_is_an_empty_picture(picture):
     done = subprocess.run(["sh", "-c", command], capture_output=True, timeout=120, check=False)
     assert done.returncode == 1
     assert done.stdout.startswith(b"7 ")
-    assert done.stderr == b"error: -: picture: is empty, expected a picture\n"
+    assert done.stderr == b"error: -: is empty, expected a picture\n"
 
 
 def slowly(picture, file):
@@ -162,6 +162,39 @@ def test_a_pause_in_a_pipe_with_a_name_is_not_its_end(picture):
     giving = slowly(picture, pipe)
     assert reads_seven(run("predict", pipe))
     giving.join()
+
+
+@pytest.mark.parametrize(
+    ("args", "written"),
+    [
+        (("predict", "--explain", "why.png"), "why.png"),
+        (("read", "--explain", "why.png"), "why.png"),
+        (("read", "--draw", "boxes"), "boxes/pipe.png"),
+    ],
+)
+def test_what_comes_through_a_pipe_is_read_once(picture, args, written):
+    os.mkfifo(pipe := picture.with_name("pipe.bmp"))
+    giving = slowly(picture, pipe)
+    done = run(*args, pipe, cwd=picture.parent)
+    giving.join()
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"7" in done.stdout
+    assert str(pipe) in done.stdout.decode()
+    with Image.open(picture.parent / written) as drawn:
+        assert drawn.width >= 500
+
+
+def test_each_page_of_a_document_in_a_pipe_is_read(picture):
+    scan = picture.with_name("scan.tif")
+    with Image.open(picture) as image:
+        image.save(scan, save_all=True, append_images=[image])
+    os.mkfifo(pipe := picture.with_name("pipe"))
+    giving = slowly(scan, pipe)
+    done = run("predict", "--json", pipe)
+    giving.join()
+    assert [json.loads(line)["file"] for line in done.stdout.splitlines()] == [
+        f"{pipe}#page=1", f"{pipe}#page=2"
+    ]  # fmt: skip
 
 
 def test_a_pipe_in_a_folder_is_not_waited_for(picture):

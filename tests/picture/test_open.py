@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import pytest
+from bombs import png_chunk
 from PIL import Image
 
 from inkdigits.errors import PictureError
@@ -174,6 +175,18 @@ def test_a_tiff_is_turned_as_a_png_is(drawing, orientation):
     assert (tiff.width, tiff.height) == (png.width, png.height)
     assert (tiff.width, tiff.height) == ((280, 200) if orientation < 5 else (200, 280))
     assert np.array_equal(tiff.grey, png.grey)
+
+
+@pytest.mark.parametrize("exif", [b"xxxx", b"", b"II*\0", b"MM\0*\0\0\0\x08\xff\xff"])
+def test_an_exif_that_is_broken_turns_nothing(drawing, exif, recwarn):
+    png = encoded(drawing)
+    broken = png[:33] + png_chunk(b"eXIf", exif) + png[33:]  # behind IHDR
+    jpeg = encoded(drawing, "JPEG", quality=95, exif=b"Exif\0\0" + exif)
+    assert np.array_equal(open_picture(broken).grey, open_picture(png).grey)
+    upright = open_picture(encoded(drawing, "JPEG", quality=95)).grey
+    assert np.array_equal(open_picture(jpeg).grey, upright)
+    assert upright_image(broken)[1:] == upright_image(png)[1:]
+    assert not list(recwarn)
 
 
 def test_a_jpeg_of_many_scans_is_refused(drawing):

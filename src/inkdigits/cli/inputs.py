@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from inkdigits.files import is_temporary
-from inkdigits.picture.documents import DocumentPage, count_pages, pages_in
+from inkdigits.picture.documents import DocumentPage, count_pages, page_names, pages_in
 from inkdigits.picture.open import MAX_BYTES, SUFFIXES
 from inkdigits.reading.parallel import File
 
@@ -25,18 +25,15 @@ def picture_files(given: tuple[str, ...], *drawn: Path | None) -> Iterator[File]
     """Files in the order given; a folder stands for the pictures in it and below, by name.
 
     A document stands for its pages, "-" for standard input, a pattern that no file is called for
-    the files it fits.
+    the files it fits. What is no regular file, such as a pipe, is read here.
     drawn: files and folders that this command draws; they may lie in such a folder and are no
     input.
     """
     own = {Path(os.path.realpath(path)) for path in drawn if path}
     for name in (name for pattern in given for name in _fitting(pattern)):
-        if name == "-":
-            data = _standard_input(MAX_BYTES + 1)
-            count = count_pages(data)
-            yield from (
-                (DocumentPage(data, page) for page in range(1, count + 1)) if count > 1 else [data]
-            )
+        if (data := _piped(name)) is not None:
+            names = page_names(name, count_pages(data))
+            yield from (DocumentPage(data, page, one) for page, one in enumerate(names, 1))
             continue
         if not os.path.isdir(name):  # Path's raises where the name is too long
             yield from pages_in(name)
@@ -91,6 +88,22 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
         return entry.is_file()
     except OSError:  # links in a circle
         return False
+
+
+def _piped(name: str) -> bytes | None:
+    """What comes through a pipe, MAX_BYTES and one at most; None where the name is of none.
+
+    A file that is no regular one gives what it has only once.
+    """
+    if name == "-":
+        return _standard_input(MAX_BYTES + 1)
+    if not os.path.exists(name) or os.path.isfile(name) or os.path.isdir(name):
+        return None
+    try:
+        with open(name, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError:  # reading it raises the error
+        return None
 
 
 def _standard_input(most: int) -> bytes:

@@ -176,9 +176,11 @@ def _no_row(name: str) -> str:
 
 def _draw(page: Page, file: File, folder: Path, drawn: set[str]) -> None:
     """Write the picture with its boxes; a second picture of that name gets a number."""
+    from inkdigits.picture.documents import page_of
     from inkdigits.reading.drawings import save_drawing
+    from inkdigits.reading.parallel import name_of
 
-    first = Path(file).stem if isinstance(file, str) else "picture"
+    first = "picture" if page_of(name_of(file))[0] == "-" else Path(name_of(file)).stem
     stem, count = first, 1
     while f"{stem}.png" in drawn:
         count += 1

@@ -171,11 +171,12 @@ def upright_image(picture: Picture, max_pixels: int = MAX_PIXELS) -> Shown:
         elif isinstance(known, str | Path):
             known, page = read_page(known)
         elif isinstance(known, documents.DocumentPage):
-            page, known = known.page, known.data
-        if isinstance(known, bytes):
-            check_bytes(known, name)
-            known = _image(known, name, page, max_pixels)
-        plain, width, height = _upright(known, name, max_pixels)
+            page, name, known = known.page, known.name, known.data
+        with _silence:
+            if isinstance(known, bytes):
+                check_bytes(known, name)
+                known = _image(known, name, page, max_pixels)
+            plain, width, height = _upright(known, name, max_pixels)
     except PictureError:
         raise
     except Exception as error:
@@ -217,7 +218,7 @@ def _upright(image: Image.Image, name: str, max_pixels: int) -> tuple[Image.Imag
     if image.format == "TIFF":
         image.load()  # which turns it: its EXIF and its size are others afterwards
         width, height = image.size
-    orientation = image.getexif().get(_ORIENTATION, 1)
+    orientation = _orientation(image)
     if orientation in _LYING:
         width, height = height, width
     plain = _plain(image, name)
@@ -226,6 +227,16 @@ def _upright(image: Image.Image, name: str, max_pixels: int) -> tuple[Image.Imag
         plain.getexif()[_ORIENTATION] = orientation
         plain = ImageOps.exif_transpose(plain)
     return plain, width, height
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF's; 1, which is upright, where it has none or is broken: the pixels may be whole."""
+    try:
+        return cast("int", image.getexif().get(_ORIENTATION, 1))
+    except (PictureError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001 - Pillow fails on it in many ways, as on pixels
+        return 1
 
 
 def _plain(image: Image.Image, name: str) -> Image.Image:

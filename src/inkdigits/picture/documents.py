@@ -46,6 +46,7 @@ class DocumentPage:
 
     data: bytes
     page: int  # 1 is the first
+    name: str = "picture"  # what errors call it
 
 
 def page_of(name: str) -> tuple[str, int]:

@@ -60,11 +60,6 @@ def open_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> Opened:
     and PictureError, before it is decoded, if it has more than `max_pixels`.
     """
     picture = as_known(picture)
-    if isinstance(picture, DocumentPage):
-        check_bytes(picture.data, "picture")
-        from inkdigits.picture import decode
-
-        return decode.from_file(picture.data, "picture", max_pixels, picture.page)
     if isinstance(picture, np.ndarray):
         pixels = as_pixels(picture)
         if pixels.ndim == 2 and max(pixels.shape) <= MAX_SIDE and pixels.size <= max_pixels:
@@ -72,12 +67,16 @@ def open_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> Opened:
         from inkdigits.picture import decode
 
         return decode.from_array(pixels, max_pixels)
-    if not isinstance(picture, str | Path | bytes):
+    if not isinstance(picture, str | Path | bytes | DocumentPage):
         from inkdigits.picture import decode
 
         return decode.from_image(picture, "picture", max_pixels)
-    name = "picture" if isinstance(picture, bytes) else str(picture)
-    data, page = (picture, 1) if isinstance(picture, bytes) else read_page(picture)
+    if isinstance(picture, bytes):
+        picture = DocumentPage(picture, 1)
+    if isinstance(picture, DocumentPage):
+        data, page, name = picture.data, picture.page, picture.name
+    else:
+        (data, page), name = read_page(picture), str(picture)
     check_bytes(data, name)
     grey = grey_png(data, MAX_SIDE)
     if grey is not None and grey.size <= max_pixels:

@@ -5,6 +5,7 @@ In: a PIL image and a path. Out: the file, with a text in it by which it is know
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -14,6 +15,7 @@ from inkdigits.errors import ConfigError
 from inkdigits.files import written_whole
 
 _KEY, _VALUE = "Software", "inkdigits, a drawing"
+_START = 1024  # bytes
 
 
 def check_drawable(path: Path) -> None:
@@ -22,15 +24,20 @@ def check_drawable(path: Path) -> None:
     """
     if path.suffix.lower() != ".png":
         raise ConfigError(f"{path}: ends in {path.suffix or 'nothing'}, expected .png")
-    if not path.exists():
-        return
-    try:
-        with Image.open(path) as image:
-            ours = image.info.get(_KEY) == _VALUE
-    except (OSError, ValueError, SyntaxError):  # no picture that Pillow knows
-        ours = False
-    if not ours:
+    if path.exists() and not _is_ours(path):
         raise ConfigError(f"{path}: exists and is not an earlier drawing; name another file")
+
+
+def _is_ours(path: Path) -> bool:
+    """By the text, which Pillow writes before the pixels; not by Pillow, which opens no picture
+    that is very large.
+    """
+    if not path.is_file():  # a pipe would be waited for
+        return False
+    with suppress(OSError), path.open("rb") as file:
+        start = file.read(_START)
+        return start.startswith(b"\x89PNG") and f"tEXt{_KEY}\0{_VALUE}".encode() in start
+    return False
 
 
 def save_drawing(image: Image.Image, path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import cv2
 
 from inkdigits.errors import PictureError
-from inkdigits.picture.documents import DocumentPage, page_name
+from inkdigits.picture.documents import DocumentPage
 from inkdigits.processes import in_order, prepare
 from inkdigits.reading.reader import Reader
 
@@ -27,15 +27,15 @@ _PATIENCE = 0.4  # seconds that it reads before the others are prepared
 _PREPARING = 0.5  # seconds that it reads on until they are needed
 
 What = Literal["predict", "read"]
-File = str | bytes | DocumentPage  # a name, or what was read from standard input, or a page of it
+File = str | bytes | DocumentPage  # a name, what it holds, or what came through a pipe
 Result = Any  # a Reading, a Page, or a PictureError in its place
 
 
 def name_of(file: File) -> str:
     """What the command line calls it."""
-    if isinstance(file, DocumentPage):
-        return page_name("-", file.page)
-    return file if isinstance(file, str) else "-"
+    if isinstance(file, str):
+        return file
+    return "picture" if isinstance(file, bytes) else file.name
 
 
 def read_files(
