@@ -59,7 +59,7 @@ __all__ = [
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # Keras looks for TensorFlow where nobody says otherwise; the extra [train] brings PyTorch.
 if find_spec("tensorflow") is None:
-    os.environ.setdefault("KERAS_BACKEND", "torch")
+    os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "torch"
 
 _shipped: list[Reader] = []
 

@@ -31,6 +31,14 @@ def whole_files(folder: Path) -> list[Path]:
     return [p for p in folder.iterdir() if not is_temporary(p.name) and p.is_file()]
 
 
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one; a link in a circle is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def is_empty(folder: Path) -> bool:
     """Whether nothing but temporary files is in a folder."""
     return all(is_temporary(path.name) for path in folder.iterdir())

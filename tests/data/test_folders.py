@@ -52,6 +52,19 @@ def test_a_name_without_a_label_is_named(tmp_path, small):
         load(str(tmp_path / "digits"))
 
 
+def test_links_in_a_circle_are_skipped(tmp_path, small):
+    write_png_folder(small, tmp_path / "digits")
+    for folder in ("digits", "digits/train"):
+        for name in ("loop", "3", "mnist", "7_1.png"):
+            (tmp_path / folder / name).symlink_to(name)
+    sets = load(str(tmp_path / "digits"))
+    assert sets.train.sha256 == small.train.sha256
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only" / "loop").symlink_to("loop")
+    with pytest.raises(DataError, match="no digit found in loop; expected"):
+        load(str(tmp_path / "only"))
+
+
 def test_who_has_no_finder_is_told_which_picture_needs_one(tmp_path, small):
     write_png_folder(small, tmp_path / "digits")
     large = tmp_path / "digits" / "train" / "7_9.png"

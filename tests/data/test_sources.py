@@ -28,6 +28,26 @@ def empty_cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "inkdigits" / "mnist"
 
 
+@pytest.fixture
+def homeless(monkeypatch):
+    """A user without a home, as containers start programs."""
+
+    def unknown(number):
+        raise KeyError(number)
+
+    for name in ("HOME", "XDG_CACHE_HOME", "INKDIGITS_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+
+
+def test_who_has_no_home_gets_the_sample(homeless):
+    with pytest.raises(DataError, match="this user has no home; set HOME or XDG_CACHE_HOME"):
+        load("mnist")
+    sets = load("auto")
+    assert len(sets.train) == 4000
+    assert "MNIST is not available: there is no folder to keep downloads in" in sets.notice
+
+
 def no_network(url, **kwargs):
     raise requests.ConnectionError("no network in tests")
 

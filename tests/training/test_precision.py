@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from inkdigits.errors import DataError
 from inkdigits.training import precision
 from inkdigits.training.device import CPU
 from inkdigits.training.precision import KEPT, used_precision
@@ -16,6 +17,15 @@ def kept(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(precision, "_computes_bfloat16", lambda device: True)
     return tmp_path / "inkdigits" / KEPT
+
+
+def test_without_a_home_nothing_is_kept(monkeypatch):
+    def homeless():
+        raise DataError("no home")
+
+    monkeypatch.setattr(precision, "cache_folder", homeless)
+    precision._keep({"a": "bfloat16"})
+    assert precision._read() == {}
 
 
 class Clock:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from inkdigits.errors import ConfigError
+from inkdigits.runs.api import train
+from inkdigits.training import workers
 from inkdigits.training.own import loaded, prepared
 from inkdigits.training.state import load_state
 from inkdigits.training.workers import Workers
@@ -29,6 +32,25 @@ def test_shares_of_a_batch_are_the_batch():
     index = list(range(10))
     parts = [Workers(rank, 3).share(index) for rank in range(3)]
     assert sorted(i for part in parts for i in part) == index
+
+
+def test_without_torchrun_there_is_one_worker(monkeypatch):
+    """Some launchers leave the variable empty; others set it and none of the rest."""
+    monkeypatch.setattr(workers, "end_with_launcher", lambda: None)
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    assert workers.started_workers() == 1
+    for value, count in (("", 1), ("1", 1), ("16", 16)):
+        monkeypatch.setenv("WORLD_SIZE", value)
+        assert workers.started_workers() == count
+    with pytest.raises(ConfigError, match=r"is 16, and torchrun did not start this .*RANK"):
+        workers.joined().__enter__()
+    for value in ("two", "-1", "0", "1.5", "9" * 5000):
+        monkeypatch.setenv("WORLD_SIZE", value)
+        with pytest.raises(ConfigError, match=r"^\$WORLD_SIZE is '.*, expected a number, as tor"):
+            workers.started_workers()
+    with pytest.raises(ConfigError, match=r"\$WORLD_SIZE is '9"):
+        train("sample")
 
 
 def test_two_workers_train_one_network_as_well_as_one_does(tmp_path):

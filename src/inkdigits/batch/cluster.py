@@ -41,6 +41,9 @@ def ray_for(address: str | None, workers: int | None) -> Iterator[int]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray restarts a worker that ends; a user needs no message about it.
     os.environ.setdefault("RAY_enable_output_error_log_if_still_retry", "0")
+    for name in ("RAY_TMPDIR", "TMPDIR"):
+        if os.environ.get(name) == "":  # which Ray takes for the current folder
+            del os.environ[name]
     if len(os.fsencode(gettempdir())) > _LONGEST_FOLDER and os.path.isdir(_SHORT_FOLDER):
         os.environ.setdefault("RAY_TMPDIR", _SHORT_FOLDER)
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # or it tells of each step

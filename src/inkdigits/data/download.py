@@ -120,9 +120,18 @@ _EMNIST_DIGITS = tuple(
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: $XDG_CACHE_HOME/inkdigits, else ~/.cache/inkdigits."""
+    """Where downloads are kept: $XDG_CACHE_HOME/inkdigits, else ~/.cache/inkdigits.
+
+    Raises DataError for a user who has no home.
+    """
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "inkdigits"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "inkdigits"
+    except RuntimeError as error:  # no $HOME, and no entry among the users, as in containers
+        raise DataError(
+            "there is no folder to keep downloads in: this user has no home; set HOME or "
+            "XDG_CACHE_HOME"
+        ) from error
 
 
 def set_folder(name: str, advance: Advance) -> Path:

@@ -22,7 +22,7 @@ from inkdigits.data.digits import Digits, DigitSets
 from inkdigits.data.pictures import Frame, Labelled, LeftOut, Looked, read_pictures, together
 from inkdigits.data.split import split_test
 from inkdigits.errors import DataError
-from inkdigits.files import new_folder
+from inkdigits.files import is_folder, new_folder
 from inkdigits.picture.open import SUFFIXES
 from inkdigits.spec import CLASS_NAMES
 
@@ -199,7 +199,7 @@ def inner(folder: Path, *, is_part: bool = False) -> Path:
     """
     for _ in range(_DEEPEST):
         entries = _entries(folder)
-        if len(entries) != 1 or not entries[0].is_dir():
+        if len(entries) != 1 or not is_folder(entries[0]):
             break
         name = entries[0].name
         is_parts = not is_part and any(name.lower() in names for names in _PARTS.values())
@@ -211,7 +211,7 @@ def inner(folder: Path, *, is_part: bool = False) -> Path:
 
 def part_of(folder: Path, part: str) -> Path | None:
     """The folder in `folder` that holds the part "train" or "test", whatever it is called."""
-    named = {entry.name.lower(): entry.name for entry in _entries(folder) if entry.is_dir()}
+    named = {entry.name.lower(): entry.name for entry in _entries(folder) if is_folder(entry)}
     names = [named[name] for name in _PARTS[part] if name in named]
     return inner(folder / names[0], is_part=True) if names else None
 
@@ -231,7 +231,7 @@ _Found = tuple[str, int]  # path, label; -1 where the name has none
 def _pictures(folder: Path) -> list[_Found]:
     """Each picture below `folder`, in class folders by class and name, else by index and name."""
     entries = _entries(folder)
-    classes = sorted(e.name for e in entries if e.name in CLASS_NAMES and e.is_dir())
+    classes = sorted(e.name for e in entries if e.name in CLASS_NAMES and is_folder(e))
     if classes:
         return [(entry.path, int(name)) for name in classes for entry in _of_class(folder / name)]
     found = []
@@ -258,7 +258,7 @@ def _passed_over(folder: Path, *parts: Path) -> str:
     parts: those that were read; without any, classes were.
     """
     known = {part.relative_to(folder).parts[0] for part in parts} or {*CLASS_NAMES}
-    others = sorted(e.name for e in _entries(folder) if e.is_dir() and e.name not in known)
+    others = sorted(e.name for e in _entries(folder) if is_folder(e) and e.name not in known)
     if not others:
         return ""
     expected = "train/ and test/" if parts else "class folders 0/ to 9/"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from inkdigits.data.digits import Digits, DigitSets, check_labels
 from inkdigits.errors import DataError
+from inkdigits.files import is_folder
 from inkdigits.spec import SIDE
 
 IMAGES_MAGIC = 0x00000803  # uint8, 3 dimensions
@@ -200,12 +201,12 @@ def _idx_files(folder: Path, depth: int) -> list[Path]:
     """Files with such names, those of the folder itself first."""
     try:
         with os.scandir(folder) as entries:
-            found = sorted((entry.name, entry.is_dir()) for entry in entries)
+            found = sorted((entry.name, is_folder(entry)) for entry in entries)
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed: {error.strerror or error}") from error
-    files = [folder / name for name, is_folder in found if not is_folder and is_idx_name(name)]
-    for name, is_folder in found:
-        if is_folder and depth and (is_idx_name(name) or _AROUND.fullmatch(name)):
+    files = [folder / name for name, inside in found if not inside and is_idx_name(name)]
+    for name, inside in found:
+        if inside and depth and (is_idx_name(name) or _AROUND.fullmatch(name)):
             files += _idx_files(folder / name, depth - 1)
     return files
 

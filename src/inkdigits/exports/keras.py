@@ -33,7 +33,7 @@ from inkdigits.training.networks import (
 )
 
 # Keras takes its back end from the environment on first import; ours is installed already.
-os.environ.setdefault("KERAS_BACKEND", "torch")
+os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "torch"
 
 import keras
 

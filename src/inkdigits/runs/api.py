@@ -32,6 +32,7 @@ from inkdigits.training.callbacks import Callback, Callbacks
 from inkdigits.training.loop import TRAINING_LOCK
 from inkdigits.training.networks import Network
 from inkdigits.training.progress import shown_here, steps_of
+from inkdigits.training.workers import started_workers
 
 if TYPE_CHECKING:
     from inkdigits.evaluation.plots import Figure
@@ -113,7 +114,7 @@ def train(
     A call in another thread waits for this one. Ctrl-C in the first epoch leaves nothing behind,
     later a folder to resume. Raises ConfigError, DataError, ModelError, TrainingError.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if started_workers() > 1:
         raise ConfigError(
             "inkdigits.train trains in one process, and torchrun started several; expected the "
             "command: torchrun -m inkdigits train, with --network FILE.py:NAME for a module"

@@ -18,6 +18,7 @@ from torch import nn
 
 from inkdigits.data.download import cache_folder
 from inkdigits.environment import cpu_name
+from inkdigits.errors import DataError
 from inkdigits.files import write_text
 from inkdigits.spec import N_CLASSES, SIDE
 from inkdigits.training.models import build
@@ -118,11 +119,12 @@ def _read() -> dict[str, str]:
     """What was found on this machine so far; nothing where that cannot be read."""
     try:
         found = json.loads((cache_folder() / KEPT).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except (DataError, OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def _keep(found: dict[str, str]) -> None:
-    with suppress(OSError):  # a cache that cannot be written costs a second at every start
+    # A cache that cannot be written costs a second at every start.
+    with suppress(DataError, OSError):
         write_text(cache_folder() / KEPT, json.dumps(found, indent=1) + "\n")

@@ -7,6 +7,7 @@ is one worker and nothing here does anything. PyTorch's own engine (gloo) moves 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from inkdigits.errors import TrainingError
+from inkdigits.errors import ConfigError, TrainingError
 from inkdigits.processes import end_with_launcher
 
 _PATIENCE = timedelta(minutes=10)  # the others wait this long while the first evaluates
@@ -55,18 +56,36 @@ class Workers:
         return box[0]
 
 
+def started_workers() -> int:
+    """How many workers torchrun started; 1 where it did not. Raises ConfigError."""
+    text = os.environ.get("WORLD_SIZE") or "1"  # some launchers leave it empty
+    if not re.fullmatch("[1-9][0-9]{0,5}", text):
+        raise ConfigError(
+            f"$WORLD_SIZE is {text!r:.80}, expected a number, as torchrun sets it; unset it"
+        )
+    return int(text)
+
+
 @contextmanager
 def joined() -> Iterator[Workers]:
     """Join the workers torchrun started, if it did, and leave them at the end.
 
-    Raises TrainingError if another worker is lost; the last checkpoint is then whole.
+    Raises TrainingError if another worker is lost; the last checkpoint is then whole. Raises
+    ConfigError where variables are set as if torchrun had started it.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    count = started_workers()
+    if count == 1:
         yield Workers()
         return
     end_with_launcher()
-    dist.init_process_group("gloo", timeout=_PATIENCE)
-    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    try:
+        dist.init_process_group("gloo", timeout=_PATIENCE)
+        local_rank = int(os.environ.get("LOCAL_RANK") or "0")
+    except ValueError as error:
+        raise ConfigError(
+            f"$WORLD_SIZE is {count}, and torchrun did not start this ({error}); start it with "
+            "torchrun, or unset WORLD_SIZE"
+        ) from error
     workers = Workers(dist.get_rank(), dist.get_world_size(), local_rank)
     try:
         yield workers
