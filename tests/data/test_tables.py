@@ -223,6 +223,13 @@ def test_a_folder_of_other_tables_says_what_is_wrong_with_them(tmp_path):
         load(str(tmp_path))
 
 
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "test.csv")
+    for source in (tmp_path / "test.csv", tmp_path):
+        with pytest.raises(DataError, match="is not a file; expected a CSV file: save what a pipe"):
+            read_csv_images(source)
+
+
 def test_digits_without_labels_are_told_what_reads_them(tmp_path):
     (tmp_path / "test.csv").write_text(",".join(PIXELS) + "\n" + ",".join(["7"] * 784) + "\n")
     with pytest.raises(DataError, match="none is a label: to read such digits: inkdigits predict "):

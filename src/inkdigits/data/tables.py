@@ -126,6 +126,8 @@ def read_csv_images(path: Path) -> NDArray[np.uint8]:
 
     Raises DataError naming file, line and column.
     """
+    if path.exists() and not path.is_file():  # a pipe gives what it has once, and this looks twice
+        raise DataError(f"{path}: is not a file; expected a CSV file: save what a pipe gives")
     layout = _layout(path)
     if layout.n_values == N_PIXELS + 1:
         return read_csv(path, _stem(path)).images
