@@ -15,7 +15,7 @@ from inkdigits import environment
 from inkdigits.data.pictures import Advance, Framed, Labelled, LeftOut
 from inkdigits.errors import PictureError
 from inkdigits.reading.finder import digit_array
-from inkdigits.reading.parallel import read_files
+from inkdigits.reading.parallel import name_of, read_files
 from inkdigits.reading.reader import Reader, Reading
 
 _SURE = 0.9  # confidence from which an answer contradicts a label
@@ -33,7 +33,7 @@ def frame(pictures: Sequence[Labelled], advance: Advance) -> Iterator[Framed | L
     results = read_files((picture.file for picture in pictures), reader, environment.cores())
     for done, (picture, (_, result)) in enumerate(zip(pictures, results, strict=True), 1):
         if isinstance(result, PictureError):
-            yield LeftOut(picture, str(result).removeprefix(f"{picture.file!s}: "))
+            yield LeftOut(picture, str(result).removeprefix(f"{name_of(picture.file)}: "))
         else:
             yield _framed(picture, result, reader)
         if done % _EVERY == 0 or done == len(pictures):
