@@ -168,3 +168,9 @@ def test_what_is_no_digit_is_named(tmp_path, x, y, message):
     np.savez(tmp_path / "a.npz", x=x, y=y)
     with pytest.raises(DataError, match=message):
         load(str(tmp_path / "a.npz"))
+
+
+def test_arrays_of_other_names_are_told_those_that_would_do(tmp_path):
+    np.savez(tmp_path / "own.npz", pictures=np.zeros((2, 28, 28), np.uint8), digits=np.arange(2))
+    with pytest.raises(DataError, match=r"own\.npz: holds digits, pictures; expected x and y"):
+        load(str(tmp_path / "own.npz"))

@@ -23,7 +23,11 @@ MOST_EXPLAINED = 50  # pictures on one page: more is 13,000 pixels high
 
 @click.command()
 @click.argument("pictures", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
-@click.option("--model", help="A run folder or an .onnx file.  [default: the model in the package]")
+@click.option(
+    "--model",
+    help="A run folder or an .onnx file, in the place of the package's classifier. The networks "
+    "that find digits stay, and have a say in each answer.  [default: the model in the package]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture.")
 @click.option(
     "--top",

@@ -41,6 +41,11 @@ def read_npz(path: Path) -> DigitSets:
     if all(alone.values()) and not any(here.values()):
         images, labels = _arrays(path, tuple(alone.values()))
         return split_test(_digits(images, labels, path, alone["x"], alone["y"], path.stem))
+    if not any(here.values()):
+        raise DataError(
+            f"{path}: holds {', '.join(sorted(names)[:6]) or 'nothing':.200}; expected x and y (or "
+            "images and labels, or data and target), or x_train, y_train, x_test and y_test"
+        )
     expected = tuple(name or key for key, name in here.items())
     x_train, y_train, x_test, y_test, *others = _arrays(path, expected, _MORE)
     return DigitSets(

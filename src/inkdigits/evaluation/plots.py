@@ -223,7 +223,7 @@ def pareto(rows: Sequence[tuple[str, float, float, float, int]]) -> Figure:
         axes.legend(loc="lower right", fontsize=9, title="quickest first", alignment="left")
         axes.set_xscale("log")
         axes.margins(x=0.1, y=0.2)
-        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_major_formatter("{x:,g}")
         axes.grid(alpha=0.25, which="both")
         axes.set(
             xlabel="training seconds (median)",

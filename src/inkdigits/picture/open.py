@@ -170,7 +170,10 @@ def _why_unread(path: str | Path, error: Exception) -> str:
         return f"cannot be read: {getattr(error, 'strerror', None) or error}"
     if not os.access(path, os.R_OK | os.X_OK):
         return "is a folder that may not be listed; change its rights"
-    return f"is a folder with no picture in it; expected {', '.join(sorted(SUFFIXES))}"
+    kinds = ", ".join(sorted(SUFFIXES))
+    return (
+        f"is a folder; expected a picture, or for a command a folder with pictures in it: {kinds}"
+    )
 
 
 def as_pixels(array: NDArray[Any]) -> NDArray[np.uint8]:

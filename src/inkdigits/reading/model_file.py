@@ -116,7 +116,7 @@ def model_path(model: str | PathLike[str] | None) -> Path:
         raise ModelError(f"{path}: is a Keras file, expected an .onnx file; {_onnx_of(path)}")
     if not path.is_file():
         raise ModelError(
-            f"{path}: no such model; --model takes an .onnx file or a run folder with {RUN_MODEL}"
+            f"{path}: no such model; expected an .onnx file or a run folder with {RUN_MODEL}"
         )
     return path
 
