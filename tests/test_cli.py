@@ -402,7 +402,7 @@ def test_a_run_on_pictures_shows_what_it_learnt_and_lists_what_it_left_out(tmp_p
     out = tmp_path / "run"
     done = run("train", "--recipe", "flash", "--data", tmp_path / "mine", "--out", out)
     assert done.returncode == 0, done.stderr
-    assert "The digit was found in 100 pictures. 1 was left out, " in done.stderr
+    assert "The digit was found in 100 pictures. 1 was left out: " in done.stderr
     assert "\n  pictures.csv " in done.stdout
     result = json.loads((out / "result.json").read_text())
     assert result["data"]["pictures"]["found"] == 100

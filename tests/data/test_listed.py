@@ -111,7 +111,7 @@ def test_rows_that_are_no_labelled_picture_are_named_counted_and_left_out(folder
         (names[0], "0", "is listed twice (labels.csv, line 48)"),
         (names[8], "5", "has several labels: 2, 5 (labels.csv, line 49)"),
     ]  # fmt: skip
-    assert "8 were left out, " in found.notice
+    assert "8 were left out: " in found.notice
     assert f"1 picture beside them is in no row of labels.csv, {folder}/other.png" in found.notice
 
 

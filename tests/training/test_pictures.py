@@ -76,7 +76,8 @@ def test_what_has_no_digit_is_left_out_with_the_reason(tmp_path, clear):
     ]
     assert looked.left_out[0].reason.startswith("blank: all one colour")
     assert looked.left_out[1].reason.startswith("not a picture this program can read")
-    assert str(looked).startswith("The digit was found in 20 pictures. 2 were left out, ")
+    assert str(looked).startswith("The digit was found in 20 pictures. 2 were left out: ")
+    assert all(f"{one.picture.name} ({one.reason})" in str(looked) for one in looked.left_out)
 
 
 def test_a_picture_that_is_surely_another_digit_is_kept_and_told(tmp_path, clear):

@@ -29,7 +29,7 @@ from inkdigits.spec import SIDE
 _CHUNK = 2_000  # files a worker reads at a time: 1.6 MB of pixels, about 0.1 s
 _POOL_FROM = 4_000  # below this many files starting workers costs more than it saves
 _DARK = 64  # of 255: paper of a digit array is darker. MNIST's is 0
-_NAMED = 3  # pictures that an error names
+_NAMED = 3  # pictures that an error or a note names
 _LARGEST = 1 << 16  # bytes: no PNG of 28x28 grey pixels is larger
 # How a PNG of 28x28 pixels of 8-bit grey begins: signature, length and name of IHDR, its values.
 _HEADER = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII2B", 13, b"IHDR", SIDE, SIDE, 8, 0)
@@ -71,19 +71,27 @@ class Looked(NamedTuple):
     left_out: tuple[LeftOut, ...]
 
     def __str__(self) -> str:
-        doubted = sum(bool(one.doubt) for one in self.framed)
+        doubted = [(one.picture.name, one.doubt) for one in self.framed if one.doubt]
+        left_out = [(one.picture.name, one.reason) for one in self.left_out]
         parts = []
         if self.framed:
             parts.append(f"The digit was found in {counted(len(self.framed), 'picture')}.")
-        if self.left_out:
-            first, were = self.left_out[0], "was" if len(self.left_out) == 1 else "were"
-            parts.append(
-                f"{len(self.left_out):,} {were} left out, {first.picture.name} ({first.reason}) "
-                "among them."
-            )
+        if left_out:
+            were = "was" if len(left_out) == 1 else "were"
+            parts.append(f"{len(left_out):,} {were} left out: {_named(left_out)}.")
         if doubted:
-            parts.append(f"In {doubted:,} the shipped model is sure of another digit.")
+            parts.append(
+                f"In {len(doubted):,} the shipped model is sure of another digit: "
+                f"{_named(doubted)}."
+            )
         return " ".join(parts)
+
+
+def _named(pictures: Sequence[tuple[str, str]]) -> str:
+    """The first of them, each with what is odd about it."""
+    first = ", ".join(f"{name} ({why})" for name, why in pictures[:_NAMED])
+    more = len(pictures) - _NAMED
+    return first + (f" and {more:,} more" if more > 0 else "")
 
 
 def together(*looked: Looked | None) -> Looked | None:
