@@ -174,3 +174,16 @@ def test_arrays_of_other_names_are_told_those_that_would_do(tmp_path):
     np.savez(tmp_path / "own.npz", pictures=np.zeros((2, 28, 28), np.uint8), digits=np.arange(2))
     with pytest.raises(DataError, match=r"own\.npz: holds digits, pictures; expected x and y"):
         load(str(tmp_path / "own.npz"))
+
+
+@pytest.mark.parametrize("name", ["x_train", "y_train", "nondigits"])
+def test_a_member_that_is_no_array_is_told(tmp_path, name):
+    path = tmp_path / "digits.npz"
+    two, ten = np.zeros((20, 28, 28), np.uint8), np.arange(20) % 10
+    arrays = {"x_train": two, "y_train": ten, "x_test": two, "y_test": ten}
+    arrays.pop(name, None)
+    np.savez(path, **arrays)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"{name}.npy", b"no array")
+    with pytest.raises(DataError, match=f"{name} is not an array; save it by np.savez"):
+        load(str(path))

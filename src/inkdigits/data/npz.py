@@ -188,6 +188,8 @@ def _array(arrays: Any, key: str, path: Path) -> NDArray[Any]:
             f"{path}: {key} holds Python objects, expected numbers; save {key}.astype(int) or "
             "np.stack of them"
         ) from error
+    if not isinstance(found, np.ndarray):  # numpy gives the bytes of what does not begin as one
+        raise DataError(f"{path}: {key} is not an array; save it by np.savez")
     return found
 
 
