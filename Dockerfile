@@ -1,4 +1,4 @@
-# `inkdigits serve` in a container: docker build -t inkdigits . && docker run -p 8000:8000 inkdigits
+# `inkdigits serve` in a container: docker build -t inkdigits . && docker run -p 127.0.0.1:8000:8000 inkdigits
 FROM python:3.11-slim AS built
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
