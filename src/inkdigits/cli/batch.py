@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inkdigits.cli.console import advance, say, stoppable
+from inkdigits.cli.console import advance, model_option, say, stoppable
 from inkdigits.counts import counted
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source")
 @click.option("--out", required=True, metavar="DEST", help="Folder for the Parquet files.")
-@click.option("--model", help="A run folder or an .onnx file.  [default: the model in the package]")
+@model_option
 @click.option(
     "--column",
     default="",

@@ -1,4 +1,4 @@
-"""What every command does on a terminal: print a message, show a counter, stop cleanly.
+"""What commands share: an option, and on a terminal messages, counters, a clean stop.
 
 In: lines and signals. Out: standard error and exit codes.
 """
@@ -23,6 +23,13 @@ from inkdigits.errors import PictureError
 from inkdigits.text_line import shown
 
 _LINE_EVERY = 10  # seconds from one line of progress to the next, in a log
+
+# Of each command that reads pictures.
+model_option = click.option(
+    "--model",
+    help="A run folder or an .onnx file, in the place of the package's classifier. The networks "
+    "that find digits stay, and have a say in each answer.  [default: the model in the package]",
+)
 
 
 def say(line: str) -> None:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, give_error, give_json, say, stopped_at_once
+from inkdigits.cli.console import (
+    give,
+    give_error,
+    give_json,
+    model_option,
+    say,
+    stopped_at_once,
+)
 from inkdigits.counts import counted
 from inkdigits.errors import PictureError
 from inkdigits.text_line import shown
@@ -23,11 +30,7 @@ MOST_EXPLAINED = 50  # pictures on one page: more is 13,000 pixels high
 
 @click.command()
 @click.argument("pictures", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
-@click.option(
-    "--model",
-    help="A run folder or an .onnx file, in the place of the package's classifier. The networks "
-    "that find digits stay, and have a say in each answer.  [default: the model in the package]",
-)
+@model_option
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture.")
 @click.option(
     "--top",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from inkdigits.cli.console import say
+from inkdigits.cli.console import model_option, say
 
 
 @click.command()
@@ -22,7 +22,7 @@ from inkdigits.cli.console import say
     type=click.IntRange(0, 65535),
     help="Port to listen on; 0 takes a free one.",
 )
-@click.option("--model", help="A run folder or an .onnx file.  [default: the model in the package]")
+@model_option
 @click.option(
     "--keep",
     type=click.Path(dir_okay=False, path_type=Path),

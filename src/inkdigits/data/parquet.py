@@ -71,7 +71,9 @@ def _rows(path: Path) -> Iterator[Labelled]:
     try:
         most = most_unpacked(path.stat().st_size)
         with pq.ParquetFile(path) as file:
-            _check_size(path, sum(_group_sizes(file.metadata)), most)
+            about = file.metadata
+            groups = map(about.row_group, range(about.num_row_groups))
+            _check_size(path, sum(group.total_byte_size for group in groups), most)
             image, label = _columns(path, file.schema_arrow.names)
             # A few at a time: a picture that many rows share stands in the file once.
             for batch in file.iter_batches(_AT_ONCE, columns=[image, label]):
@@ -84,10 +86,6 @@ def _rows(path: Path) -> Iterator[Labelled]:
     # OverflowError, TypeError: of values that Python has none for, such as days far away.
     except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
-
-
-def _group_sizes(about: Any) -> list[int]:
-    return [about.row_group(i).total_byte_size for i in range(about.num_row_groups)]
 
 
 def _check_size(path: Path, size: int, most: int) -> None:
