@@ -164,7 +164,7 @@ def test_a_stopped_run_goes_on_and_ends_with_an_unbroken_runs_weights(tmp_path, 
     ("args", "message"),
     [
         (["--epochs", "0"], "epochs is 0, expected 1 to 10,000"),
-        (["--recipe", "slow"], "no recipe 'slow'; there are original, flash, fast"),
+        (["--recipe", "slow"], "no recipe 'slow'; expected original, flash, fast"),
         (["--learning-rate", "-1"], "learning_rate is -1.0, expected over 0"),
         (["--threads", "0"], "threads is 0, expected 1 to 1024"),
         (["--resume", "x", "--epochs", "3"], "--resume continues with the run's own settings"),

@@ -38,6 +38,13 @@ class Told(Callback):
         self.said.append("stopped")
 
 
+class Keras(Callback):
+    """Has a method of Keras's."""
+
+    def on_epoch_end(self, epoch, logs):
+        raise AssertionError
+
+
 @pytest.fixture(scope="module")
 def told():
     return Told()
@@ -65,6 +72,24 @@ def test_a_run_has_its_score_history_and_figures(run):
     assert run.plots["confusion_matrix"]._repr_png_()[:4] == b"\x89PNG"
     again = inkdigits.Run(run.folder)
     assert (again.accuracy, again.history) == (run.accuracy, run.history)
+
+
+def test_a_program_is_told_of_its_data_on_standard_error_alone(tmp_path, capsys, monkeypatch):
+    """Where there is neither a terminal nor a notebook."""
+
+    class EnoughError(Exception):
+        pass
+
+    def enough(*_):
+        raise EnoughError
+
+    monkeypatch.setattr("inkdigits.runs.run.train_run", enough)
+    with pytest.raises(EnoughError):
+        inkdigits.train("sample", "flash", out=tmp_path / "run")
+    out, err = capsys.readouterr()
+    assert "data: sample, 4,000 to train on, 1,000 to test" in err
+    assert err.startswith("note: ")
+    assert out == ""
 
 
 def test_callbacks_are_told_in_order(run, told):
@@ -103,7 +128,7 @@ def test_what_fails_leaves_nothing_and_tells_its_callbacks(tmp_path):
         )
     assert told.said[1:] == ["reading the data", "stopped"]
     assert not (tmp_path / "run").exists()
-    with pytest.raises(ConfigError, match="no setting 'epoch'"):
+    with pytest.raises(ConfigError, match=r"no setting 'epoch'; there are add, .* start, "):
         inkdigits.train("sample", epoch=3)
     with pytest.raises(TrainingError, match=r"not a finished run: .*expected a folder that inkd"):
         inkdigits.Run(tmp_path)
@@ -124,6 +149,10 @@ def test_what_fails_leaves_nothing_and_tells_its_callbacks(tmp_path):
         ({"recipe": 5}, "recipe is 5, expected text"),
         ({"callbacks": Told()}, "callbacks: found Told, expected a list of objects"),
         ({"callbacks": [Told]}, "callbacks: found Told, expected a list of objects"),
+        (
+            {"callbacks": [Keras()]},
+            "callbacks: Keras has on_epoch_end, which is never called;",
+        ),
         ({"callbacks": [print]}, "callbacks: found builtin_function_or_method, expected a list"),
     ],
 )

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 from scipy import ndimage
 
-from inkdigits import Reader
+from inkdigits import Reader, Run
 from inkdigits.cli import cli
 from inkdigits.picture.place import place
 from inkdigits.reading.model_file import SHIPPED_MODEL
@@ -93,6 +93,11 @@ def test_the_run_says_what_was_added(learnt):
     )
     assert f"added: 30 digits of {run.parent / 'mine'}, each 13 times" in done.stderr
     assert "added digits: 0% right before, " in done.stderr
+    tuned = json.loads((run / "result.json").read_text())["fine_tuning"]
+    report = (run / "report.html").read_text()
+    assert f"Kept: {100 * tuned['kept']:.0f} % of the way from the start's weights" in report
+    assert "<td>added digits, which were learnt</td><td>0.00</td>" in report
+    assert "added digits: 0% right before, " in Run(run)._repr_html_()
 
 
 def test_a_resumed_run_knows_what_was_added(learnt):

@@ -102,6 +102,25 @@ def test_half_of_the_way_is_kept_while_the_validation_set_is_read_as_well(judged
     assert (found.start_added, found.end_added, found.kept) == (0, 1, 0.5)
 
 
+def test_from_a_start_that_is_clearly_worse_all_of_the_way_is_kept(shipped, sample):
+    network, weights = shipped
+    bias = [name for name in weights if name.endswith("bias")][-1]
+    threes_alone = {**weights, bias: weights[bias] + 1e3 * torch.eye(10)[3]}
+    state = fresh_state(row(network), 0)
+    start_from(state, weights, "shipped")  # what was learnt
+    held = as_tensors(sample.test.take(np.arange(100), "held"))
+    found = keep_added(state, threes_alone, held, as_tensors(of_digit(sample.test, 7, 5)))
+    assert (found.start_added, found.end_added, found.kept) == (0, 1, 1)
+    assert found.start_accuracy < 0.2
+    assert found.end_accuracy > 0.9
+    assert torch.equal(weights_of(state.evaluated)[bias], weights[bias])
+    assert str(found) == (
+        "added digits: 0% right before, 100% after; validation: "
+        f"{found.start_accuracy:.2%} before, {found.end_accuracy:.2%} after; "
+        "kept 100% of the way from the start to what was trained"
+    )
+
+
 def test_what_is_kept_goes_back_until_the_validation_set_is_read_as_well(judged, shipped, sample):
     """Of two 7s the held one needs more to be read as a 3 than the added one."""
     network, weights = shipped

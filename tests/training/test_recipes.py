@@ -29,7 +29,7 @@ def test_fast_is_there_and_augments():
 
 
 def test_an_unknown_recipe_is_told_the_known_ones():
-    with pytest.raises(ConfigError, match="no recipe 'slow'; there are original, flash, fast"):
+    with pytest.raises(ConfigError, match="no recipe 'slow'; expected original, flash, fast"):
         recipe("slow")
 
 

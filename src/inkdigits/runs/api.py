@@ -27,11 +27,18 @@ from inkdigits.runs import run
 from inkdigits.runs.evaluate import Part, Report, evaluate
 from inkdigits.runs.learning import with_network
 from inkdigits.runs.result import RunResult, finished_result
-from inkdigits.runs.settings import OF_THE_MACHINE, RunSettings, moved, settings_from
+from inkdigits.runs.settings import (
+    OF_THE_MACHINE,
+    RunSettings,
+    kinds,
+    moved,
+    refuse_unknown,
+    settings_from,
+)
 from inkdigits.training.callbacks import Callback, Callbacks
 from inkdigits.training.loop import TRAINING_LOCK
 from inkdigits.training.networks import Network
-from inkdigits.training.progress import shown_here, steps_of
+from inkdigits.training.progress import Quiet, shown_here, steps_of
 from inkdigits.training.workers import started_workers
 
 if TYPE_CHECKING:
@@ -87,6 +94,8 @@ class Run:
 
     def _repr_html_(self) -> str:
         notice = self.result.data.notice
+        if self.result.fine_tuning:
+            notice = f"{notice} {self.result.fine_tuning}".strip()
         return report.as_html(repr(self), notice, list(self.plots.values()))
 
 
@@ -120,6 +129,7 @@ def train(
             "command: torchrun -m inkdigits train, with --network FILE.py:NAME for a module"
         )
     _check_callbacks(callbacks)
+    refuse_unknown(settings, {*kinds(), "start"} - {"from"}, "inkdigits.train")
     values = {"data": as_source(data), "recipe": recipe, "network": network, **settings}
     if "start" in values:
         values["from"] = values.pop("start")
@@ -148,6 +158,14 @@ def _check_callbacks(callbacks: Sequence[Callback]) -> None:
             f"callbacks: found {name}, expected a list of objects of classes made from "
             "inkdigits.training.callbacks.Callback"
         )
+    for one in callbacks:
+        # Keras would call them. Nothing here does, and nobody would notice.
+        if strange := [name for name in dir(one) if name.startswith("on_")]:
+            ours = ", ".join(name for name in vars(Callback) if not name.startswith("_"))
+            raise ConfigError(
+                f"callbacks: {type(one).__name__} has {', '.join(strange)}, which is never called; "
+                f"expected {ours}"
+            )
 
 
 def _resumed(
@@ -180,14 +198,10 @@ def _finished(
     callbacks: Sequence[Callback],
     quiet: bool,
 ) -> Run:
-    shown = nullcontext(Callback()) if quiet else shown_here(settings.recipe)
+    shown = nullcontext(Quiet()) if quiet else shown_here(settings.recipe)
     with TRAINING_LOCK, shown as progress:
         told = Callbacks((progress, *callbacks))
         run.finish_run(
-            folder, told, _say_nothing, steps_of(progress), settings=settings, network=module
+            folder, told, progress.say, steps_of(progress), settings=settings, network=module
         )  # fmt: skip
     return Run(folder)
-
-
-def _say_nothing(line: str) -> None:
-    """Say nothing: what is of use stands in the run."""

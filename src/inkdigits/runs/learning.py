@@ -196,15 +196,5 @@ def train_run(
         comparison = keep_better(state, start, as_tensors(held))
     else:
         comparison = keep_added(state, start, as_tensors(held), as_tensors(added))
-        say(
-            f"added digits: {comparison.start_added:.0%} right before, "
-            f"{comparison.end_added:.0%} after"
-        )
-    verdict = "no better: kept the start"
-    if comparison.kept:
-        verdict = f"kept {comparison.kept:.0%} of the way from the start to what was trained"
-    say(
-        f"validation: {comparison.start_accuracy:.2%} before, {comparison.end_accuracy:.2%} after; "
-        + verdict
-    )
+    say(str(comparison))
     return Trained(state, n, mixed_in, comparison, held, accept)

@@ -139,7 +139,7 @@ def settings_from(values: Mapping[str, Any]) -> RunSettings:
     if network is not None:
         values = {**values, "network": _called(network)}
     for name, value in values.items():
-        kind = _kinds().get(name)
+        kind = kinds().get(name)
         # What is one of a few words is checked where these are known.
         if kind is not None and get_origin(kind) is not Literal and not is_of(value, kind):
             raise ConfigError(f"{name} is {value!r:.80}, expected {_words(kind)}")
@@ -235,7 +235,7 @@ def read_config(path: Path) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as TOML: {error}") from error
-    known = _kinds()
+    known = kinds()
     refuse_unknown(values, known, str(path))
     for name, value in values.items():
         # TOML has 64 bits for a whole number; Python reads as many as there are.
@@ -244,7 +244,7 @@ def read_config(path: Path) -> dict[str, Any]:
     return values
 
 
-def _kinds() -> dict[str, Any]:
+def kinds() -> dict[str, Any]:
     """The type of each setting, by the name of its flag."""
     return {
         **{name: field.kind for name, field in FIELDS.items()},

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from inkdigits.environment import live_terminal
+from inkdigits.text_line import shown
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.state import Epoch, State
@@ -23,16 +24,27 @@ from inkdigits.training.state import Epoch, State
 _BAR, _BETWEEN_S = 24, 0.2  # a cell's bar: characters, and seconds from one state to the next
 
 
-class Lines(Callback):
+class Quiet(Callback):
+    """Shows nothing."""
+
+    def say(self, line: str) -> None:
+        """Take what a run tells of its phases."""
+
+
+class Lines(Quiet):
     """One line an epoch, for logs and pipes."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._epochs = recipe.epochs
 
+    def say(self, line: str) -> None:
+        """Print a line."""
+        sys.stderr.write(shown(line) + "\n")
+        sys.stderr.flush()
+
     def epoch(self, row: Epoch) -> None:
         """Print the epoch's line."""
-        sys.stderr.write(describe(row, self._epochs) + "\n")
-        sys.stderr.flush()
+        self.say(describe(row, self._epochs))
 
 
 class Bar(Lines, AbstractContextManager["Bar"]):
@@ -75,11 +87,15 @@ class Bar(Lines, AbstractContextManager["Bar"]):
             state.epoch * total + done,
         )
 
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        self._progress.console.print(shown(line), highlight=False, markup=False, soft_wrap=True)
+
     def epoch(self, row: Epoch) -> None:
         """Print the epoch's line above the bar."""
         if row.val_accuracy is not None:
             self._val = f"{row.val_accuracy:.2%}"
-        self._progress.console.print(describe(row, self._epochs), highlight=False)
+        super().epoch(row)
 
     def phase(self, what: str) -> None:
         """Say what is being done, beside a bar that has no end."""
@@ -136,9 +152,9 @@ class Cell(Lines, AbstractContextManager["Cell"]):
             f"{rate:,.0f} img/s  {left:.0f} s left"
         )
 
-    def epoch(self, row: Epoch) -> None:
-        """Add the epoch's line."""
-        self._lines.append(describe(row, self._epochs))
+    def say(self, line: str) -> None:
+        """Add a line."""
+        self._lines.append(shown(line))
         self._show()
 
     def phase(self, what: str) -> None:
@@ -150,7 +166,7 @@ class Cell(Lines, AbstractContextManager["Cell"]):
         self._output.update({"text/plain": "\n".join([*self._lines, *now])}, raw=True)
 
 
-def shown_here(recipe: Recipe) -> AbstractContextManager[Callback]:
+def shown_here(recipe: Recipe) -> AbstractContextManager[Quiet]:
     """A live bar in a notebook and on a terminal, plain lines elsewhere."""
     if Console().is_jupyter:
         return Cell(recipe)

@@ -373,7 +373,10 @@ ADD_OWN = "own"  # the same, with --add
 def recipe(name: str) -> Recipe:
     """The row of that name. Raises ConfigError."""
     if name not in RECIPES:
-        raise ConfigError(f"no recipe {name!r}; there are {', '.join(CHOICES)}")
+        raise ConfigError(
+            f"no recipe {name!r}; expected {', '.join(CHOICES)}, or another row of "
+            "`inkdigits recipes`"
+        )
     return RECIPES[name]
 
 
