@@ -124,8 +124,12 @@ def test_a_missing_file_is_named():
         (np.zeros((5, 5, 2), np.uint8), r"array is \(5, 5, 2\), expected \(H, W\)"),
         (np.zeros((0, 5), np.uint8), r"it has no pixel"),
         (np.full((5, 5), 256), r"array is int64, expected uint8"),
-        (np.full((5, 5), 7.0), r"array runs from 7 to 7, expected \[0, 1\] for floats"),
-        (np.full((5, 5), np.nan), r"expected \[0, 1\] for floats"),
+        (np.full((5, 5), 7.0), r"array holds 7 to 7, expected \[0, 1\] for floats"),
+        (np.full((5, 5), np.nan), r"array holds NaN, expected \[0, 1\] for floats"),
+        (
+            np.zeros((4, 5, 5, 3)),
+            r"\(4, 5, 5, 3\), expected .*; several pictures go to read_many or",
+        ),
     ],
 )
 def test_an_array_of_another_kind_is_refused(array, message):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits.counts import extent
 from inkdigits.data.digits import Digits, DigitSets, check_labels
 from inkdigits.data.idx import most_unpacked
 from inkdigits.data.split import split_test
@@ -116,7 +117,7 @@ def _pixels(images: NDArray[Any], path: Path, key: str) -> NDArray[np.uint8]:
         return np.asarray(np.rint(images * 255), np.uint8)
     if not (low >= 0 and high <= 255):  # NaN fails both
         raise DataError(
-            f"{path}: {key} runs from {low:g} to {high:g}, expected 0 to 255, or floats 0 to 1; "
+            f"{path}: {key} holds {extent(images)}, expected 0 to 255, or floats 0 to 1; "
             "undo what was subtracted or divided"
         )
     return np.asarray(np.rint(images), np.uint8)

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from inkdigits.counts import extent
 from inkdigits.errors import NotAPictureError, PictureError
 from inkdigits.picture.documents import DocumentPage, page_of
 from inkdigits.picture.grey_png import grey_png
@@ -180,7 +181,10 @@ def as_pixels(array: NDArray[Any]) -> NDArray[np.uint8]:
     """An array as 8-bit, its range by its type; floats must lie in [0, 1]."""
     shape = array.shape
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
-        raise PictureError(f"array is {shape}, expected (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
+        several = "; several pictures go to read_many or predict_many" if len(shape) == 4 else ""
+        raise PictureError(
+            f"array is {shape}, expected (H, W), (H, W, 1), (H, W, 3) or (H, W, 4){several}"
+        )
     if 0 in shape:
         raise PictureError(f"array is {shape}: it has no pixel")
     if array.dtype == np.bool_:
@@ -190,9 +194,7 @@ def as_pixels(array: NDArray[Any]) -> NDArray[np.uint8]:
     elif array.dtype.kind == "f":
         # NaN fails both comparisons.
         if not (array.min() >= 0 and array.max() <= 1):
-            raise PictureError(
-                f"array runs from {array.min():g} to {array.max():g}, expected [0, 1] for floats"
-            )
+            raise PictureError(f"array holds {extent(array)}, expected [0, 1] for floats")
         array = np.rint(array * 255).astype(np.uint8)
     elif array.dtype != np.uint8:
         if array.dtype.kind not in "ui" or array.min() < 0 or array.max() > 255:

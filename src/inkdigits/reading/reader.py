@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from inkdigits import clock
 from inkdigits.clock import at_most
+from inkdigits.counts import extent
 from inkdigits.errors import ConfigError, PictureError, without_frames
 from inkdigits.picture import MAX_PIXELS, Opened, Picture, check_contrast, open_picture
 from inkdigits.picture.small import SMALL, Cut, cuts_of
@@ -372,8 +373,8 @@ def _checked(arrays: NDArray[np.float32]) -> NDArray[np.float32]:
         raise PictureError(f"arrays are {values.shape}, expected (N, {SIDE}, {SIDE})")
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         raise PictureError(
-            f"arrays run from {values.min():g} to {values.max():g}, expected 0 (paper) to 1 "
-            "(ink); divide 8-bit pixels by 255"
+            f"arrays hold {extent(values)}, expected 0 (paper) to 1 (ink); divide 8-bit pixels "
+            "by 255"
         )
     return values
 
