@@ -42,7 +42,7 @@ def small(monkeypatch):
     """A pool of one worker that is tried again soon; slow pictures have half a second."""
     monkeypatch.setattr(pool_module, "_PATIENCE", 0.05)
     monkeypatch.setattr(pool_module, "_WALL_FACTOR", 100.0)
-    made = Pool(None, Limits(waiting=40, picture_time=0.5), workers=1)
+    made = Pool(None, Limits(waiting=54, picture_time=0.5), workers=1)
     yield made
     made.close()
 
@@ -169,7 +169,7 @@ def test_answers_that_nobody_awaits_are_not_computed(small, seven):
         for one in given_up:
             one.cancel()
         await asyncio.sleep(0)
-        answers = await read_by(small, [task] * 40)  # as many as there is room for
+        answers = await read_by(small, [task] * 40)  # as many as there is room for in forms
         return len(answers)
 
     assert asyncio.run(run()) == 40

@@ -33,7 +33,7 @@ def model(tmp_path):
 
 @pytest.fixture
 def pool(model):
-    pool = Pool(str(model), Limits(waiting=40), workers=1)
+    pool = Pool(str(model), Limits(waiting=54), workers=1)
     yield pool
     pool.close()
 
@@ -59,9 +59,23 @@ def test_no_picture_waits_for_all_pages_of_anothers_document(pool, seven_png):
     assert asyncio.run(run())
 
 
-def test_more_than_the_queue_holds_is_refused_at_once(pool, seven_png):
-    with pytest.raises(BusyError):
-        asyncio.run(read_by(pool, [Task(seven_png)] * 41))
+def test_the_last_quarter_of_the_queue_is_for_pictures_that_come_alone(pool, monkeypatch):
+    async def works_never(place):
+        await asyncio.Event().wait()
+
+    async def run():
+        form = asyncio.create_task(read_by(pool, [Task(b"")] * 40))  # three quarters of 54
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            await read_by(pool, [Task(b"")] * 2)
+        alone = [asyncio.create_task(read_by(pool, [Task(b"")])) for _ in range(14)]
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            await read_by(pool, [Task(b"")])
+        return [task.done() for task in (form, *alone)]
+
+    monkeypatch.setattr(pool, "_work", works_never)
+    assert asyncio.run(run()) == [False] * 15
 
 
 def test_one_that_has_given_up_costs_the_others_nothing(pool, seven_png):

@@ -16,7 +16,7 @@ class Limits:
     body: int = 10_000_000  # of one request: 413
     pixels: int = 40_000_000  # of one picture, before it is decoded: 422
     pictures: int = 64  # of one request: 413
-    waiting: int = 256  # pictures of all requests that no worker has yet: 503
+    waiting: int = 256  # pictures of all requests that no worker has yet: 503; forms have 3/4 of it
     quick_time: float = 0.25  # of computing, of a first try of small pictures; then others go first
     picture_time: float = 10.0  # of computing, of one picture: 422
     request_time: float = 60.0  # of a worker, for all pictures of one request: 413 for the rest

@@ -112,11 +112,12 @@ class Pool:
     async def read(self, tasks: list[Task], share: Share) -> list[Answer]:
         """An Answer for each picture of a request, in order; they are held in its share.
 
-        Raises BusyError if the queue has no room.
+        Raises BusyError if the queue has no room: the last quarter is for pictures that come alone.
         """
-        if self._n_waiting + len(tasks) > self._limits.waiting:
+        room = self._limits.waiting if len(tasks) == 1 else self._limits.waiting * 3 // 4
+        if self._n_waiting + len(tasks) > room:
             self._forget_given_up()
-            if self._n_waiting + len(tasks) > self._limits.waiting:
+            if self._n_waiting + len(tasks) > room:
                 raise BusyError
         loop = asyncio.get_running_loop()
         if not self._running:
