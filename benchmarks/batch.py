@@ -161,16 +161,19 @@ def wait_for_parts(job: subprocess.Popen, out: Path, n: int) -> int:
     return found
 
 
-def killed_half_way(source: Path, out: Path, parts: int, *options: object) -> int:
+def killed_half_way(
+    source: Path, out: Path, parts: int, *options: object, ray_of: int | None = None
+) -> int:
     """Start a job, kill -9 a worker at a quarter and the driver at half; how many files are there.
 
-    parts: how many files the job will write.
+    parts: how many files the job will write. ray_of: the process that started Ray, where that is
+    another one than the job.
     """
     job = subprocess.Popen(command(source, out, *options), **QUIET)
     found = wait_for_parts(job, out, parts // 4)
-    os.kill(workers_of(job.pid)[0], signal.SIGKILL)
+    os.kill(workers_of(ray_of or job.pid)[0], signal.SIGKILL)
     wait_for_parts(job, out, max(parts // 2, found + 3))
-    left = workers_of(job.pid)
+    left = workers_of(ray_of or job.pid)
     job.kill()
     job.wait()
     # Workers end after the driver, and may finish a part before they do.

@@ -14,6 +14,7 @@ pytest.importorskip("ray", reason="needs ray: pip install 'inkdigits[batch]'")
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import ray
 from PIL import Image
 
 from batch import QUIET, command, killed_half_way, paths_in, png, wait_for_parts
@@ -31,9 +32,9 @@ from inkdigits.reading.reader import Reader
 
 @pytest.fixture(scope="module")
 def shared_ray():
-    """Ray is started once; a job takes the one that is there."""
+    """Ray is started once, at the address that is given; a job takes the one that is there."""
     with ray_for(None, 2):
-        yield
+        yield ray.get_runtime_context().gcs_address
 
 
 @pytest.fixture(scope="module")
@@ -365,7 +366,8 @@ def test_a_worker_and_then_the_driver_are_killed_and_every_picture_is_read_once(
 ):
     source, out = tmp_path / "in", tmp_path / "out"
     put(sample, range(120), source)
-    there = killed_half_way(source, out, 12, "--part-size", 10, "--workers", 1)
+    options = ("--part-size", 10, "--workers", 1, "--address", shared_ray)
+    there = killed_half_way(source, out, 12, *options, ray_of=os.getpid())
     assert 6 <= there < 12
     found = read_all(Job(source=Source(str(source)), out=str(out)))
     assert (found.pictures, found.parts, found.there) == (120, 12, there * 10)
@@ -379,7 +381,8 @@ def test_a_job_that_adds_pictures_is_killed_and_every_picture_is_read_once(
     put(sample, range(20), source)
     read_all(Job(source=Source(str(source)), out=str(out), part_size=10))
     put(sample, range(20, 120), source)
-    adding = subprocess.Popen(command(source, out, "--add-new", "--workers", 1), **QUIET)
+    options = ("--add-new", "--workers", 1, "--address", shared_ray)
+    adding = subprocess.Popen(command(source, out, *options), **QUIET)
     wait_for_parts(adding, out, 5)
     adding.kill()
     adding.wait()
