@@ -23,8 +23,8 @@ _HABITS = {
 _BLOCK, _BLOCK_OF_ONES = 0.1, 0.25  # shares that are stretched, as some forms' readers store digits
 _NARROWEST = 0.45  # a stretched digit's width over its height, up to a square
 _GAP = 0.04  # share written with a pen that skipped once
-# Shifts that bring each of a pixel's eight neighbours onto it, clockwise from the one above.
-_CLOCKWISE = ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1))
+# Where a pixel's eight neighbours lie, (y, x), clockwise from the one above.
+_CLOCKWISE = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 
 Strokes = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -80,18 +80,42 @@ def thinned(mask: Mask) -> Mask:
 
     Source: Zhang and Suen 1984, "A fast parallel algorithm for thinning digital patterns".
     """
-    lines = np.pad(mask, 1)
-    while True:
-        before = int(lines.sum())
-        for first in (True, False):
-            ring = np.stack([np.roll(lines, shift, (0, 1)) for shift in _CLOCKWISE])
-            n, _, e, _, s, _, w, _ = ring
-            count = ring.sum(0)
-            turns = (~ring & np.roll(ring, -1, 0)).sum(0)
-            sides = (~(n & e & s) & ~(e & s & w)) if first else (~(n & e & w) & ~(n & s & w))
-            lines = lines & ~((count >= 2) & (count <= 6) & (turns == 1) & sides)
-        if int(lines.sum()) == before:
-            return lines[1:-1, 1:-1]
+    whole = np.zeros_like(mask)
+    if not mask.any():
+        return whole
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    padded = np.pad(mask[box], 1)
+    height, width = mask[box].shape
+    lines, *ring = (
+        padded[1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in ((0, 0), *_CLOCKWISE)
+    )
+    before = -1
+    while before != (left := int(lines.sum())):
+        before = left
+        for goes in _GOES:
+            code = np.zeros(lines.shape, np.uint8)
+            for bit, neighbour in enumerate(ring):
+                code |= neighbour.view(np.uint8) << bit
+            lines &= ~goes[code]
+    whole[box] = lines
+    return whole
+
+
+def _removal_table() -> NDArray[np.bool_]:
+    """Whether a pixel goes in the first and in the second half of a step: (2, 256) bool.
+
+    By its neighbours as the bits of a number, the one above first, then clockwise.
+    """
+    ring = (np.arange(256)[:, None] >> np.arange(8) & 1).astype(bool)
+    n, _, e, _, s, _, w, _ = ring.T
+    count, turns = ring.sum(1), (~ring & np.roll(ring, -1, 1)).sum(1)
+    edge = (count >= 2) & (count <= 6) & (turns == 1)
+    halves = ~(n & e & s) & ~(e & s & w), ~(n & e & w) & ~(n & s & w)
+    return np.stack([edge & half for half in halves])
+
+
+_GOES = _removal_table()
 
 
 def warped(strokes: Strokes, random: np.random.Generator) -> Strokes:
