@@ -22,6 +22,8 @@ for name in ("INKDIGITS_TOKEN", "PYTHONWARNINGS"):
 for number, usual in (("SIGHUP", signal.SIG_DFL), ("SIGINT", signal.default_int_handler)):
     if hasattr(signal, number) and signal.getsignal(getattr(signal, number)) is signal.SIG_IGN:
         signal.signal(getattr(signal, number), usual)
+# Several processes test on the same cores: each thread more only waits for the others'.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 with suppress(ImportError):  # TensorFlow's environment has no inkdigits
     from inkdigits.training.thread_spin import spin_briefly
 

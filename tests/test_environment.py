@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
+from inkdigits.environment import training_threads
+from inkdigits.runs.settings import settings_from
+
 
 def run(*arguments, **variables):
     known = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND", "MPLBACKEND")}
@@ -46,6 +51,18 @@ def test_a_command_draws_whatever_backend_a_notebook_has_set(tmp_path):
 def test_keras_is_found_beside_pytorch():
     found = run("-c", "import inkdigits, keras; print(keras.backend.backend())")
     assert found.stdout.split() == ["torch"], found.stderr
+
+
+@pytest.mark.parametrize(
+    ("stated", "threads"), [("3", 3), ("", 5), ("0", 5), ("4,2", 5), ("many", 5), ("-1", 5)]
+)
+def test_training_takes_the_threads_that_the_environment_states(monkeypatch, stated, threads):
+    monkeypatch.setattr("inkdigits.environment.cores", lambda: 5)
+    monkeypatch.setenv("OMP_NUM_THREADS", stated)
+    assert training_threads() == threads
+    assert settings_from({}).threads == threads
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")  # torchrun states its own number
+    assert training_threads() == 5
 
 
 def test_a_run_of_the_tests_ends_with_what_was_not_tested(pytestconfig):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 import time
 from contextlib import suppress
@@ -22,6 +23,17 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def training_threads() -> int:
+    """Threads to train with where none are asked for: OMP_NUM_THREADS, else one for each core.
+
+    PyTorch takes the variable likewise.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # torchrun sets 1 for each worker, whatever there is
+        return cores()
+    stated = os.environ.get("OMP_NUM_THREADS", "")
+    return int(stated) if re.fullmatch("[1-9][0-9]{0,2}", stated) else cores()
 
 
 def live_terminal() -> bool:

@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from inkdigits.data import Digits
-from inkdigits.environment import cores
+from inkdigits.environment import training_threads
 from inkdigits.spec import CLASS_NAMES, N_PIXELS, SIDE
 from inkdigits.training.recipes import DEFAULT, Recipe, recipe
 from inkdigits.training.thread_spin import spin_briefly
@@ -31,7 +31,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     recipe: its name, as `inkdigits recipes` lists them. epochs, batch_size, learning_rate: None is
     the recipe's own, of small sets more epochs of smaller batches. seed: the same seed and digits
     give the same network, with the same number of threads on the same machine. threads: None is
-    one for each core.
+    OMP_NUM_THREADS, or one for each core.
 
     X is (n, 784), or (n, 28, 28), in reading order: ink light on dark paper as in MNIST, pixels 0
     to 255, or 0 to 1 where the pixels that are fitted have no value over 1. y holds the digits 0 to
@@ -90,7 +90,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             row = row.with_overrides({"epochs": _epochs(len(digits), row)})
         with TRAINING_LOCK:
             before = torch.get_num_threads()
-            torch.set_num_threads(self.threads or cores())
+            torch.set_num_threads(self.threads or training_threads())
             try:
                 state = train(digits, None, fresh_state(row, int(self.seed)), Callback())
             finally:

@@ -23,7 +23,7 @@ def nothing(done, total):
 
 @pytest.fixture(scope="module")
 def made(sample):
-    return made_from(sample, 40, 120, 7, nothing)
+    return made_from(sample, 40, 100, 7, nothing)
 
 
 def test_made_digits_follow_the_sources_and_the_test_set_stays(sample, made):
@@ -31,7 +31,7 @@ def test_made_digits_follow_the_sources_and_the_test_set_stays(sample, made):
     assert np.array_equal(made.train.images[:n], sample.train.images)
     assert n + 36 <= len(made.train) <= n + 40  # a few show no ink
     assert made.test.sha256 == sample.test.sha256
-    assert 111 <= len(made.nondigits) <= 120
+    assert 92 <= len(made.nondigits) <= 100
     # Framed as MNIST is: the longer side of the ink is 20 pixels, give or take the soft edge.
     sides = [max(np.ptp(np.nonzero(image)[0]), np.ptp(np.nonzero(image)[1])) + 1
              for image in made.train.images[n:]]  # fmt: skip
@@ -39,12 +39,12 @@ def test_made_digits_follow_the_sources_and_the_test_set_stays(sample, made):
 
 
 def test_a_made_digit_depends_on_seed_and_number_alone(sample, made):
-    fewer = made_from(sample, 20, 10, 7, nothing)
+    fewer = made_from(sample, 12, 8, 7, nothing)
     n = len(sample.train)
     assert np.array_equal(fewer.train.images[n:], made.train.images[n : len(fewer.train)])
     assert np.array_equal(fewer.nondigits, made.nondigits[: len(fewer.nondigits)])
-    assert len(fewer.nondigits) >= 9
-    other = made_from(sample, 0, 10, 8, nothing)
+    assert len(fewer.nondigits) >= 6
+    other = made_from(sample, 0, 8, 8, nothing)
     assert not np.array_equal(other.nondigits, fewer.nondigits)
 
 
@@ -67,16 +67,15 @@ def test_added_pictures_stand_in_it_as_the_picture_path_gives_them(tmp_path, sam
     assert np.array_equal(made.train.images[-1], np.rint(255 * digit_array(large[0])))
 
 
-def test_fonts_digits_are_made_too(tmp_path, sample):
+def test_fonts_digits_are_made_too(tmp_path, sample, made):
     font = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     (tmp_path / "one.ttf").write_bytes(font.read_bytes())
-    without = made_from(sample, 80, 30, 7, nothing)
-    made = made_from(sample, 80, 30, 7, nothing, fonts=tmp_path)
+    found = made_from(sample, 40, 20, 7, nothing, fonts=tmp_path)
     n = len(sample.train)
-    assert 72 <= len(made.train) - n <= 80
-    assert set(made.train.labels[n:]) == set(range(10))
+    assert 36 <= len(found.train) - n <= 40
     # The same seed and number, but three of ten digits and most letters are of the font.
-    assert not np.array_equal(made.nondigits[:25], without.nondigits[:25])
+    assert not np.array_equal(found.train.images[n : n + 30], made.train.images[n : n + 30])
+    assert not np.array_equal(found.nondigits[:15], made.nondigits[:15])
 
 
 @pytest.mark.parametrize(
@@ -107,12 +106,12 @@ ROW = recipe("flash").with_overrides({"epochs": 6, "batch_size": 64, "calibrate"
 def test_a_network_learns_to_be_unsure_of_non_digits(made):
     mixed = np.random.default_rng(0).permutation(len(made.train))
     train_set, held = (made.train.take(i, "") for i in (mixed[:2000], mixed[2000:2500]))
-    fresh = made.nondigits[80:][:, None]
+    fresh = made.nondigits[60:][:, None]
     sure = {}
     for share in (0.0, 0.25):
         row = ROW.with_overrides({"nondigit_share": share})
         state = train(
-            train_set, None, fresh_state(row, 0), Callback(), nondigits=made.nondigits[:80]
+            train_set, None, fresh_state(row, 0), Callback(), nondigits=made.nondigits[:60]
         )
         sure[share] = [
             float((probabilities(state.evaluated, x).max(1) > 0.9).mean())

@@ -83,7 +83,11 @@ class _Train(click.Command):
 )
 @click.option("--seed", type=int, help="One seed, one result, bit for bit.  [default: 0]")
 @click.option("--seeds", help="A study: 0-9 runs ten seeds. Finished ones are not run again.")
-@click.option("--threads", type=int, help="Threads to train with.  [default: all cores]")
+@click.option(
+    "--threads",
+    type=int,
+    help="Threads to train with.  [default: OMP_NUM_THREADS, or one for each core]",
+)
 @click.option(
     "--device",
     help="cpu, cuda, mps or auto: a CUDA GPU if there is one, else the processor.  [default: auto]",

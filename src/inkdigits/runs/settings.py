@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from inkdigits.environment import cores
+from inkdigits.environment import training_threads
 from inkdigits.errors import ConfigError
 from inkdigits.training.networks import Network, is_module, network_name, network_named
 from inkdigits.training.recipes import ADD_OWN, DEFAULT, FIELDS, FINE_TUNE, RECIPES, Recipe, is_of
@@ -160,7 +160,7 @@ def settings_from(values: Mapping[str, Any]) -> RunSettings:
         recipe=row,
         data=values.get("data", "auto"),
         seed=values.get("seed", 0),
-        threads=values.get("threads", cores()),
+        threads=values.get("threads", training_threads()),
         start=start,
         teacher=teacher or (start if row.name == ADD_OWN else None),
         add=values.get("add"),
