@@ -1,4 +1,7 @@
-"""The original project's data script: MNIST as PNG files, `python scripts/load_data.py digits/`."""
+"""The original project's data script: MNIST as PNG files.
+
+python scripts/load_data.py mnist-png/
+"""
 
 import sys
 

@@ -27,8 +27,8 @@ _LINE_EVERY = 10  # seconds from one line of progress to the next, in a log
 # Of each command that reads pictures.
 model_option = click.option(
     "--model",
-    help="A run folder or an .onnx file, in the place of the package's classifier. The networks "
-    "that find digits stay, and have a say in each answer.  [default: the model in the package]",
+    help="A run folder or an .onnx file, instead of the package's classifier. The networks that "
+    "find digits stay, and count in each answer.  [default: the model in the package]",
 )
 
 

@@ -16,7 +16,7 @@ def data() -> None:
 
     \b
     Example:
-      inkdigits data export-png digits/
+      inkdigits data export-png mnist-png/
     """
 
 
@@ -32,7 +32,7 @@ def export_png(folder: Path, source: str) -> None:
 
     \b
     Example:
-      inkdigits data export-png digits/
+      inkdigits data export-png mnist-png/
     """
     from inkdigits.data.folders import write_png_folder
     from inkdigits.training.sets import load

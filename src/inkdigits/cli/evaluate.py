@@ -43,7 +43,7 @@ def evaluate(model: str | None, source: str, part: Part | None, out: Path | None
     \b
     Example:
       inkdigits evaluate runs/mine --data mnist
-      inkdigits evaluate runs/mine --data my-digits/ --out mine/
+      inkdigits evaluate runs/mine --data my-digits/ --out report/
       inkdigits evaluate runs/mine/mnist_cnn_model.keras --data mnist
     """
     from inkdigits.runs.evaluate import FILES

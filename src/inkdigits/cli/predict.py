@@ -39,7 +39,11 @@ MOST_EXPLAINED = 50  # pictures on one page: more is 13,000 pixels high
     metavar="K",
     help="Print the K most probable digits.",
 )
-@click.option("--accept-all", is_flag=True, help="Print a best guess for uncertain pictures, too.")
+@click.option(
+    "--accept-all",
+    is_flag=True,
+    help='Count every answer as accepted, without "?" and reason, in --json as well.',
+)
 @click.option(
     "--explain",
     type=click.Path(path_type=Path),

@@ -21,7 +21,7 @@ from inkdigits.runs.settings import (
     settings_from,
 )
 from inkdigits.training.networks import NETWORKS, is_module
-from inkdigits.training.recipes import CHOICES, DEFAULT, FIELDS, RECIPES
+from inkdigits.training.recipes import ADD_OWN, CHOICES, DEFAULT, FIELDS, FINE_TUNE, RECIPES
 from inkdigits.training.thread_spin import spin_briefly
 
 if TYPE_CHECKING:
@@ -67,7 +67,11 @@ class _Train(click.Command):
 
 
 @click.command(cls=_Train)
-@click.option("--recipe", help=f"{', '.join(CHOICES)}.  [default: {DEFAULT}]")
+@click.option(
+    "--recipe",
+    help=f"{', '.join(CHOICES)}, or another row of `inkdigits recipes`.  [default: {DEFAULT}; "
+    f"{FINE_TUNE} with --from; {ADD_OWN} with --from and --add]",
+)
 @click.option(
     "--data",
     help="mnist, emnist, qmnist, usps, sample, auto (mnist, or else sample); a folder of pictures, "
@@ -79,9 +83,14 @@ class _Train(click.Command):
     metavar="FOLDER|CSV",
     help="Learn these labelled pictures as well, repeated to a tenth of the training set. None is "
     "held out. With --from the result is kept if more of them are right and the validation set is "
-    "read no worse, or only as much as chance explains.",
+    "read no worse, or worse only by as much as chance explains.",
 )
-@click.option("--seed", type=int, help="One seed, one result, bit for bit.  [default: 0]")
+@click.option(
+    "--seed",
+    type=int,
+    help="One seed, one result, bit for bit on one processor with the same number of threads.  "
+    "[default: 0]",
+)
 @click.option("--seeds", help="A study: 0-9 runs ten seeds. Finished ones are not run again.")
 @click.option(
     "--threads",
@@ -308,8 +317,10 @@ def recipes() -> None:
       inkdigits train --recipe flash
     """
     for row in RECIPES.values():
+        further = row.name in (FINE_TUNE, ADD_OWN)
+        network = "of the model that --from names" if further else row.network
         click.echo(
-            f"{row.name:<12} network {row.network}, {counted(row.epochs, 'epoch')}, "
+            f"{row.name:<12} network {network}, {counted(row.epochs, 'epoch')}, "
             f"batch {row.batch_size}, "
             f"{row.schedule} rate {row.learning_rate:g}, {row.precision}"
         )
