@@ -76,10 +76,12 @@ def test_the_first_trains_and_shows_history_confusions_and_other_pictures(execut
     assert shown['others.plots["correct_predictions"]'] == 1
     assert re.search(r"\d times a \d was read as \d", printed(found))
     assert "examples/7_ruled_paper.jpg" in printed(found)
-    # Of the training one text is left, with a line for each epoch.
+    # Of the training one text is left, with the data's line and one for each epoch.
     (training,) = next(cell for cell in found.cells if "inkdigits.train" in cell.source).outputs
     lines = training["data"]["text/plain"].splitlines()
-    assert [line[:9] for line in lines] == [f"epoch {n}/5" for n in range(1, 6)]
+    assert lines[0].startswith("data: mnist")
+    epochs = [line[:9] for line in lines if line.startswith("epoch")]
+    assert epochs == [f"epoch {n}/5" for n in range(1, 6)]
 
 
 def test_the_second_reads_the_hand_better_after_its_corrections(execute):

@@ -187,7 +187,8 @@ def train_run(
     )
     teacher = None
     if teaches is not None:
-        say(f"teacher: {teaches.path}")
+        is_start = settings.teacher == settings.start
+        say(f"teacher: {'the model that it starts from' if is_start else teaches.path}")
         teacher = teaches.run
     state = train(train_set, held, state, callback, checkpoint, workers, teacher, sets.nondigits)
     if start is None or held is None:
