@@ -231,8 +231,8 @@ def test_corrections_stand_in_the_text_the_row_and_the_csv_until_undone(
         return [(row["file"], row["number"], row["accepted"]) for row in rows]
 
     assert numbers() == [(name, text, "true") for name in names for text in ("42", "7")]
-    for place, digit, words in ((1, "9", "this 2 is a 9"), (2, "none", "this 7 is no digit")):
-        page.locator(f'#text button[data-place="{place}"]').click()
+    for index, digit, words in ((1, "9", "this 2 is a 9"), (2, "none", "this 7 is no digit")):
+        page.locator(f'#text button[data-index="{index}"]').click()
         page.click(f'[data-correct="{digit}"]')
         expect(page.locator("#corrected")).to_have_text(f"Saved: {words}.")
     expect(page.locator("#result")).to_have_attribute("data-text", "49")
