@@ -19,7 +19,7 @@ from inkdigits.spec import SORTS
 ROOT = Path(__file__).parent.parent
 PHOTO = ROOT / "docs" / "sum.jpg"
 SHARE = 0.6  # of its size at which the finder is shown the photo here; it looks at several
-SEEN = 0.2  # heat from which it looks at a place
+SEEN = 0.2  # heat from which it looks at a proposal
 DIGITS, SIGNS = (29, 111, 216), (124, 58, 237)
 SIDE, GAP, LABELS = 56, 4, 84  # pixels of the close-ups' figure
 
@@ -40,7 +40,7 @@ def heat(grey: np.ndarray) -> Image.Image:
 
 
 def boxes(grey: np.ndarray, found: Found) -> Image.Image:
-    """The grey picture with a box around each place that was found."""
+    """The grey picture with a box around each candidate that was found."""
     image = Image.fromarray((255 * grey).astype(np.uint8)).convert("RGB")
     pen = ImageDraw.Draw(image)
     for box, sorts in zip(found.boxes.tolist(), found.far, strict=True):

@@ -28,7 +28,7 @@ from inkdigits.reading.reader import Reader
 from inkdigits.spec import ACCEPT, N_CLASSES, OTHER
 from inkdigits.synthesis.fonts import font_files
 from inkdigits.synthesis.hands import Hands, collected, joined, reframed
-from inkdigits.training.finding.fit_combination import fitted, places_of
+from inkdigits.training.finding.fit_combination import candidates_of, fitted
 from inkdigits.training.finding.loop import FindingRecipe, Kind, examples, mean_network, train
 from inkdigits.training.finding.start import network_from
 
@@ -126,7 +126,7 @@ def finish(out: Path, classifier: Path) -> None:
     finder = Finder(out / "finder.onnx", out / "closeup.onnx")
     classify = Reader(classifier, threads=1).probabilities
     others = Hands.load(out / "others.npz")
-    found, classified, truth = places_of(finder, classify, others, FIT_SEED, range(FIT_SCENES))
+    found, classified, truth = candidates_of(finder, classify, others, FIT_SEED, range(FIT_SCENES))
     combination = fitted(found, classified, truth)
     accept = report(combination, found, classified, truth)
     network, known = about["finder"]
@@ -140,7 +140,7 @@ def report(combination: Combination, found, classified, truth) -> float:
     """Print what each network alone and all together read right; give the level of acceptance."""
     rows = combination.combined(found, classified)
     digit = truth < N_CLASSES
-    print(f"{len(truth):,} places, {digit.sum():,} of them digits; {combination}")
+    print(f"{len(truth):,} candidates, {digit.sum():,} of them digits; {combination}")
     for name, answers in (
         ("finder", found.far), ("close-up", found.close), ("classifier", classified),
         ("all", rows),

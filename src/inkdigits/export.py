@@ -119,8 +119,8 @@ def _one(name: str, folder: Path, source: Model, arrays: Array, expected: Array)
         row.check(path)
     folder.mkdir(parents=True, exist_ok=True)
     # What was exported before stays until the new one has been checked.
-    with TemporaryDirectory(prefix=f".{row.file}.", dir=folder) as place:
-        part = Path(place) / row.file
+    with TemporaryDirectory(prefix=f".{row.file}.", dir=folder) as temporary:
+        part = Path(temporary) / row.file
         row.write(source, part)
         try:
             found = row.read(part, arrays)

@@ -44,22 +44,22 @@ def activations(arrays: Array, model: Model = None) -> dict[str, Array]:
     found, values = {}, torch.from_numpy(np.asarray(arrays, np.float32))[:, None]
     ends = {end: name for name, (_, end) in _convolutions(network).items()}
     with torch.inference_mode():
-        for place, layer in enumerate(network):
+        for index, layer in enumerate(network):
             values = layer(values)
-            if place in ends:
-                found[ends[place]] = values.numpy().copy(order="C")
+            if index in ends:
+                found[ends[index]] = values.numpy().copy(order="C")
     return found
 
 
 def _convolutions(network: nn.Sequential) -> dict[str, tuple[nn.Conv2d, int]]:
-    """Each with the place of the ReLU that ends its layer."""
+    """Each with the index of the ReLU that ends its layer."""
     found: dict[str, tuple[nn.Conv2d, int]] = {}
     last: nn.Conv2d | None = None
-    for place, layer in enumerate(network):
+    for index, layer in enumerate(network):
         if isinstance(layer, nn.Conv2d):
             last = layer
         elif isinstance(layer, nn.ReLU) and last is not None:
-            found[f"conv{len(found) + 1}"] = last, place
+            found[f"conv{len(found) + 1}"] = last, index
             last = None
     return found
 

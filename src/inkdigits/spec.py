@@ -25,7 +25,7 @@ MEAN, STD = 0.0, 1.0
 CLASS_NAMES = tuple("0123456789")
 N_CLASSES = len(CLASS_NAMES)
 
-# The sorts in a picture of numbers; a sort's number is its place here. OTHER is not a sort.
+# The sorts in a picture of numbers; a sort's number is its index here. OTHER is not a sort.
 SORTS = "0123456789+-×÷/=().,"
 OTHER = len(SORTS)  # 20
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from inkdigits.batch.items import Entry
 from inkdigits.batch.source import Source, parts_of
-from inkdigits.batch.storage import Place
+from inkdigits.batch.storage import Location
 from inkdigits.errors import ConfigError, PictureError
 
 
@@ -115,10 +115,10 @@ def varint(value):
     return data + bytes([value])
 
 
-def stated(path, rows, place):
+def stated(path, rows, index):
     """Let a Parquet file of 123 rows state another number.
 
-    place: which of the footer's numbers of rows: 0 the total, 1 the column's, -1 its row group's.
+    index: which of the footer's numbers of rows: 0 the total, 1 the column's, -1 its row group's.
     Source: Thrift's compact protocol: a number is a zigzag varint behind a byte for its field.
     """
     data = path.read_bytes()
@@ -126,15 +126,15 @@ def stated(path, rows, place):
     footer = data[-8 - size : -8]
     before = b"\x16" + varint(2 * 123)  # the next field, a 64-bit number
     parts = footer.split(before)
-    place %= len(parts) - 1
+    index %= len(parts) - 1
     new = b"\x16" + varint(2 * rows if rows >= 0 else -2 * rows - 1)
-    footer = before.join(parts[: place + 1]) + new + before.join(parts[place + 1 :])
+    footer = before.join(parts[: index + 1]) + new + before.join(parts[index + 1 :])
     end = len(footer).to_bytes(4, "little") + b"PAR1"
     path.write_bytes(data[: -8 - size] + footer + end)
 
 
 @pytest.mark.parametrize(
-    ("rows", "place", "why"),
+    ("rows", "index", "why"),
     [
         (-5, 0, "states -5 rows, and its row groups 123"),
         (0, 0, "states 0 rows, and its row groups 123"),
@@ -144,11 +144,11 @@ def stated(path, rows, place):
         (5, -1, "row group 0 states 5 rows, and 123 pictures"),
     ],
 )
-def test_a_table_whose_numbers_of_rows_differ_is_one_error(tmp_path, rows, place, why):
+def test_a_table_whose_numbers_of_rows_differ_is_one_error(tmp_path, rows, index, why):
     """None of its pictures is lost without a row, and none is listed that it has not."""
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"image": [b"x"] * 123}), path)
-    stated(path, rows, place)
+    stated(path, rows, index)
     source = Source(str(path))
     assert list(parts_of(entries(source), 100)) == [[Entry(str(path), "broken")]]
     ((name, error),) = read(source)
@@ -159,8 +159,8 @@ def test_a_table_whose_numbers_of_rows_differ_is_one_error(tmp_path, rows, place
 def test_a_table_that_states_more_rows_than_it_has_bytes_is_one_error(tmp_path):
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"image": [b"x"] * 123}), path)
-    for place in (-1, 1, 0):
-        stated(path, 2**40, place)
+    for index in (-1, 1, 0):
+        stated(path, 2**40, index)
     ((_, error),) = read(Source(str(path)))
     assert "states 1,099,511,627,776 rows, more than its" in str(error)
 
@@ -178,16 +178,16 @@ def test_a_file_that_went_away_is_an_error(tmp_path):
 
 
 def test_what_a_storage_library_raises_is_an_error_of_that_picture(monkeypatch):
-    place = Place("memory://odd")
-    place.files.pipe({"/odd/a.png": b"a", "/odd/b.png": b"b"})
-    opened = type(place.files).open
+    location = Location("memory://odd")
+    location.files.pipe({"/odd/a.png": b"a", "/odd/b.png": b"b"})
+    opened = type(location.files).open
 
     def fails(self, path, *options, **more):
         if path.endswith("a.png"):
             raise RuntimeError("throttled")
         return opened(self, path, *options, **more)
 
-    monkeypatch.setattr(type(place.files), "open", fails)
+    monkeypatch.setattr(type(location.files), "open", fails)
     (_, error), (_, data) = read(Source("memory://odd"))
     assert (str(error), data) == ("cannot be read: throttled", b"b")
 

@@ -5,7 +5,7 @@ pytest.importorskip("ray", reason="needs ray: pip install 'inkdigits[batch]'")
 from inkdigits.batch.items import Entry
 from inkdigits.batch.listing import Some, compared, listing_name, write_listing
 from inkdigits.batch.source import File, parts_of
-from inkdigits.batch.storage import Place
+from inkdigits.batch.storage import Location
 
 
 def test_two_listings_are_compared_with_what_is_there(tmp_path):
@@ -16,7 +16,7 @@ def test_two_listings_are_compared_with_what_is_there(tmp_path):
     write_listing(tmp_path / listing_name(1), parts_of([Entry("/a/0.png", "picture")], 3))
     there = ["/a/0.png", "/a/2.tar", "/a/3.parquet", "/a/9.png", "/a-b.png"]
     files = [*map(File, there), File("/b.txt", ".txt")]
-    found = compared(Place(str(tmp_path)), [listing_name(0), listing_name(1)], files)
+    found = compared(Location(str(tmp_path)), [listing_name(0), listing_name(1)], files)
     assert list(found) == [
         (File("/a/0.png"), True, True),
         (File("/a/1.png"), True, False),

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from inkdigits.batch.kept import NOTHING
 from inkdigits.batch.rows import IDENTITY, OWN, Row, as_text, kept_in, schema_of, table_of
 from inkdigits.errors import PictureError
-from inkdigits.reading.page import Places, page_of
+from inkdigits.reading.page import Candidates, page_of
 from inkdigits.spec import SORTS
 
 KEPT = pa.schema([("label", pa.int64()), ("hand", pa.string())])
@@ -25,12 +25,12 @@ def page(text, accepted=True, turned=0):
     sorts = np.array([SORTS.index(sign) for sign in text], np.int64)
     ten = np.full((n, 10), 0.01, np.float32)
     ten[np.arange(n), np.minimum(sorts, 9)] = 0.91
-    places = Places(
+    candidates = Candidates(
         boxes, np.full(n, 20, np.float32), sorts, np.full(n, 0.5, np.float32), ten,
         np.full(n, accepted), np.full(n, "" if accepted else "unsure"),
         np.zeros((n, 28, 28), np.float32), np.zeros(n, np.float32),
     )  # fmt: skip
-    return page_of(places, 200, 30, turned)
+    return page_of(candidates, 200, 30, turned)
 
 
 def rows(*found):

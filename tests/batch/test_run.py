@@ -23,7 +23,7 @@ from inkdigits.batch.cluster import ray_for
 from inkdigits.batch.listing import listing_name
 from inkdigits.batch.parts import Counts, Worker, name_of
 from inkdigits.batch.plan import MANIFEST, MODEL, SCHEMA, changes, plan_of
-from inkdigits.batch.storage import Place
+from inkdigits.batch.storage import Location
 from inkdigits.cli import cli
 from inkdigits.errors import BatchError, ConfigError, PictureError
 from inkdigits.reading.model import Model
@@ -147,9 +147,9 @@ def test_what_stops_a_worker_is_told_with_how_to_go_on(shared_ray, pictures, tmp
 def worker(source, out, **options):
     """A worker for a job that is begun, or gone on with."""
     given = job(source, out, **options)
-    place = Place(str(out))
-    plan = plan_of(given, given.source, place, Reader(given.model, threads=1))
-    return Worker(place, given.source, plan.listings)
+    location = Location(str(out))
+    plan = plan_of(given, given.source, location, Reader(given.model, threads=1))
+    return Worker(location, given.source, plan.listings)
 
 
 def rows_of(out, part=0):
@@ -279,15 +279,15 @@ def test_files_that_came_later_are_told_and_read_into_parts_of_their_own(three, 
     (source / "aa.png").write_bytes((source / "a.png").read_bytes())
     (source / "z.txt").touch()
     (source / "c.png").unlink()
-    place, files = Place(str(out)), Source(str(source))
-    plan = plan_of(job(source, out), files, place, Reader(threads=1))
-    came, gone = changes(files, place, plan)
+    location, files = Location(str(out)), Source(str(source))
+    plan = plan_of(job(source, out), files, location, Reader(threads=1))
+    came, gone = changes(files, location, plan)
     assert (came.n, came.first, gone.n, gone.first) == (
         1, [f"{source}/aa.png"], 1, [f"{source}/c.png"],
     )  # fmt: skip
     assert plan.parts == 1
 
-    plan = plan_of(job(source, out, add_new=True), files, place, Reader(threads=1))
+    plan = plan_of(job(source, out, add_new=True), files, location, Reader(threads=1))
     assert (plan.parts, plan.added.n, plan.gone.n, plan.passed_over.n) == (2, 1, 1, 1)
     one = worker(source, out)
     assert one.read(1) == Counts(1, 0, one.read(1).doubtful, 0)
@@ -295,7 +295,7 @@ def test_files_that_came_later_are_told_and_read_into_parts_of_their_own(three, 
     assert [row["path"] for part in (0, 1) for row in rows_of(out, part)] == [
         f"{source}/{name}" for name in ("a.png", "b.png", "c.png", "aa.png")
     ]
-    plan = plan_of(job(source, out, add_new=True), files, place, Reader(threads=1))
+    plan = plan_of(job(source, out, add_new=True), files, location, Reader(threads=1))
     assert (plan.parts, plan.added.n) == (2, 0)
 
 
@@ -461,7 +461,7 @@ def test_a_machine_with_other_networks_reads_nothing(three, monkeypatch):
     other = Reader().model.about._replace(identity="of another version")
     monkeypatch.setattr(Model, "about", other)
     with pytest.raises(BatchError, match="has other networks than the machine that began the job"):
-        Worker(Place(str(out)), Source(str(source)), listings).read(0)
+        Worker(Location(str(out)), Source(str(source)), listings).read(0)
 
 
 @pytest.mark.parametrize(

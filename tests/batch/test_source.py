@@ -7,7 +7,7 @@ pytest.importorskip("ray", reason="needs ray: pip install 'inkdigits[batch]'")
 
 from inkdigits.batch.items import Entry
 from inkdigits.batch.source import Source, in_order, parts_of
-from inkdigits.batch.storage import Place
+from inkdigits.batch.storage import Location
 from inkdigits.errors import ConfigError
 
 
@@ -38,7 +38,7 @@ def test_a_glob_takes_what_it_matches(tmp_path):
 
 
 def test_an_address_of_another_protocol_is_listed_and_opened():
-    files = Place("memory://scans").files
+    files = Location("memory://scans").files
     files.pipe({"/scans/a.png": b"a", "/scans/below/b.png": b"b", "/scans/c.txt": b"c"})
     wanted = [("memory:///scans/a.png", b"a"), ("memory:///scans/below/b.png", b"b")]
     found = [
@@ -48,18 +48,18 @@ def test_an_address_of_another_protocol_is_listed_and_opened():
 
 
 def test_a_file_elsewhere_is_moved_into_place_when_it_is_whole():
-    place = Place("memory://out")
+    location = Location("memory://out")
 
     def write_half():
-        with place.writing("half") as path:
+        with location.writing("half") as path:
             path.write_bytes(b"ha")
             raise OSError("full")
 
     with pytest.raises(OSError, match="full"):
         write_half()
-    with place.writing("whole") as path:
+    with location.writing("whole") as path:
         path.write_bytes(b"whole")
-    assert [name.rsplit("/", 1)[1] for name in place.files.ls("/out", detail=False)] == ["whole"]
+    assert [name.rsplit("/", 1)[1] for name in location.files.ls("/out", detail=False)] == ["whole"]
 
 
 def test_a_part_goes_over_several_files_and_a_shard_is_one_of_its_own():
@@ -120,7 +120,7 @@ def test_an_unknown_protocol_names_what_is_expected():
     with pytest.raises(
         ConfigError, match=r"nosuch://x: cannot be opened: .*; expected a local path"
     ):
-        Place("nosuch://x")
+        Location("nosuch://x")
 
 
 def test_colons_in_a_name_are_part_of_it(tmp_path):
@@ -132,17 +132,20 @@ def test_colons_in_a_name_are_part_of_it(tmp_path):
         for name in ("C::D.png", "e::f/~x::file.png", "http:y.png")
     ]
     assert len(entries(Source(f"{tmp_path}/e::f"))) == 1
-    Place("memory://colons").files.pipe({"/colons/C::D.png": b"elsewhere"})
+    Location("memory://colons").files.pipe({"/colons/C::D.png": b"elsewhere"})
     assert [data for _, data in read(Source("memory://colons"))] == [b"elsewhere"]
 
 
 def test_a_chain_of_protocols_is_followed():
-    place = Place("simplecache::memory://chained/a.png")
-    assert (type(place.files).__name__, place.path) == ("SimpleCacheFileSystem", "/chained/a.png")
+    location = Location("simplecache::memory://chained/a.png")
+    assert (type(location.files).__name__, location.path) == (
+        "SimpleCacheFileSystem",
+        "/chained/a.png",
+    )
     with pytest.raises(
         ConfigError, match=r"zip://a::b.zip: cannot be opened: .*; expected a local"
     ):
-        Place("zip://a::b.zip")
+        Location("zip://a::b.zip")
 
 
 def test_a_folder_apart_is_not_found_through_a_link(tmp_path):

@@ -306,8 +306,8 @@ def test_parts_know_what_their_digits_are_called_and_where_they_stood():
     sets = split_test(named)
     for part in (sets.train, sets.test):
         # Each image has its number for a pixel.
-        assert part.places.tolist() == part.images[:, 14, 14].tolist()
-        assert part.names == tuple(f"{i}.png" for i in part.places)
+        assert part.positions.tolist() == part.images[:, 14, 14].tolist()
+        assert part.names == tuple(f"{i}.png" for i in part.positions)
 
 
 def test_an_empty_name_is_not_the_folder_one_stands_in():

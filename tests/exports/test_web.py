@@ -144,9 +144,9 @@ def written(lines, numbers, images, random):
     paper = np.full((60 * lines + 40, 130 * numbers + 40), 245, np.uint8)
     for line in range(lines):
         for number in range(numbers):
-            for place in range(int(random.integers(1, 5))):
+            for position in range(int(random.integers(1, 5))):
                 top = 20 + 60 * line + int(random.integers(0, 8))
-                left = 20 + 130 * number + 25 * place
+                left = 20 + 130 * number + 25 * position
                 spot = paper[top : top + 28, left : left + 28]
                 ink = images[random.integers(len(images))]
                 np.minimum(spot, 245 - np.uint8(0.9 * ink), out=spot)
@@ -171,7 +171,7 @@ def test_the_browser_reads_150_pictures_as_python_does(browser, host, files, hos
     for name, our, their in zip(files, ours, theirs, strict=True):
         their_arrays = [digit.pop("array") for digit in their["digits"]]
         wanted = our.to_dict()
-        mine, them = (list(places_of(one)) for one in (wanted, their))
+        mine, them = (list(boxed_in(one)) for one in (wanted, their))
         for a, b in zip(mine, them, strict=False):
             boxes.append(np.abs(np.subtract(a.pop("box"), b.pop("box"))).max())
         if rounded(wanted) != their:
@@ -188,7 +188,7 @@ def test_the_browser_reads_150_pictures_as_python_does(browser, host, files, hos
     assert any(page.turned for page in ours)
 
 
-def places_of(page):
+def boxed_in(page):
     """All that has a box in a page's JSON."""
     return page["numbers"] + page["digits"] + page["signs"]
 
@@ -243,8 +243,8 @@ def test_the_browser_doubts_what_python_does_with_a_model_of_digits_alone(
     doubted = 0
     for our, their in zip(ours, theirs, strict=True):
         wanted = our.to_dict()
-        for place in places_of(wanted) + places_of(their):
-            del place["box"]
+        for boxed in boxed_in(wanted) + boxed_in(their):
+            del boxed["box"]
         assert rounded(wanted) == their
         doubted += sum(not digit["accepted"] for digit in their["digits"])
     assert doubted > 5

@@ -16,14 +16,14 @@ from inkdigits.batch import parts
 from inkdigits.batch.plan import Job, plan_of
 from inkdigits.batch.run import _Actor, read_all
 from inkdigits.batch.source import Source
-from inkdigits.batch.storage import Place
+from inkdigits.batch.storage import Location
 from inkdigits.errors import BatchError, ConfigError
 from inkdigits.reading.reader import Reader
 
 HOLDER = """
 import sys, time
-from inkdigits.batch.storage import Place
-with Place(sys.argv[1]).locked():
+from inkdigits.batch.storage import Location
+with Location(sys.argv[1]).locked():
     print("held", flush=True)
     time.sleep(600)
 """
@@ -52,23 +52,23 @@ def test_a_folder_to_which_another_job_writes_is_refused_until_that_is_killed(tw
         holder.kill()
         holder.wait()
         holder.stdout.close()
-    with Place(two.out).locked():
+    with Location(two.out).locked():
         assert os.path.isdir(two.out)
 
 
 def test_where_there_are_no_locks_the_later_job_goes_on_and_the_earlier_says_so():
-    place = Place("memory://taken")
-    place.files.pipe({"/taken/.job-killed": b""})
-    with place.locked() as check_first:
+    location = Location("memory://taken")
+    location.files.pipe({"/taken/.job-killed": b""})
+    with location.locked() as check_first:
         check_first()
-        assert not place.has(".job-killed")
-        with place.locked() as check_second:
+        assert not location.has(".job-killed")
+        with location.locked() as check_second:
             check_second()
             with pytest.raises(
                 BatchError, match=r"memory:///?taken: another job was started there"
             ):
                 check_first()
-        assert place.files.ls("/taken") == []
+        assert location.files.ls("/taken") == []
 
 
 def test_a_job_that_cannot_begin_leaves_no_folder(two):
@@ -79,7 +79,7 @@ def test_a_job_that_cannot_begin_leaves_no_folder(two):
 
 
 def test_workers_that_end_before_they_read_anything_end_the_job_at_the_sixth(two, monkeypatch):
-    plan = plan_of(two, two.source, Place(two.out), Reader())
+    plan = plan_of(two, two.source, Location(two.out), Reader())
 
     def ends(*_):
         raise SystemExit("as a crash, nothing catches it")
@@ -99,12 +99,12 @@ def test_workers_that_end_before_they_read_anything_end_the_job_at_the_sixth(two
 
 def actor(job, plan):
     """What a fresh worker says of the first part."""
-    made = _Actor(Place(job.out), job.source, plan.listings)
+    made = _Actor(Location(job.out), job.source, plan.listings)
     return made({"item": np.array([0])})["trouble"][0]
 
 
 def test_a_damaged_note_of_attempts_is_none(two):
-    plan = plan_of(two, two.source, Place(two.out), Reader())
+    plan = plan_of(two, two.source, Location(two.out), Reader())
     for text in ("{", "[]", '{"starts": "x"}', '{"starts": 1, "idle": 0, "ended": 7, "at": 1}'):
         Path(two.out, "_begun-0000000.json").write_text(text)
         assert actor(two, plan) == ""

@@ -13,7 +13,7 @@ from glob import glob
 from inkdigits.batch import storage
 from inkdigits.batch.plan import Job, plan_of
 from inkdigits.batch.source import Source
-from inkdigits.batch.storage import Place
+from inkdigits.batch.storage import Location
 from inkdigits.errors import PictureError
 from inkdigits.reading.reader import Reader
 
@@ -139,7 +139,7 @@ def test_a_folder_that_may_not_be_listed_is_a_row(closed, pattern):
 
 
 def test_what_could_not_be_listed_is_added_later(closed, tmp_path, monkeypatch):
-    source, out, reader = Source(str(closed)), Place(str(tmp_path / "out")), Reader()
+    source, out, reader = Source(str(closed)), Location(str(tmp_path / "out")), Reader()
     job = Job(source=source, out=str(tmp_path / "out"))
     assert plan_of(job, source, out, reader).added.first[1] == f"{closed}/closed/"
     monkeypatch.undo()
@@ -175,7 +175,7 @@ class Failing:
 @pytest.fixture
 def remote(monkeypatch):
     """Makes a remote source of two pictures that fails so often at a folder."""
-    files = Place("memory://faults").files
+    files = Location("memory://faults").files
     files.pipe({"/faults/a.png": b"a", "/faults/below/b.png": b"b"})
     monkeypatch.setattr(storage, "_PAUSES", (0.0, 0.0))
 

@@ -27,7 +27,7 @@ def test_two_answers_are_multiplied_as_their_weights_say():
     assert row.sum() == pytest.approx(1)
 
 
-def test_a_cold_place_is_likelier_nothing():
+def test_a_cold_candidate_is_likelier_nothing():
     far, close = np.full((2, 20), 0.05), np.full((2, 21), 1 / 21)
     rows = Combination().combined(found(far, close, [0.9, 0.1]), np.full((2, 10), 0.1, np.float32))
     assert rows[1, 20] > rows[0, 20]

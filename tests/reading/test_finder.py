@@ -7,26 +7,26 @@ import pytest
 from inkdigits.errors import ModelError, PictureError
 from inkdigits.reading.finder import (
     FINDER_MODEL,
-    MOST_PLACES,
+    MOST_CANDIDATES,
     Finder,
     _around_ink,
-    _Candidates,
+    _Proposals,
     digit_array,
     shipped_finder,
 )
 
 
-def places(boxes, units, heat):
+def proposals(boxes, units, heat):
     n = len(heat)
-    return _Candidates(
+    return _Proposals(
         np.array(boxes, np.float32), np.array(units, np.float32), np.array(heat, np.float32),
         np.full((n, 20), 0.05, np.float32),
     )  # fmt: skip
 
 
-def test_of_places_that_overlap_the_surest_stays():
+def test_of_proposals_that_overlap_the_surest_stays():
     """The first two overlap by 9 of 11 columns; the third stands beside."""
-    found = places(
+    found = proposals(
         [[0, 0, 10, 20], [1, 0, 11, 20], [15, 0, 25, 20]], [20, 20, 20], [0.6, 0.9, 0.5]
     ).apart()
     assert found.boxes[:, 0].tolist() == [1, 15]
@@ -34,21 +34,21 @@ def test_of_places_that_overlap_the_surest_stays():
 
 def test_a_thin_one_seen_twice_is_one_and_two_ones_are_two():
     """2 pixels wide, 20 high: 1.5 pixels apart they share no column, 8 apart they are 11."""
-    twice = places([[0, 0, 2, 20], [1.5, 0, 3.5, 20]], [20, 20], [0.9, 0.8]).apart()
+    twice = proposals([[0, 0, 2, 20], [1.5, 0, 3.5, 20]], [20, 20], [0.9, 0.8]).apart()
     assert len(twice.heat) == 1
-    eleven = places([[0, 0, 2, 20], [8, 0, 10, 20]], [20, 20], [0.9, 0.8]).apart()
+    eleven = proposals([[0, 0, 2, 20], [8, 0, 10, 20]], [20, 20], [0.9, 0.8]).apart()
     assert len(eleven.heat) == 2
 
 
 def test_a_loop_within_a_digit_is_no_second_one():
-    found = places([[0, 0, 12, 20], [2, 10, 10, 19]], [20, 10], [0.9, 0.6]).apart()
+    found = proposals([[0, 0, 12, 20], [2, 10, 10, 19]], [20, 10], [0.9, 0.6]).apart()
     assert len(found.heat) == 1
 
 
-def test_places_are_bounded():
-    x = np.arange(3 * MOST_PLACES, dtype=np.float32) * 30
+def test_candidates_are_bounded():
+    x = np.arange(3 * MOST_CANDIDATES, dtype=np.float32) * 30
     boxes = np.stack((x, 0 * x, x + 10, 0 * x + 20), 1)
-    assert len(places(boxes, 0 * x + 20, 0 * x + 0.5).apart().heat) == MOST_PLACES
+    assert len(proposals(boxes, 0 * x + 20, 0 * x + 0.5).apart().heat) == MOST_CANDIDATES
 
 
 def test_a_box_is_drawn_close_around_the_ink():
@@ -66,7 +66,7 @@ def test_noise_takes_bounded_time_and_memory():
     found = shipped_finder().find(noise)
     assert tracemalloc.get_traced_memory()[1] < 300_000_000
     tracemalloc.stop()
-    assert len(found.heat) <= MOST_PLACES
+    assert len(found.heat) <= MOST_CANDIDATES
     assert time.process_time() - start < 60
 
 

@@ -4,12 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inkdigits.reading.lines import gaps_after, lines_of
-from inkdigits.reading.page import Places, page_of
+from inkdigits.reading.page import Candidates, page_of
 from inkdigits.spec import SORTS
 
 
-def places(rows):
-    """Places from (sign, left, top, width, height) rows; a digit's line height is its own."""
+def candidates(rows):
+    """Candidates from (sign, left, top, width, height) rows; a digit's line height is its own."""
     n = len(rows)
     boxes = np.array([(x, y, x + w, y + h) for _, x, y, w, h in rows], np.float32).reshape(-1, 4)
     heights = boxes[:, 3] - boxes[:, 1]
@@ -18,7 +18,7 @@ def places(rows):
         [h if s.isdigit() else typical for (s, *_), h in zip(rows, heights, strict=True)],
         np.float32,
     )
-    return Places(
+    return Candidates(
         boxes, units, np.array([SORTS.index(s) for s, *_ in rows], np.int64),
         np.full(n, 0.9, np.float32), np.full((n, 10), 0.1, np.float32), np.ones(n, bool),
         np.full(n, ""), np.zeros((n, 28, 28), np.float32), np.zeros(n, np.float32),
@@ -54,7 +54,7 @@ def turned(rows, degrees):
 
 
 def text_of(rows):
-    return page_of(places(rows), 1000, 1000).text
+    return page_of(candidates(rows), 1000, 1000).text
 
 
 def test_a_number_is_read_from_left_to_right_whatever_the_order():
@@ -108,7 +108,7 @@ def test_signs_stand_in_the_text(text):
 
 
 def test_numbers_have_their_points_and_their_minus():
-    page = page_of(places(written("12.50 -6 3+4")), 500, 100)
+    page = page_of(candidates(written("12.50 -6 3+4")), 500, 100)
     assert [number.text for number in page.numbers] == ["12.50", "-6", "3", "4"]
     assert page.signs.signs == ".-+"
 
@@ -118,7 +118,7 @@ def test_numbers_have_their_points_and_their_minus():
 )
 def test_a_number_beside_an_unsure_sign_is_not_accepted(text, expected):
     """The sign may be a digit of it; but not one that stands apart."""
-    found = places(written(text, gap=3))
+    found = candidates(written(text, gap=3))
     for i, sort in enumerate(found.sorts):
         found.accepted[i] = SORTS[sort].isdigit()
     assert [number.accepted for number in page_of(found, 100, 100).numbers] == expected
@@ -126,12 +126,12 @@ def test_a_number_beside_an_unsure_sign_is_not_accepted(text, expected):
 
 @pytest.mark.parametrize(("text", "signs"), [("1.5", 1), ("(15", 1), ("-15", 1), ("15", 0)])
 def test_a_numbers_confidence_counts_the_signs_in_it_and_beside_it(text, signs):
-    (number,) = page_of(places(written(text, gap=3)), 100, 100).numbers
+    (number,) = page_of(candidates(written(text, gap=3)), 100, 100).numbers
     assert number.confidence == pytest.approx(0.9 ** (2 + signs))
 
 
 def test_a_numbers_box_is_around_its_digits_and_its_confidence_is_their_product():
-    (number,) = page_of(places([("1", 10, 20, 5, 20), ("7", 18, 18, 10, 21)]), 100, 100).numbers
+    (number,) = page_of(candidates([("1", 10, 20, 5, 20), ("7", 18, 18, 10, 21)]), 100, 100).numbers
     assert number.box == (10, 18, 28, 40)
     assert number.confidence == pytest.approx(0.81)
     assert number.accepted
@@ -145,12 +145,12 @@ def test_a_point_belongs_to_the_line_it_stands_on():
 
 def test_a_line_of_signs_alone_is_none():
     assert text_of([*written("12"), ("-", 0, 60, 30, 2)]) == "12"
-    page = page_of(places([("-", 0, 60, 30, 2)]), 100, 100)
+    page = page_of(candidates([("-", 0, 60, 30, 2)]), 100, 100)
     assert (page.text, page.reason, len(page.digits)) == ("", "blank", 0)
 
 
 def test_nothing_is_a_blank_page():
-    page = page_of(places([]), 30, 20)
+    page = page_of(candidates([]), 30, 20)
     assert (page.text, page.reason, page.lines, page.table()) == ("", "blank", [], [])
 
 
@@ -171,7 +171,7 @@ def test_a_table_has_rows_columns_and_empty_cells():
         *written("10"), *written("7", x=90), *written("123", x=170),
         *written("4", x=8, y=40), *written("56", x=175, y=42),
     ]  # fmt: skip
-    page = page_of(places(rows), 300, 80)
+    page = page_of(candidates(rows), 300, 80)
     assert page.table() == [["10", "7", "123"], ["4", "", "56"]]
 
 
@@ -179,17 +179,17 @@ def test_a_wide_number_over_two_columns_joins_them_not():
     """Columns from 0 to 29 and 90 to 119; the number below lies from 0 to 182, over both."""
     rows = [*written("12"), *written("34", x=90), *written("56", y=40), *written("78", x=90, y=40)]
     rows += written("12345678901", y=80)
-    page = page_of(places(rows), 300, 120)
+    page = page_of(candidates(rows), 300, 120)
     assert page.table() == [["12", "34"], ["56", "78"], ["12345678901", ""]]
 
 
 def test_numbers_below_each_end_of_a_wide_one_are_one_column():
     rows = [*written("123456"), *written("7", y=40), *written("8", x=85, y=80)]
-    assert page_of(places(rows), 300, 120).table() == [["123456"], ["7"], ["8"]]
+    assert page_of(candidates(rows), 300, 120).table() == [["123456"], ["7"], ["8"]]
 
 
 def test_a_digits_line_and_number_are_numbered():
-    digits = page_of(places(written("12 3") + written("4", y=50)), 200, 100).digits
+    digits = page_of(candidates(written("12 3") + written("4", y=50)), 200, 100).digits
     assert digits.digits.tolist() == [1, 2, 3, 4]
     assert digits.line.tolist() == [0, 0, 0, 1]
     assert digits.number.tolist() == [0, 0, 1, 2]
@@ -203,9 +203,9 @@ boxes = st.lists(
 
 @settings(deadline=None, max_examples=100)
 @given(boxes, st.floats(-200, 200), st.floats(0.2, 5))
-def test_each_box_is_in_one_line_and_place_and_size_do_not_matter(found, shift, share):
+def test_each_box_is_in_one_line_and_position_and_size_do_not_matter(found, shift, share):
     rows = [("3", *row) for row in found]
-    it = places(rows)
+    it = candidates(rows)
     lines = lines_of(it.boxes, it.units, "3" * len(rows))
     assert sorted(i for line in lines for i in line.tolist()) == list(range(len(rows)))
     middle = (it.boxes[:, 0] + it.boxes[:, 2]) / 2
@@ -221,5 +221,5 @@ def test_each_box_is_in_one_line_and_place_and_size_do_not_matter(found, shift, 
 def test_5000_digits_are_put_in_order():
     rows = [("8", 15.0 * (i % 50), 30.0 * (i // 50), 10, 20) for i in range(5000)]
     random = np.random.default_rng(0)
-    page = page_of(places([rows[i] for i in random.permutation(5000)]), 800, 3000)
+    page = page_of(candidates([rows[i] for i in random.permutation(5000)]), 800, 3000)
     assert page.lines == ["8" * 50] * 100

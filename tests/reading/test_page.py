@@ -7,7 +7,7 @@ from PIL import Image
 
 import inkdigits
 from inkdigits.errors import DataError, PictureError
-from inkdigits.reading.page import Page, Places, page_of
+from inkdigits.reading.page import Candidates, Page, page_of
 from inkdigits.reading.reader import Reader, stands
 from inkdigits.spec import SORTS
 from inkdigits.training.sets import load_added
@@ -60,8 +60,8 @@ def test_a_page_on_its_side_is_turned(reader, sheet):
 
 
 def read_at(n, confidence):
-    """n places, each a 6 of that confidence."""
-    return Places(
+    """n candidates, each a 6 of that confidence."""
+    return Candidates(
         np.zeros((n, 4), np.float32), np.ones(n, np.float32), np.full(n, 6),
         np.full(n, confidence, np.float32), np.zeros((n, 10), np.float32), np.ones(n, bool),
         np.full(n, ""), np.zeros((n, 28, 28), np.float32), np.zeros(n, np.float32),
@@ -95,7 +95,7 @@ def test_a_pages_values_are_plain_json(reader, sheet):
 
 def test_signs_are_values_too():
     page = page_of(
-        Places(
+        Candidates(
             np.array([(0, 0, 10, 20), (12, 8, 20, 10)], np.float32), np.full(2, 20, np.float32),
             np.array([7, SORTS.index("-")]), np.array([0.9, 0.8], np.float32),
             np.zeros((2, 10), np.float32), np.array([True, False]), np.array(["", "unsure"]),
@@ -146,7 +146,7 @@ def test_a_notebook_keeps_the_colour_of_a_single_doubtful_digit():
     ink[:, 4:24, 8:20] = np.linspace(0, 1, 12, dtype=np.float32)
     doubtful = np.arange(n) == 77
     page = page_of(
-        Places(
+        Candidates(
             boxes, np.full(n, 30, np.float32), np.full(n, 7), np.full(n, 0.9, np.float32),
             np.zeros((n, 10), np.float32), ~doubtful, np.where(doubtful, "unsure", ""), ink,
             np.zeros(n, np.float32),
@@ -172,9 +172,9 @@ def test_digits_of_a_page_are_saved_under_their_right_labels(reader, sheet, tmp_
 
 @pytest.mark.parametrize("labels", [{11: 3}, {-1: 3}, {0: 10}])
 def test_labels_of_no_digit_are_refused_before_anything_is_written(reader, sheet, tmp_path, labels):
-    (place, label) = next(iter(labels.items()))
+    (index, label) = next(iter(labels.items()))
     message = (
-        f"labels give digit {place} as {label}; expected places from 0 to 10 and digits from 0 to 9"
+        f"labels give digit {index} as {label}; expected places from 0 to 10 and digits from 0 to 9"
     )
     with pytest.raises(DataError, match=message):
         reader.read(sheet[0]).digits.save(tmp_path / "mine", {3: 3} | labels)
@@ -209,6 +209,6 @@ def test_what_is_no_picture_is_an_error_in_its_place(reader, thing):
     assert isinstance(found, PictureError)
 
 
-def test_an_empty_page_is_made_of_no_places(reader):
-    places = reader._find(np.full((40, 40), 0.5, np.float32), 40, 40)
-    assert page_of(places, 40, 40).reason == "blank"
+def test_an_empty_page_is_made_of_no_candidates(reader):
+    candidates = reader._find(np.full((40, 40), 0.5, np.float32), 40, 40)
+    assert page_of(candidates, 40, 40).reason == "blank"

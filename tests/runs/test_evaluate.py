@@ -124,7 +124,7 @@ def test_a_folder_of_an_evaluation_holds_what_the_command_says(small, tmp_path):
     assert len(rows) == result["scores"]["n"] - sum(
         row[i] for i, row in enumerate(result["scores"]["matrix"])
     )
-    row = next(row for row in rows if row["place"] == "4")
+    row = next(row for row in rows if row["index"] == "4")
     assert (row["digit"], row["read_as"]) == (str(labels[4]), str((labels[4] - 1) % 10))
     report = (out / "report.html").read_text()
     text, pictures = without_pictures(report)
@@ -136,7 +136,7 @@ def test_a_folder_of_an_evaluation_holds_what_the_command_says(small, tmp_path):
     assert accuracy.replace(" ", "") in done.stdout
 
 
-def test_what_is_read_wrongly_is_named_by_file_and_place(tmp_path, sample):
+def test_what_is_read_wrongly_is_named_by_file_and_index(tmp_path, sample):
     """Of 20 pictures 18 and 19 are labelled otherwise, and they have odd names."""
     folder = tmp_path / "mine"
     folder.mkdir()
@@ -156,10 +156,10 @@ def test_what_is_read_wrongly_is_named_by_file_and_place(tmp_path, sample):
         str(there.index(names[18])): ("3", "8", f"{folder}/3_\\udcff.png"),
         str(there.index(names[19])): ("4", "9", f"{folder}/4_\r.png"),
     }
-    assert {row["place"]: (row["digit"], row["read_as"], row["file"]) for row in rows} == wrong
+    assert {row["index"]: (row["digit"], row["read_as"], row["file"]) for row in rows} == wrong
 
 
-def test_of_a_split_table_the_place_is_the_files_and_no_file_is_named(tmp_path, small):
+def test_of_a_split_table_the_index_is_the_files_and_no_file_is_named(tmp_path, small):
     sets = small(split=True)
     labels = sets.test.labels.copy()
     labels[4] = (labels[4] + 1) % 10
@@ -167,7 +167,7 @@ def test_of_a_split_table_the_place_is_the_files_and_no_file_is_named(tmp_path, 
     found = evaluate(None, "any", "all")
     found.save(tmp_path / "out")
     rows = list(csv.DictReader((tmp_path / "out" / WRONG).open()))
-    assert ("4", str(labels[4]), "") in [(r["place"], r["digit"], r["file"]) for r in rows]
+    assert ("4", str(labels[4]), "") in [(r["index"], r["digit"], r["file"]) for r in rows]
 
 
 def test_a_filled_folder_is_refused_before_anything_is_read(tmp_path):

@@ -10,7 +10,7 @@ from drawn import PEN, draw, written
 from PIL import Image
 from playwright.sync_api import expect
 
-from inkdigits.reading.page import Places, page_of
+from inkdigits.reading.page import Candidates, page_of
 from inkdigits.spec import SORTS
 from inkdigits.version import __version__
 
@@ -34,13 +34,13 @@ def reading(text, doubtful=()):
             x += 30 if sign == " " else 16
     n = len(sorts)
     accepted = np.array([i not in doubtful for i in range(n)])
-    places = Places(
+    candidates = Candidates(
         np.array(boxes, np.float32), np.full(n, 20, np.float32), np.array(sorts),
         np.where(accepted, 0.99, 0.5).astype(np.float32), np.full((n, 10), 0.1, np.float32),
         accepted, np.where(accepted, "", "unsure"), np.zeros((n, 28, 28), np.float32),
         np.zeros(n, np.float32),
     )  # fmt: skip
-    page = page_of(places, 400, 400)
+    page = page_of(candidates, 400, 400)
     assert page.text == text
     return page.to_dict()
 
@@ -231,8 +231,8 @@ def test_corrections_stand_in_the_text_the_row_and_the_csv_until_undone(
         return [(row["file"], row["number"], row["accepted"]) for row in rows]
 
     assert numbers() == [(name, text, "true") for name in names for text in ("42", "7")]
-    for place, digit, words in ((1, "9", "this 2 is a 9"), (2, "none", "this 7 is no digit")):
-        page.locator(f'#text button[data-place="{place}"]').click()
+    for index, digit, words in ((1, "9", "this 2 is a 9"), (2, "none", "this 7 is no digit")):
+        page.locator(f'#text button[data-index="{index}"]').click()
         page.click(f'[data-correct="{digit}"]')
         expect(page.locator("#corrected")).to_have_text(f"Saved: {words}.")
     expect(page.locator("#result")).to_have_attribute("data-text", "49")

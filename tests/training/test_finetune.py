@@ -146,7 +146,7 @@ def test_errors_are_chance_up_to_the_square_root_of_both_counts_more(before, mos
     assert not is_chance(before, most + 1)
 
 
-def test_where_a_mistake_stays_all_the_way_the_furthest_place_is_kept(judged, sample):
+def test_where_a_mistake_stays_all_the_way_the_furthest_mixture_is_kept(judged, sample):
     """A 7 among the held-out 3s is read as 3 everywhere on the way: 1 mistake where there was 0."""
     index = [
         *np.flatnonzero(sample.test.labels == 3)[:50],

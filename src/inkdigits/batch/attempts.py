@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from typing import Any, cast
 
-from inkdigits.batch.storage import Place
+from inkdigits.batch.storage import Location
 from inkdigits.errors import BatchError
 
 BEGUN = "_begun-"  # begins the names of the files that say so
@@ -27,7 +27,7 @@ class Attempt:
     written.
     """
 
-    def __init__(self, out: Place, part: int) -> None:
+    def __init__(self, out: Location, part: int) -> None:
         self._out, self._name = out, f"{BEGUN}{part:07d}.json"
         self._starts, self._idle, self._ended = 0, 0, Counter[int]()
         kept = self._kept()

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from inkdigits.batch.kept import NOTHING, kept_of, kept_rows, misfit
 from inkdigits.batch.rows import shortened
-from inkdigits.batch.storage import Place
+from inkdigits.batch.storage import Location
 from inkdigits.errors import ConfigError, NotAPictureError, PictureError
 from inkdigits.picture.open import MAX_BYTES, SUFFIXES
 
@@ -75,11 +75,11 @@ def table_entry(address: str, column: str) -> tuple[Entry, pa.Schema]:
 
 
 def _table_entry(address: str, column: str) -> tuple[Entry, pa.Schema]:
-    place = Place(address)
-    with place.files.open(place.path, "rb") as file:
+    location = Location(address)
+    with location.files.open(location.path, "rb") as file:
         table = pq.ParquetFile(file)
         pictures = _bytes_column(table.schema_arrow, column, address)
-        _check_rows(table.metadata, pictures, place.files.size(place.path))
+        _check_rows(table.metadata, pictures, location.files.size(location.path))
         return Entry(address, "table", 0, table.metadata.num_rows), _others(table.schema_arrow)
 
 
@@ -145,9 +145,9 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 
 
 def _picture(entry: Entry) -> Iterator[Item]:
-    place = Place(entry.address)
+    location = Location(entry.address)
     try:
-        with place.files.open(place.path, "rb") as file:
+        with location.files.open(location.path, "rb") as file:
             yield Item(entry.address, file.read(MAX_BYTES + 1))
     except Exception as error:  # noqa: BLE001 - fsspec's libraries raise their own; a file ends no job
         yield Item(entry.address, _unreadable(error))
@@ -155,10 +155,10 @@ def _picture(entry: Entry) -> Iterator[Item]:
 
 def _table(entry: Entry, column: str, kept: pa.Schema) -> Iterator[Item]:
     """The rows of an entry; of the row groups they lie in, what is before them is skipped."""
-    place = Place(entry.address)
+    location = Location(entry.address)
     given, last = entry.first, entry.first + entry.n
     try:
-        with place.files.open(place.path, "rb") as file:
+        with location.files.open(location.path, "rb") as file:
             table = pq.ParquetFile(file)
             name = _bytes_column(table.schema_arrow, column, entry.address)
             # Another file's plain column may be called as this one's pictures.
@@ -211,9 +211,9 @@ def _once_broken(entry: Entry, column: str, kept: pa.Schema) -> Iterator[Item]:
 
 def _folder(entry: Entry) -> Item:
     """A folder that could not be listed, and why."""
-    place = Place(entry.address)
+    location = Location(entry.address)
     try:
-        place.listed(place.path)
+        location.listed(location.path)
         why = "could not be listed when this job listed its source, and can be now"
     except OSError as error:
         why = f"cannot be listed ({_cause(error)})"
@@ -223,10 +223,10 @@ def _folder(entry: Entry) -> Item:
 
 def _shard(entry: Entry) -> Iterator[Item]:
     """A shard's pictures, read from its beginning to its end; other members are skipped."""
-    place = Place(entry.address)
+    location = Location(entry.address)
     try:
         with (
-            place.files.open(place.path, "rb") as file,
+            location.files.open(location.path, "rb") as file,
             tarfile.open(fileobj=file, mode="r|*", tarinfo=_Member) as shard,
         ):
             for member in shard:

@@ -15,7 +15,7 @@ from inkdigits.errors import ConfigError
 NOTHING = pa.schema([])
 _PREFIX = "source_"
 _UNITS = ("s", "ms", "us", "ns")  # of a time of day, which fits in each; a date and time does not
-# What is in a type, and how much it holds of that: at least as much in each place holds the other.
+# What is in a type, and how much it holds of that: at least as much of each number holds the other.
 _ROOM: tuple[tuple[str, Callable[..., bool], Callable[..., tuple[int, ...]]], ...] = (
     ("whole", pa.types.is_signed_integer, lambda kind: (kind.bit_width - 1, 1)),  # 1: minus
     ("whole", pa.types.is_unsigned_integer, lambda kind: (kind.bit_width, 0)),

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from inkdigits.batch.items import Entry
 from inkdigits.batch.source import File, in_order
-from inkdigits.batch.storage import Place
+from inkdigits.batch.storage import Location
 
 LISTING = "_inputs"  # begins the names; readers of a folder of Parquet files skip _
 _ENTRIES = pa.schema(
@@ -78,7 +78,7 @@ def read_part(listing: pq.ParquetFile, number: int) -> list[Entry]:
 
 
 def compared(
-    out: Place, listings: Iterable[str], files: Iterable[File]
+    out: Location, listings: Iterable[str], files: Iterable[File]
 ) -> Iterator[tuple[File, bool, bool]]:
     """Each file that is listed or there now, once, in order; whether it is listed; whether there.
 
@@ -95,7 +95,7 @@ def compared(
         yield File("/".join(names), those[0][2]), listed, there
 
 
-def _addresses(out: Place, name: str, shards: bool) -> Iterator[tuple[list[str], int, str]]:
+def _addresses(out: Location, name: str, shards: bool) -> Iterator[tuple[list[str], int, str]]:
     with out.open(name) as file:
         listing = pq.ParquetFile(file)
         for part in range(listing.num_row_groups):

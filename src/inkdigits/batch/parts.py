@@ -25,7 +25,7 @@ from inkdigits.batch.listing import read_part
 from inkdigits.batch.plan import MODEL, SCHEMA
 from inkdigits.batch.rows import IDENTITY, Row, kept_in, table_of
 from inkdigits.batch.source import Source
-from inkdigits.batch.storage import Place
+from inkdigits.batch.storage import Location
 from inkdigits.errors import BatchError, InkdigitsError, PictureError
 from inkdigits.picture.documents import DocumentPage, count_pages, page_names
 from inkdigits.reading.page import Page
@@ -71,14 +71,15 @@ class Worker:
     BatchError if the source or out is not to be seen here.
     """
 
-    def __init__(self, out: Place, source: Source, listings: Sequence[tuple[str, int]]) -> None:
+    def __init__(self, out: Location, source: Source, listings: Sequence[tuple[str, int]]) -> None:
         cv2.setNumThreads(1)  # there is a worker for each core
         self._out, self._source, self._listings = out, source, listings
-        for place in (out, source.root()):
-            if not place.kind():
+        for location in (out, source.root()):
+            if not location.kind():
                 raise BatchError(
-                    f"{place.named(place.path)} is not there for a worker on {platform.node()}; "
-                    "SOURCE and DEST must be at addresses that all processes and machines see"
+                    f"{location.named(location.path)} is not there for a worker on "
+                    f"{platform.node()}; SOURCE and DEST must be at addresses that all processes "
+                    "and machines see"
                 )
         with out.open(SCHEMA) as file:
             self._schema = pq.read_schema(file)
@@ -149,7 +150,7 @@ class Worker:
         return Counts(n, n - table["error"].null_count, _doubtful(table), n)
 
 
-def _reader(out: Place, identity: str) -> Reader:
+def _reader(out: Location, identity: str) -> Reader:
     """The Reader of the job in that folder. Raises BatchError if its identity is another."""
     with tempfile.TemporaryDirectory() as folder:
         path = None

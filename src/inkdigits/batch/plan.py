@@ -23,7 +23,7 @@ from inkdigits.batch.kept import Columns, misfit
 from inkdigits.batch.listing import LISTING, Some, compared, listing_name, write_listing
 from inkdigits.batch.rows import as_text, kept_in, schema_of, shortened
 from inkdigits.batch.source import SHARDS, TABLES, Source, parts_of
-from inkdigits.batch.storage import Place, real
+from inkdigits.batch.storage import Location, real
 from inkdigits.errors import ConfigError
 from inkdigits.picture.open import SUFFIXES
 from inkdigits.reading.reader import Reader
@@ -79,7 +79,7 @@ class Plan:
         return sum(n for _, n in self.listings)
 
 
-def plan_of(job: Job, source: Source, out: Place, reader: Reader) -> Plan:
+def plan_of(job: Job, source: Source, out: Location, reader: Reader) -> Plan:
     """The plan in the folder's manifest; the first start lists the source and writes it.
 
     source: the job's, at an address that all workers can open. Raises ConfigError if the source
@@ -104,7 +104,7 @@ def plan_of(job: Job, source: Source, out: Place, reader: Reader) -> Plan:
     return plan
 
 
-def changes(source: Source, out: Place, plan: Plan) -> tuple[Some, Some]:
+def changes(source: Source, out: Location, plan: Plan) -> tuple[Some, Some]:
     """The files that came after they were listed, and those that are gone since."""
     came, gone = Some(), Some()
     files = source.files(out.named(out.path))
@@ -116,7 +116,7 @@ def changes(source: Source, out: Place, plan: Plan) -> tuple[Some, Some]:
     return came, gone
 
 
-def _begun(job: Job, source: Source, out: Place, reader: Reader) -> Plan:
+def _begun(job: Job, source: Source, out: Location, reader: Reader) -> Plan:
     """The plan of a first start, and all that the parts need but the manifest."""
     _check_new(job, source, out)
     new = not out.files.exists(out.path)
@@ -139,7 +139,7 @@ def _begun(job: Job, source: Source, out: Place, reader: Reader) -> Plan:
 
 
 def _listed(
-    source: Source, out: Place, before: Plan, kept: pa.Schema | None = None
+    source: Source, out: Location, before: Plan, kept: pa.Schema | None = None
 ) -> tuple[Plan, pa.Schema]:
     """The plan with the files that it does not list yet, and the columns that rows keep.
 
@@ -193,7 +193,7 @@ def _names(plan: Plan) -> list[str]:
     return [name for name, _ in plan.listings]
 
 
-def _kept(out: Place) -> pa.Schema:
+def _kept(out: Location) -> pa.Schema:
     with out.open(SCHEMA) as file:
         return kept_in(pq.read_schema(file))
 
@@ -209,7 +209,7 @@ def _manifest_of(plan: Plan, given: dict[str, str]) -> dict[str, object]:
     }
 
 
-def _manifest_in(job: Job, out: Place) -> dict[str, Any]:
+def _manifest_in(job: Job, out: Location) -> dict[str, Any]:
     """The folder's manifest. Raises ConfigError where it is damaged, or of another version."""
     with out.open(MANIFEST) as file:
         text = file.read()
@@ -281,9 +281,9 @@ def _check_same(job: Job, given: dict[str, str], manifest: dict[str, Any]) -> No
             )
 
 
-def _check_new(job: Job, source: Source, out: Place) -> None:
+def _check_new(job: Job, source: Source, out: Location) -> None:
     """Raise ConfigError where the job cannot begin in its folder."""
-    if f"{real(out)}/".startswith(f"{real(Place(source.address)).rstrip('/')}/"):
+    if f"{real(out)}/".startswith(f"{real(Location(source.address)).rstrip('/')}/"):
         raise ConfigError(
             f"{job.out} lies in {job.source.address}: its files would be read as input; name a "
             "folder elsewhere"

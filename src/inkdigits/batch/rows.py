@@ -20,13 +20,13 @@ from inkdigits.reading.page import Page
 from inkdigits.spec import N_CLASSES
 from inkdigits.version import __version__
 
-_PLACE = [(side, pa.float32()) for side in ("left", "top", "right", "bottom")]  # pixels, upright
+_BOX = [(side, pa.float32()) for side in ("left", "top", "right", "bottom")]  # pixels, upright
 _NUMBER = pa.struct(
     [
         ("text", pa.string()),
         ("confidence", pa.float32()),
         ("accepted", pa.bool_()),
-        *_PLACE,
+        *_BOX,
         ("line", pa.int32()),
     ]
 )
@@ -37,7 +37,7 @@ _DIGIT = pa.struct(
         ("probabilities", pa.list_(pa.float32())),  # ten
         ("accepted", pa.bool_()),
         ("reason", pa.string()),
-        *_PLACE,
+        *_BOX,
         ("line", pa.int32()),
         ("number", pa.int32()),
     ]

@@ -23,7 +23,7 @@ from inkdigits.batch.parts import Counts, Worker
 from inkdigits.batch.plan import Job, Plan, changes, plan_of
 from inkdigits.batch.rows import shortened
 from inkdigits.batch.source import Source
-from inkdigits.batch.storage import Place
+from inkdigits.batch.storage import Location
 from inkdigits.errors import BatchError, InkdigitsError
 from inkdigits.reading.reader import Reader
 
@@ -53,8 +53,8 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
     parts are done, of how many. Raises ConfigError if the source holds nothing or the folder holds
     another job, ModelError, and BatchError if Ray cannot start or a worker cannot write.
     """
-    out, place = Place(job.out), Place(job.source.address)
-    source = replace(job.source, address=place.named(place.path))
+    out, location = Location(job.out), Location(job.source.address)
+    source = replace(job.source, address=location.named(location.path))
     with ExitStack() as stack:
         try:
             check_lock = stack.enter_context(out.locked())
@@ -81,7 +81,7 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
 
 
 def _read(
-    job: Job, source: Source, out: Place, plan: Plan, progress: Callable[[int, int], None]
+    job: Job, source: Source, out: Location, plan: Plan, progress: Callable[[int, int], None]
 ) -> Counts:
     """Have all parts read that are not there. Raises BatchError."""
     total = np.zeros(len(Counts._fields), np.int64)
@@ -111,7 +111,7 @@ def _read(
 class _Actor:
     """What Ray keeps a process for. Trouble is handed over: Ray would bury it in its own."""
 
-    def __init__(self, out: Place, source: Source, listings: Sequence[tuple[str, int]]) -> None:
+    def __init__(self, out: Location, source: Source, listings: Sequence[tuple[str, int]]) -> None:
         self._given = out, source, listings
         self._worker: Worker | None = None
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from inkdigits.batch.items import Entry, Item, opened, table_entry
 from inkdigits.batch.kept import NOTHING
-from inkdigits.batch.storage import Place, real
+from inkdigits.batch.storage import Location, real
 from inkdigits.errors import ConfigError
 from inkdigits.files import is_temporary
 from inkdigits.picture.documents import INSTALL, unread_endings
@@ -49,12 +49,12 @@ class Source:
     address: str
     column: str = ""
 
-    def root(self) -> Place:
+    def root(self) -> Location:
         """The file, or the folder that everything is below."""
-        place = Place(self.address)
-        if not place.kind() and glob.has_magic(place.path):
-            place.path, _ = _split(place.path)
-        return place
+        location = Location(self.address)
+        if not location.kind() and glob.has_magic(location.path):
+            location.path, _ = _split(location.path)
+        return location
 
     def files(self, apart: str = "") -> Iterator[File]:
         """Every file, in the order of `in_order`; the skipped ones, too.
@@ -64,17 +64,17 @@ class Source:
         its end. apart: the address of a folder that is left out, also where links lead into it.
         Raises ConfigError if there is no such file or folder, and OSError if it cannot be listed.
         """
-        place, unread = Place(self.address), unread_endings()
-        inside = f"{real(Place(apart))}/" if apart else None
+        location, unread = Location(self.address), unread_endings()
+        inside = f"{real(Location(apart))}/" if apart else None
         folder, left_out = None, False
-        for path, fault in _paths(place, self.address):
+        for path, fault in _paths(location, self.address):
             parent = posixpath.dirname(path)
             if inside and parent != folder:  # links cost time: followed once a folder
-                folder, left_out = parent, f"{real(place, parent)}/".startswith(inside)
+                folder, left_out = parent, f"{real(location, parent)}/".startswith(inside)
             if left_out:
                 continue
-            address, name = place.named(path), posixpath.basename(path)
-            if path != place.path and name.lower().endswith(unread):
+            address, name = location.named(path), posixpath.basename(path)
+            if path != location.path and name.lower().endswith(unread):
                 yield File(address, f"{_ending(name)} (to read those: {INSTALL})")
             elif fault is not None:
                 yield File(address, fault)
@@ -125,28 +125,28 @@ def parts_of(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
         yield part
 
 
-def _paths(place: Place, address: str) -> Iterator[tuple[str, str | None]]:
+def _paths(location: Location, address: str) -> Iterator[tuple[str, str | None]]:
     """Each path, in order, and why it is skipped, if it is."""
-    kind = place.kind()
+    kind = location.kind()
     if kind == "directory":
-        yield from _below(place, place.path)
+        yield from _below(location, location.path)
     elif kind:
         # A pipe is there once, and several processes read.
-        yield place.path, "no file" if kind == "other" and place.local else None
-    elif glob.has_magic(place.path):
-        found = dict(_fitting(place, *_split(place.path)))
+        yield location.path, "no file" if kind == "other" and location.local else None
+    elif glob.has_magic(location.path):
+        found = dict(_fitting(location, *_split(location.path)))
         yield from ((path, found[path]) for path in sorted(found, key=in_order))
     else:
         raise ConfigError(f"{address}: no such file or folder; quote a glob: 'scans/*.png'")
 
 
-def _below(place: Place, folder: str) -> Iterator[tuple[str, str | None]]:
+def _below(location: Location, folder: str) -> Iterator[tuple[str, str | None]]:
     """The paths in a folder and in those in it, as `inkdigits read` finds them.
 
     Raises OSError if the folder cannot be listed. One in it that cannot is given itself, with a /
     at its end.
     """
-    waiting = _inside(place, folder)  # the next is last; a stack, for folders of any depth
+    waiting = _inside(location, folder)  # the next is last; a stack, for folders of any depth
     while waiting:
         path, kind = waiting.pop()
         if kind != _FOLDER:
@@ -155,18 +155,18 @@ def _below(place: Place, folder: str) -> Iterator[tuple[str, str | None]]:
                 yield path, fault
             continue
         try:
-            waiting += _inside(place, path)
+            waiting += _inside(location, path)
         except OSError:
             yield f"{path}/", None
 
 
-def _inside(place: Place, folder: str) -> list[tuple[str, str]]:
+def _inside(location: Location, folder: str) -> list[tuple[str, str]]:
     """The paths in a folder, each with its kind: file, folder, or what else it is; backwards."""
-    if place.local:
+    if location.local:
         with os.scandir(folder) as entries:
             found = [(entry.name, _kind(entry)) for entry in entries]
     else:
-        found = [(n, _FOLDER if k == "directory" else "file") for n, k in place.listed(folder)]
+        found = [(n, _FOLDER if k == "directory" else "file") for n, k in location.listed(folder)]
     before = folder.rstrip("/")
     return [
         (f"{before}/{name}", kind)
@@ -192,7 +192,7 @@ def _split(pattern: str) -> tuple[str, list[str]]:
     return folder, pattern[len(folder) :].lstrip("/").split("/")
 
 
-def _fitting(place: Place, folder: str, parts: list[str]) -> Iterator[tuple[str, str | None]]:
+def _fitting(location: Location, folder: str, parts: list[str]) -> Iterator[tuple[str, str | None]]:
     """The paths in a folder that fit a glob's parts, and why one is skipped, if it is.
 
     Fits what Python's glob does, but that no link is followed by **. Not by a library's glob, which
@@ -202,14 +202,14 @@ def _fitting(place: Place, folder: str, parts: list[str]) -> Iterator[tuple[str,
     if not glob.has_magic(part):
         path = posixpath.join(folder, part)
         if rest:
-            yield from _fitting(place, path, rest)
-        elif place.kind(path) == "file":
+            yield from _fitting(location, path, rest)
+        elif location.kind(path) == "file":
             yield path, None
         return
     if part == "**" and rest:
-        yield from _fitting(place, folder, rest)
+        yield from _fitting(location, folder, rest)
     try:
-        inside = _inside(place, folder)
+        inside = _inside(location, folder)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError:
@@ -221,9 +221,9 @@ def _fitting(place: Place, folder: str, parts: list[str]) -> Iterator[tuple[str,
         if not fits(name) or (name.startswith(".") and not part.startswith(".")):
             continue
         if kind == _FOLDER and part == "**":
-            yield from _fitting(place, path, parts)
+            yield from _fitting(location, path, parts)
         elif rest and part != "**" and kind in (_FOLDER, _LINK):
-            yield from _fitting(place, path, rest)
+            yield from _fitting(location, path, rest)
         elif kind != _FOLDER and not rest:
             yield path, None if kind == "file" else kind
 

@@ -30,7 +30,7 @@ _TEMPORARY = ".half"  # ends a file's name while it is written
 T = TypeVar("T")
 
 
-class Place:
+class Location:
     """A folder or file at an address; picklable, so that workers get it as it is.
 
     address: a local path or a URL such as s3://bucket/pictures. Raises ConfigError if fsspec has no
@@ -143,7 +143,7 @@ class Place:
 
     @contextmanager
     def _taken(self) -> Iterator[Callable[[], None]]:
-        """A file that says whose the folder is, in the place of other jobs' ones."""
+        """A file that says whose the folder is, instead of other jobs' ones."""
         mine = f"{_TAKEN}{uuid.uuid4().hex}"
 
         def check() -> None:
@@ -209,10 +209,10 @@ class Place:
                 self.remove(name)
 
 
-def real(place: Place, path: str | None = None) -> str:
-    """The address behind links, of a place or of a path in its file system."""
-    path = place.path if path is None else path
-    return os.path.realpath(path) if place.local else place.named(path)
+def real(location: Location, path: str | None = None) -> str:
+    """The address behind links, of a location or of a path in its file system."""
+    path = location.path if path is None else path
+    return os.path.realpath(path) if location.local else location.named(path)
 
 
 def _opened(address: str) -> tuple[Any, str]:

@@ -38,7 +38,7 @@ CSV_HEADER = (
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture.")
 @click.option(
-    "--csv", "as_csv", is_flag=True, help="Print a CSV row for each number, with its place."
+    "--csv", "as_csv", is_flag=True, help="Print a CSV row for each number, with its box."
 )
 @click.option("--table", "as_table", is_flag=True, help="Print a table's rows and columns as CSV.")
 @click.option(
@@ -117,9 +117,9 @@ def read(
                 give_json({"file": name, **page.to_dict()})
             elif as_csv:
                 for number in page.numbers:
-                    place = (f"{v:.1f}" for v in number.box)
+                    edges = (f"{v:.1f}" for v in number.box)
                     sure = f"{number.confidence:.4f}", str(number.accepted).lower()
-                    give(csv_row((name, str(number.line + 1), number.text, *sure, *place)))
+                    give(csv_row((name, str(number.line + 1), number.text, *sure, *edges)))
                 if not page.numbers:
                     give(_no_row(name))
             elif as_table:

@@ -26,7 +26,7 @@ class Digits:
 
     images: (N, 28, 28) uint8, ink 255, paper 0. labels: (N,) uint8 in 0-9.
     name: "mnist train". source: where from, a path or an address. names: of each picture's file, ()
-    of digits that lie in one file. places: (N,) int64, of each among the source's, from 0.
+    of digits that lie in one file. positions: (N,) int64, of each among the source's, from 0.
     Raises DataError if the arrays do not fit that.
     """
 
@@ -35,7 +35,7 @@ class Digits:
     name: str
     source: str
     names: tuple[str, ...] = ()
-    places: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    positions: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -54,8 +54,8 @@ class Digits:
         check_labels(labels, self.source)
         object.__setattr__(self, "labels", labels.astype(np.uint8))
         object.__setattr__(self, "name", _as_text(self.name))
-        if not len(self.places):
-            object.__setattr__(self, "places", np.arange(len(labels)))
+        if not len(self.positions):
+            object.__setattr__(self, "positions", np.arange(len(labels)))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -71,7 +71,7 @@ class Digits:
         """The digits at `index`, in that order, under another name."""
         names = tuple(self.names[i] for i in index) if self.names else ()
         return Digits(
-            self.images[index], self.labels[index], name, self.source, names, self.places[index]
+            self.images[index], self.labels[index], name, self.source, names, self.positions[index]
         )
 
 

@@ -53,8 +53,8 @@ def read_picture_folder(
     a label, only one of the two parts, no digit in any picture.
     """
     folder = inner(folder)
-    parts = {part: place for part in _PARTS if (place := part_of(folder, part)) is not None}
-    files = {part: found for part, place in parts.items() if (found := _pictures(place))}
+    parts = {part: subfolder for part in _PARTS if (subfolder := part_of(folder, part)) is not None}
+    files = {part: found for part, subfolder in parts.items() if (found := _pictures(subfolder))}
     name = folder.resolve().name
     if len(files) == len(_PARTS):
         train = _labelled(files["train"])
@@ -137,11 +137,11 @@ def read_all_pictures(
         )
     folder = inner(folder)
     for part in _PARTS:
-        place = part_of(folder, part)
-        if place is not None and _pictures(place):
+        subfolder = part_of(folder, part)
+        if subfolder is not None and _pictures(subfolder):
             raise DataError(
-                f"{folder}: holds {place.name}/, expected digits that may all be trained on; "
-                f"name the part to learn: {place}"
+                f"{folder}: holds {subfolder.name}/, expected digits that may all be trained on; "
+                f"name the part to learn: {subfolder}"
             )
     here = _pictures(folder)
     if not here:

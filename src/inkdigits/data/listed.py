@@ -50,7 +50,7 @@ class List(NamedTuple):
 
 class _Layout(NamedTuple):
     separator: str
-    file: int  # the columns' places
+    file: int  # the columns' indices
     label: int
 
 
@@ -126,18 +126,18 @@ def read_list(path: Path) -> List:
         raise DataError(f"{path}: has a header but no picture")
     base = _base(path.parent, rows)
     labels: dict[str, set[str]] = {}  # the digits that a file has in all rows
-    places = [_place(base, row.file) for row in rows]
-    for place, row in zip(places, rows, strict=True):
+    full_paths = [_full_path(base, row.file) for row in rows]
+    for full_path, row in zip(full_paths, rows, strict=True):
         if row.label in CLASS_NAMES:
-            labels.setdefault(place, set()).add(row.label)
+            labels.setdefault(full_path, set()).add(row.label)
     found = List(path, [], [])
     seen: set[str] = set()
-    for place, row in zip(places, rows, strict=True):
-        reason = _fault(path, place, row, labels.get(place, set()), place in seen)
+    for full_path, row in zip(full_paths, rows, strict=True):
+        reason = _fault(path, full_path, row, labels.get(full_path, set()), full_path in seen)
         if row.label in CLASS_NAMES:
-            seen.add(place)
+            seen.add(full_path)
         label = int(row.label) if row.label in CLASS_NAMES else -1
-        picture = Labelled(place, place, label)
+        picture = Labelled(full_path, full_path, label)
         if reason:
             found.left_out.append(LeftOut(picture, f"{reason} ({path.name}, line {row.line:,})"))
         else:
@@ -145,16 +145,16 @@ def read_list(path: Path) -> List:
     return found
 
 
-def _fault(path: Path, place: str, row: _Row, labels: set[str], is_again: bool) -> str:
+def _fault(path: Path, full_path: str, row: _Row, labels: set[str], is_again: bool) -> str:
     """Why a row is not a labelled picture; empty if it is one."""
     if not row.file:
         return "names no file"
     if row.label not in CLASS_NAMES:
         return f"label {row.label!r:.40}, expected a digit" if row.label else "has no label"
-    outside = os.path.relpath(place, path.parent).startswith("..")
+    outside = os.path.relpath(full_path, path.parent).startswith("..")
     if outside and not os.path.isabs(row.file):
         return "lies outside the table's folder; write its whole path, or move the table"
-    if not os.path.isfile(place):
+    if not os.path.isfile(full_path):
         return "no such file"
     if len(labels) > 1:
         return f"has several labels: {', '.join(sorted(labels))}"
@@ -212,7 +212,7 @@ def _base(folder: Path, rows: Sequence[_Row]) -> Path:
     tried = [row.file for row in rows[:_TRIED]]
 
     def found(base: Path) -> int:
-        return sum(os.path.isfile(_place(base, file)) for file in tried if file)
+        return sum(os.path.isfile(_full_path(base, file)) for file in tried if file)
 
     if found(folder) == len(tried):
         return folder
@@ -220,18 +220,20 @@ def _base(folder: Path, rows: Sequence[_Row]) -> Path:
     return max([folder, *inside], key=found)  # of equal ones the first
 
 
-def _place(base: Path, file: str) -> str:
+def _full_path(base: Path, file: str) -> str:
     """Where a file lies. Tables that were written on Windows have backslashes."""
     plain = file.replace("\0", "")
-    place = os.path.normpath(base / plain)
-    if "\\" in plain and not os.path.exists(place):
+    full_path = os.path.normpath(base / plain)
+    if "\\" in plain and not os.path.exists(full_path):
         return os.path.normpath(base / plain.replace("\\", "/"))
-    return place
+    return full_path
 
 
 def _unlisted(found: List) -> str:
     """A note on pictures beside the listed ones that no row names."""
-    named = {place.name for place in (*found.pictures, *(one.picture for one in found.left_out))}
+    named = {
+        picture.name for picture in (*found.pictures, *(one.picture for one in found.left_out))
+    }
     folders = {os.path.dirname(picture.name) for picture in found.pictures}
     others = [
         entry.path

@@ -34,17 +34,17 @@ def read_parquet_folder(folder: Path, frame: Frame, advance: Advance) -> DigitSe
 
     Raises DataError, MissingExtraError.
     """
-    for place in (folder, *(folder / name for name in _AROUND)):
-        parts = {part: _files(place, part) for part in ("train", "test")}
+    for directory in (folder, *(folder / name for name in _AROUND)):
+        parts = {part: _files(directory, part) for part in ("train", "test")}
         name = folder.resolve().name
         if parts["train"] and parts["test"]:
             train, test = (
                 [row for file in files for row in _rows(file)] for files in parts.values()
             )
-            return two_sets(train, test, name, (str(place), str(place)), frame, advance)
-        if files := parts["train"] or sorted(place.glob("*.parquet")):
+            return two_sets(train, test, name, (str(directory), str(directory)), frame, advance)
+        if files := parts["train"] or sorted(directory.glob("*.parquet")):
             rows = [row for file in files for row in _rows(file)]
-            return one_set(rows, name, str(place), frame, advance)
+            return one_set(rows, name, str(directory), frame, advance)
     return None
 
 

@@ -114,10 +114,10 @@ def read_csv(path: Path, name: str) -> Digits:
     if layout.n_values != N_PIXELS + 1:
         raise _wrong_columns(path, layout)
     table = _table(path, layout)
-    place = _label_place(layout, table)
-    labels = _column(table, place)
-    _check_column(labels, N_CLASSES - 1, table, place, path, layout)
-    pixels = _pixels(table, [i for i in range(layout.n_values) if i != place], path, layout)
+    index = _label_index(layout, table)
+    labels = _column(table, index)
+    _check_column(labels, N_CLASSES - 1, table, index, path, layout)
+    pixels = _pixels(table, [i for i in range(layout.n_values) if i != index], path, layout)
     return Digits(pixels, labels.astype(np.uint8), name, str(path))
 
 
@@ -211,44 +211,44 @@ def _table(path: Path, layout: _Layout) -> pd.DataFrame:
     return table.iloc[:, int(layout.numbered) :]
 
 
-def _column(table: pd.DataFrame, place: int) -> NDArray[np.float64]:
+def _column(table: pd.DataFrame, index: int) -> NDArray[np.float64]:
     """One column's values; NaN for a value that is not a number."""
     import pandas as pd
 
-    numbers = pd.to_numeric(table.iloc[:, place], errors="coerce")
+    numbers = pd.to_numeric(table.iloc[:, index], errors="coerce")
     return np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def _label_place(layout: _Layout, table: pd.DataFrame) -> int:
+def _label_index(layout: _Layout, table: pd.DataFrame) -> int:
     """Which of the columns holds the labels: by its name, else the first or the last."""
     names = [name.lower() for name in layout.columns[int(layout.numbered) :]]
     if layout.has_header and (named := [i for i, name in enumerate(names) if name in LABELS]):
         return named[0]
     # Both may be whole and under 10: a corner's pixel is paper nearly always, and of one value.
-    for place in (0, len(names) - 1):
-        column = _column(table, place)
+    for index in (0, len(names) - 1):
+        column = _column(table, index)
         if len(np.unique(column)) > 1 and np.isin(column, np.arange(N_CLASSES)).all():
-            return place
+            return index
     return 0
 
 
 def _pixels(
-    table: pd.DataFrame, places: list[int], path: Path, layout: _Layout
+    table: pd.DataFrame, columns: list[int], path: Path, layout: _Layout
 ) -> NDArray[np.uint8]:
     """(N, 28, 28) of those columns. Raises DataError for a value that is not in range."""
     low, high, whole = np.inf, -np.inf, True
-    for place in places:
-        values = _column(table, place)
+    for column in columns:
+        values = _column(table, column)
         low, high = min(low, values.min()), max(high, values.max())
         whole = whole and bool((values == np.floor(values)).all())
     # Divided by 255, as networks take them.
     divided = not whole and low >= 0 and high <= 1
-    pixels = np.empty((len(table), len(places)), np.uint8)
-    for at, place in enumerate(places):
-        values = _column(table, place)
+    pixels = np.empty((len(table), len(columns)), np.uint8)
+    for at, column in enumerate(columns):
+        values = _column(table, column)
         if divided:
             values = np.rint(255 * values)
-        _check_column(values, 255, table, place, path, layout)
+        _check_column(values, 255, table, column, path, layout)
         pixels[:, at] = values
     return pixels.reshape(-1, SIDE, SIDE)
 
@@ -257,7 +257,7 @@ def _check_column(
     values: NDArray[np.float64],
     most: int,
     table: pd.DataFrame,
-    place: int,
+    index: int,
     path: Path,
     layout: _Layout,
 ) -> None:
@@ -268,11 +268,11 @@ def _check_column(
     if not wrong.any():
         return
     row = int(wrong.argmax())
-    value = table.iloc[row, place]
+    value = table.iloc[row, index]
     found = "nothing" if pd.isna(value) else repr(str(value))
     raise DataError(
         f"{path}: line {row + 1 + layout.has_header:,}, column "
-        f"{layout.columns[layout.numbered + place]!r}: found {found:.80}, "
+        f"{layout.columns[layout.numbered + index]!r}: found {found:.80}, "
         f"expected a whole number in 0-{most}"
     )
 

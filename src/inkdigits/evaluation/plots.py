@@ -51,14 +51,14 @@ def class_distribution(sets: DigitSets) -> Figure:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9, 4.5), layout="constrained")
         axes = figure.subplots()
-        places = np.arange(N_CLASSES)
+        x = np.arange(N_CLASSES)
         for offset, digits, colour in ((-0.21, sets.train, _TRAIN), (0.21, sets.test, _HELD)):
             counts = np.bincount(digits.labels, minlength=N_CLASSES)
             bars = axes.bar(
-                places + offset, counts, 0.4, color=colour, label=f"{digits.name} ({len(digits):,})"
+                x + offset, counts, 0.4, color=colour, label=f"{digits.name} ({len(digits):,})"
             )
             axes.bar_label(bars, fmt="{:,.0f}", fontsize=7, padding=2)
-        axes.set_xticks(places, CLASS_NAMES)
+        axes.set_xticks(x, CLASS_NAMES)
         axes.set(xlabel="digit", ylabel="images", title=f"Images per digit, {sets.name}")
         # Above the bars, which fill the axes.
         axes.set_ylim(top=axes.get_ylim()[1] * 1.12)
@@ -280,8 +280,8 @@ def _in_rows(
         axes.axis("off")
         for number, image in enumerate(images):
             x, y = number % columns * across, number // columns * down + caption
-            place = (x, x + 1, y + tall, y)
-            axes.imshow(image, cmap, extent=place, vmin=least, vmax=most, interpolation="nearest")
+            extent = (x, x + 1, y + tall, y)
+            axes.imshow(image, cmap, extent=extent, vmin=least, vmax=most, interpolation="nearest")
             if captions:
                 axes.text(
                     x + 0.5, y - 0.03, captions[number], ha="center", va="bottom", fontsize=9,

@@ -138,12 +138,12 @@ def calibration_bins(
     """The answers in `bins` bins of equal width, from a confidence of 0 to 1; some are empty."""
     confidence = probabilities.max(1)
     right = probabilities.argmax(1) == labels
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     return [
         Bin(
-            int((place == b).sum()),
-            int(right[place == b].sum()),
-            float(confidence[place == b].sum()),
+            int((bin_of == b).sum()),
+            int(right[bin_of == b].sum()),
+            float(confidence[bin_of == b].sum()),
         )
         for b in range(bins)
     ]

@@ -46,14 +46,14 @@ _PARTS = ("weight", "bias", "running_mean", "running_var")  # in Keras's order
 def build_keras(network: Network, weights: Arrays, name: str) -> Any:
     """The network as a compiled keras.Sequential holding `weights`.
 
-    weights: "{layer place}.{weight|bias|running_mean|running_var}" in PyTorch's layout: Conv
+    weights: "{layer index}.{weight|bias|running_mean|running_var}" in PyTorch's layout: Conv
     (out, in, H, W), Dense (out, in) over channels-first features.
     """
     model = empty_keras(network, name)
     arrays: list[NDArray[np.float32]] = []
     channels = 0  # whose pixels the features are, from a Flatten to the Dense behind it
-    for place, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=False)):
-        own = {part: weights[f"{place}.{part}"] for part in _PARTS if f"{place}.{part}" in weights}
+    for index, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=False)):
+        own = {part: weights[f"{index}.{part}"] for part in _PARTS if f"{index}.{part}" in weights}
         match layer:
             case Conv():
                 own["weight"] = own["weight"].transpose(2, 3, 1, 0)
@@ -73,7 +73,7 @@ def empty_keras(network: Network, name: str) -> Any:
     """The network as a compiled keras.Sequential with weights of Keras's choice."""
     layers: list[Any] = [keras.Input((SIDE, SIDE, 1), name=INPUT_NAME)]
     last = len(network.layers) - 1
-    for place, layer in enumerate(network.layers):
+    for index, layer in enumerate(network.layers):
         match layer:
             case Conv(filters, kernel, padding, bias):
                 layers.append(keras.layers.Conv2D(filters, kernel, padding=padding, use_bias=bias))
@@ -88,7 +88,7 @@ def empty_keras(network: Network, name: str) -> Any:
             case Flatten():
                 layers.append(keras.layers.Flatten())
             case Dense(units):
-                activation = "softmax" if place == last else None
+                activation = "softmax" if index == last else None
                 layers.append(keras.layers.Dense(units, activation=activation))
     model = keras.Sequential(layers, name=name)
     model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
@@ -106,20 +106,20 @@ def weights_of_keras(network: Network, model: Any) -> dict[str, NDArray[np.float
     values = iter(model.get_weights())
     found: dict[str, NDArray[np.float32]] = {}
     channels = 0
-    for place, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=False)):
+    for index, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=False)):
         match layer:
             case Conv(bias=bias):
-                found[f"{place}.weight"] = next(values).transpose(3, 2, 0, 1)
+                found[f"{index}.weight"] = next(values).transpose(3, 2, 0, 1)
                 if bias:
-                    found[f"{place}.bias"] = next(values)
+                    found[f"{index}.bias"] = next(values)
             case Flatten():
                 channels = shape[0]
             case Norm():
                 for part in _PARTS:
-                    found[f"{place}.{part}"] = _channels_first(next(values), channels)
+                    found[f"{index}.{part}"] = _channels_first(next(values), channels)
             case Dense():
-                found[f"{place}.weight"] = _channels_first(next(values).T, channels)
-                found[f"{place}.bias"] = next(values)
+                found[f"{index}.weight"] = _channels_first(next(values).T, channels)
+                found[f"{index}.bias"] = next(values)
                 channels = 0
     return found
 

@@ -46,7 +46,7 @@ Arrays = Mapping[str, NDArray[np.float32]]
 def save_onnx(network: Network, weights: Arrays, path: Path, about: Mapping[str, str]) -> None:
     """Write the network to `path`, whole or not at all, after onnx.checker has passed it.
 
-    weights: "{layer place}.{weight|bias|running_mean|running_var}" to float32 array.
+    weights: "{layer index}.{weight|bias|running_mean|running_var}" to float32 array.
     about: further metadata (recipe, data, commit); the spec's own entries are added.
     """
     nodes, constants = _nodes(network, weights)
@@ -81,13 +81,13 @@ def _nodes(network: Network, weights: Arrays) -> tuple[list[NodeProto], list[Ten
     """The network's operators and constants, from the input to the output."""
     nodes, constants = [], []
     value = INPUT_NAME
-    for place, layer in _in_running_order(network, weights):
-        result = f"layer{place}"
+    for index, layer in _in_running_order(network, weights):
+        result = f"layer{index}"
         names = []
         for part in _PARTS.get(type(layer), ()):
-            if f"{place}.{part}" in weights:
+            if f"{index}.{part}" in weights:
                 names.append(f"{result}.{part}")
-                array = np.ascontiguousarray(weights[f"{place}.{part}"])
+                array = np.ascontiguousarray(weights[f"{index}.{part}"])
                 constants.append(numpy_helper.from_array(array, names[-1]))
         operator, attributes = _operator(layer)
         nodes.append(helper.make_node(operator, [value, *names], [result], **attributes))
@@ -97,19 +97,19 @@ def _nodes(network: Network, weights: Arrays) -> tuple[list[NodeProto], list[Ten
 
 
 def _in_running_order(network: Network, weights: Arrays) -> list[tuple[int, Layer]]:
-    """The layers with their places, in the order in which the same result is had fastest.
+    """The layers with their indices, in the order in which the same result is had fastest.
 
     Pooling comes after a ReLU, and after a normalisation that lowers nothing below what it was
     higher than (all its scales are over 0): runtimes do these two within the convolution.
     """
     layers: list[tuple[int, Layer]] = []
-    for place, layer in enumerate(network.layers):
+    for index, layer in enumerate(network.layers):
         if not isinstance(layer, Dropout):
-            layers.append((place, layer))
+            layers.append((index, layer))
     for i in range(len(layers) - 1):
-        place, following = layers[i + 1]
+        index, following = layers[i + 1]
         rises = isinstance(following, Relu) or (
-            isinstance(following, Norm) and bool((weights[f"{place}.weight"] > 0).all())
+            isinstance(following, Norm) and bool((weights[f"{index}.weight"] > 0).all())
         )
         if isinstance(layers[i][1], MaxPool) and rises:
             layers[i : i + 2] = layers[i + 1], layers[i]

@@ -68,15 +68,15 @@ class _Model(torch.nn.Module):
     def __init__(self, source: Path) -> None:
         super().__init__()
         graph = read_onnx(source).graph
-        self._places: dict[str, str] = {}  # the name of each constant here, without dots
+        self._names: dict[str, str] = {}  # the name of each constant here, without dots
         self._shapes: dict[str, Any] = {}  # whole numbers, which a program has in its code
         for number, constant in enumerate(graph.initializer):
             if constant.data_type == TensorProto.INT64:
                 self._shapes[constant.name] = numpy_helper.to_array(constant).tolist()
                 continue
-            self._places[constant.name] = f"constant{number}"
+            self._names[constant.name] = f"constant{number}"
             array = torch.from_numpy(numpy_helper.to_array(constant).copy())
-            self.register_buffer(self._places[constant.name], array)
+            self.register_buffer(self._names[constant.name], array)
         self._steps = [
             (node.op_type, list(node.input), node.output[0],
              {one.name: helper.get_attribute_value(one) for one in node.attribute})
@@ -90,7 +90,7 @@ class _Model(torch.nn.Module):
                 )
 
     def forward(self, digits: Tensor) -> Tensor:
-        values = {name: getattr(self, place) for name, place in self._places.items()}
+        values = {name: getattr(self, own) for name, own in self._names.items()}
         values |= {INPUT_NAME: digits, **self._shapes}
         for operator, taken, given, attributes in self._steps:
             values[given] = _RUN[operator]([values[name] for name in taken], attributes)

@@ -26,7 +26,7 @@ from inkdigits import spec
 from inkdigits.errors import ModelError
 from inkdigits.exports.packages import ONNXRUNTIME, taken_out
 from inkdigits.files import check_replaceable, folder_written_whole
-from inkdigits.picture import decode, levels, place, small, strokes, views
+from inkdigits.picture import decode, levels, place, small, stroke_width, views
 from inkdigits.picture import open as opening
 from inkdigits.reading import combine, explain, finder, lines, page, reader
 from inkdigits.reading.finder import CLOSE_UP_MODEL, FINDER_MODEL, shipped_finder
@@ -41,7 +41,7 @@ _OWN = rf"({'|'.join(_FOLDERS)}|constants|onnxruntime|index\.html|{_ABOUT}|packa
 # Whose constants the modules of the same name in JavaScript take.
 _SHARED = (
     combine, decode, explain, finder, levels, lines, opening, page, place, reader, small, spec,
-    strokes, views,
+    stroke_width, views,
 )  # fmt: skip
 # By .js, not .mjs: not all static hosts know that as a script. The one with "bundle" in its name
 # has all in it but the .wasm; of these the plain one is the smallest (no GPU).

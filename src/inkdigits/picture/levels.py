@@ -42,13 +42,13 @@ def otsu_thresholds(rows: Grey) -> NDArray[np.float64]:
 
 def percentiles(values: Grey, *wanted: float) -> tuple[float, ...]:
     """As np.percentile, at a tenth of its cost on a small picture. wanted: each in [0, 100]."""
-    places = [(values.size - 1) * share / 100 for share in wanted]
-    lower = [int(place) for place in places]
+    positions = [(values.size - 1) * share / 100 for share in wanted]
+    lower = [int(position) for position in positions]
     upper = [min(i + 1, values.size - 1) for i in lower]
     parted = np.partition(values, sorted({*lower, *upper}), axis=None)
     return tuple(
-        float(parted[i] + (parted[j] - parted[i]) * (place - i))
-        for i, j, place in zip(lower, upper, places, strict=True)
+        float(parted[i] + (parted[j] - parted[i]) * (position - i))
+        for i, j, position in zip(lower, upper, positions, strict=True)
     )
 
 
@@ -60,13 +60,13 @@ def at_share(
     percent: in [0, 100]. counts: (N,), of how many of a row's first values; None is all of them.
     """
     if counts is None:
-        place = (ordered.shape[1] - 1) * percent / 100
-        low = int(place)
+        position = (ordered.shape[1] - 1) * percent / 100
+        low = int(position)
         here, above = ordered[:, low], ordered[:, min(low + 1, ordered.shape[1] - 1)]
-        return np.asarray(here + (above - here) * np.float32(place - low))
+        return np.asarray(here + (above - here) * np.float32(position - low))
     last = np.maximum(counts - 1, 0)
-    places = last * (percent / 100)
-    lows = places.astype(np.intp)
+    positions = last * (percent / 100)
+    lows = positions.astype(np.intp)
     rows = np.arange(len(ordered))
     here, above = ordered[rows, lows], ordered[rows, np.minimum(lows + 1, last)]
-    return np.asarray(here + (above - here) * (places - lows).astype(np.float32))
+    return np.asarray(here + (above - here) * (positions - lows).astype(np.float32))

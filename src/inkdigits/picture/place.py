@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inkdigits.errors import PictureError
 from inkdigits.picture.scale import resized
-from inkdigits.picture.strokes import clearly_thick, thickened
+from inkdigits.picture.stroke_width import clearly_thick, thickened
 from inkdigits.spec import INK_BOX, SIDE
 
 Ink = NDArray[np.float32]

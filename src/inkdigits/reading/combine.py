@@ -1,4 +1,4 @@
-"""What each found place is, from the answers of three networks.
+"""What each candidate is, from the answers of three networks.
 
 In: Found, and the classifier's probabilities of the digits' 28x28 arrays. Out: (n, 21)
 probabilities of the sorts and of other, which are as sure as they are right on made scenes.
@@ -52,7 +52,7 @@ class Combination:
     def combined(self, found: Found, classified: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, 21) float32 probabilities of the twenty sorts and other, each row summing to 1.
 
-        classified: (n, 10) float32, the classifier's probabilities of each place's array.
+        classified: (n, 10) float32, the classifier's probabilities of each candidate's array.
         """
         far, close = _log(found.far), _log(found.close)
         logits = np.empty((len(far), OTHER + 1), np.float64)

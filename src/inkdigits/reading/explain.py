@@ -56,17 +56,17 @@ def occlusion(reader: Reader, array: NDArray[np.float32], digit: int) -> NDArray
     patches = [
         (slice(max(y, 0), y + _PATCH), slice(max(x, 0), x + _PATCH)) for y in starts for x in starts
     ]
-    places = [place for place in patches if array[place].any()]  # paper over paper loses nothing
-    covered = np.repeat(array[None], len(places), 0)
-    for variant, place in zip(covered, places, strict=True):
-        variant[place] = 0
+    inked = [patch for patch in patches if array[patch].any()]  # paper over paper loses nothing
+    covered = np.repeat(array[None], len(inked), 0)
+    for variant, patch in zip(covered, inked, strict=True):
+        variant[patch] = 0
     whole = reader.probabilities(array[None])[0, digit]
     lost = whole - reader.probabilities(covered)[:, digit]
     total, count = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
-    for value, place in zip(lost, places, strict=True):
-        total[place] += value
-    for place in patches:
-        count[place] += 1
+    for value, patch in zip(lost, inked, strict=True):
+        total[patch] += value
+    for patch in patches:
+        count[patch] += 1
     return total / count
 
 
@@ -94,7 +94,7 @@ _ACROSS = 2  # rows of a page's digits side by side
 class _Card(NamedTuple):
     """What a row shows of one digit."""
 
-    place: Image.Image  # RGB, square: where it stands
+    surroundings: Image.Image  # RGB, square: where it stands
     array: NDArray[np.float32]  # (28, 28), ink 1
     digit: int
     probabilities: Sequence[float]  # of 0-9
@@ -180,12 +180,12 @@ def _card_of(page: Page, i: int, upright: Image.Image, size: _Size) -> _Card:
     left, top, right, bottom = (float(v) for v in digits.boxes[i])
     side = max(right - left, bottom - top) * (1 + 2 * _AROUND)
     x, y = (left + right - side) / 2, (top + bottom - side) / 2
-    place = Image.new("RGB", (max(1, round(share * side)),) * 2, _BESIDE)
-    place.paste(upright, (-round(share * x), -round(share * y)))
+    surroundings = Image.new("RGB", (max(1, round(share * side)),) * 2, _BESIDE)
+    surroundings.paste(upright, (-round(share * x), -round(share * y)))
     digit, accepted = int(digits.digits[i]), bool(digits.accepted[i])
     verdict = f"{digit}, {digits.confidence[i]:.1%}"
     return _Card(
-        _with_box(place, side, (left - x, top - y, right - x, bottom - y), size.panel),
+        _with_box(surroundings, side, (left - x, top - y, right - x, bottom - y), size.panel),
         digits.arrays[i], digit, digits.probabilities[i].tolist(), accepted,
         verdict if accepted else f"{digits.reason[i]} (best guess {verdict})",
         f"line {digits.line[i] + 1}",
@@ -207,10 +207,11 @@ def _draw_card(
     heat = _heat(card.array, card.digit, reader)
     side = (size.panel, size.panel)
     panels = (
-        card.place, _enlarged(card.array, size.panel), heat.resize(side, Image.Resampling.NEAREST)
+        card.surroundings, _enlarged(card.array, size.panel),
+        heat.resize(side, Image.Resampling.NEAREST),
     )  # fmt: skip
-    for place, panel in enumerate(panels):
-        figure.paste(panel, (x + _GAP + place * (size.panel + _GAP), y))
+    for column, panel in enumerate(panels):
+        figure.paste(panel, (x + _GAP + column * (size.panel + _GAP), y))
     left = x + _GAP + 3 * (size.panel + _GAP)
     step = size.panel / len(card.probabilities)
     for digit, share in enumerate(card.probabilities):

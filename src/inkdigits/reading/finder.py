@@ -38,7 +38,7 @@ from inkdigits.spec import N_CLASSES, OTHER, SIDE
 
 FINDER_MODEL = Path(__file__).parent.parent / "models" / "finder.onnx"
 CLOSE_UP_MODEL = FINDER_MODEL.with_name("closeup.onnx")
-MOST_PLACES = 3_000  # in one picture: their close-ups are 80 MB
+MOST_CANDIDATES = 3_000  # in one picture: their close-ups are 80 MB
 _EDGE = 8  # pixels of nothing around a picture, at least
 _MULTIPLE = 32  # of which the finder takes sides
 _SIZES = (64, 128, 256, 512, 1024, 1536)  # longer sides that a picture is looked at in
@@ -47,16 +47,16 @@ _ENLARGED = 2.0  # times that a picture is enlarged at most
 _FINE = 22.0  # pixels: where digits are smaller at the last size, a larger one is looked at
 _SMALLEST, _LARGEST = 9.0, 96.0  # heights of a digit at a size that finds it
 _LOG_SIZES = -4, 3  # of the ratio to BOX_UNIT: the network may give any number
-_SEEN = 0.2  # heat from which a place is looked at
+_SEEN = 0.2  # heat from which a proposal is looked at
 _FAINTEST = 0.15  # fainter ink is dropped: the close-up is unsure along edges
 _EDGE_OF_INK = 0.5
-_INKED = 0.3  # ink that a place has somewhere, or it is shown to no classifier
+_INKED = 0.3  # ink that a candidate has somewhere, or it is shown to no classifier
 _AT_ONCE = 32  # close-ups; their activations stay in a core's cache
 _PIXEL_SECONDS, _CLOSE_UP_SECONDS = 60e-9, 0.0005  # of each at the least
-_SURE = 0.9  # close-up's probability under which a place is looked at again
+_SURE = 0.9  # close-up's probability under which a candidate is looked at again
 _AGAIN = 1.08  # times a digit's height: the second view is not the first one's copy
-_BROAD = 0.2  # of a digit's height: no place counts as smaller
-_SAME, _WITHIN = 0.4, 0.65  # of two places: overlap over union, or over the smaller, to be one
+_BROAD = 0.2  # of a digit's height: no candidate counts as smaller
+_SAME, _WITHIN = 0.4, 0.65  # of two candidates: overlap over union, or over the smaller, to be one
 
 Grey = NDArray[np.float32]
 
@@ -73,18 +73,18 @@ class Found:
     inks: NDArray[np.float32]  # (n, 48, 48) ink of each in the square around it, 1 where it is
 
     def only(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> Found:
-        """Those places alone, in that order."""
+        """Those candidates alone, in that order."""
         return Found(*(getattr(self, field.name)[which] for field in fields(self)))
 
     @classmethod
     def joined(cls, parts: Sequence[Found]) -> Found:
-        """All places of several pictures."""
+        """All candidates of several pictures."""
         return cls(*(
             np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)
         ))  # fmt: skip
 
     def arrays(self) -> NDArray[np.float32]:
-        """Each place's ink in MNIST's frame: (n, 28, 28) float32 in [0, 1]; 0 where it has none."""
+        """Each candidate's ink in MNIST's frame: (n, 28, 28) float32 in [0, 1]; 0 without ink."""
         found = np.zeros((len(self.inks), SIDE, SIDE), np.float32)
         inks = np.where(self.inks > _FAINTEST, self.inks, np.float32(0))
         inked = np.flatnonzero(inks.max((1, 2), initial=0) > _INKED)
@@ -106,31 +106,31 @@ class Finder:
 
     def find(self, grey: Grey) -> Found:
         """The digits and signs of one picture. grey: (H, W) float32 in [0, 1]."""
-        places = _Candidates.none()
+        proposals = _Proposals.none()
         longer, last, pixel_seconds = max(grey.shape), 0, _PIXEL_SECONDS
         for size in _SIZES:
             if size > longer * _ENLARGED and size > _SIZES[0]:
                 break
-            if size > min(_ALWAYS, longer) and not places.want_finer(last / longer):
+            if size > min(_ALWAYS, longer) and not proposals.want_finer(last / longer):
                 break
             area = grey.size * (size / longer) ** 2
             clock.check(area * pixel_seconds)
             if size == _SIZES[-1]:
                 give_back_memory()  # what the sizes before took, and the picture before
             start = time.thread_time()
-            places = places.with_(self._places(grey, size / longer))
+            proposals = proposals.with_(self._proposals(grey, size / longer))
             if size == _ALWAYS:  # as this machine is; smaller ones tell less
                 pixel_seconds = (time.thread_time() - start) / area
             last = size
         if last == _SIZES[-1]:
             give_back_memory()  # 200 MB, which the next picture may need to be decoded
-        found = self._looked_at(grey, places.apart())
-        # Two places beside one digit may have turned out to frame the same ink. A point may lie
+        found = self._looked_at(grey, proposals.apart())
+        # Two candidates beside one digit may have turned out to frame the same ink. A point may lie
         # within the box of a digit that leans over it.
         sureness = found.heat * (1 - found.close[:, OTHER])
         return found.only(_apart(found.boxes, found.units, sureness, within=False))
 
-    def _places(self, grey: Grey, share: float) -> _Candidates:
+    def _proposals(self, grey: Grey, share: float) -> _Proposals:
         """What the finder sees in the picture made that much larger."""
         h, w = (max(1, round(side * share)) for side in grey.shape)
         how = cv2.INTER_AREA if share < 1 else cv2.INTER_CUBIC
@@ -148,29 +148,29 @@ class Finder:
         x = (columns + 0.5 + x) * STRIDE - _EDGE
         y = (rows + 0.5 + y) * STRIDE - _EDGE
         logits = sorts[0][:, rows, columns].T
-        # A place among the digits' heat is a digit; among the signs', a sign.
+        # A peak among the digits' heat is a digit; among the signs', a sign.
         digit = at[0] == 0
         logits[digit, N_CLASSES:] = -np.inf
         logits[~digit, :N_CLASSES] = -np.inf
         ratio = np.array((w / grey.shape[1], h / grey.shape[0]), np.float32)
         corners = np.stack((x - width / 2, y - height / 2, x + width / 2, y + height / 2), 1)
         fits = (unit >= _SMALLEST) & (unit <= _LARGEST) & (x >= 0) & (x < w) & (y >= 0) & (y < h)
-        found = _Candidates(
+        found = _Proposals(
             (corners / np.tile(ratio, 2)).astype(np.float32), unit / ratio[1], peaks[0][at],
             _softmax(logits),
         )  # fmt: skip
         return found.only(fits)
 
-    def _looked_at(self, grey: Grey, places: _Candidates) -> Found:
-        """The close-up's answer for each place; where it is unsure, for two views."""
-        boxes, close, inks = self._close_ups(grey, places.boxes, places.units)
+    def _looked_at(self, grey: Grey, proposals: _Proposals) -> Found:
+        """The close-up's answer for each proposal; where it is unsure, for two views."""
+        boxes, close, inks = self._close_ups(grey, proposals.boxes, proposals.units)
         unsure = np.flatnonzero(close.max(1, initial=0) < _SURE)
         if len(unsure):
             # The ink is better framed now than the finder framed it.
-            again = self._close_ups(grey, boxes[unsure], _AGAIN * places.units[unsure])
+            again = self._close_ups(grey, boxes[unsure], _AGAIN * proposals.units[unsure])
             both = np.sqrt(close[unsure] * again[1])
             close[unsure] = both / both.sum(1, keepdims=True)
-        return Found(boxes, places.units, places.heat, places.far, close, inks)
+        return Found(boxes, proposals.units, proposals.heat, proposals.far, close, inks)
 
     def _close_ups(
         self, grey: Grey, boxes: NDArray[np.float32], units: NDArray[np.float32]
@@ -192,8 +192,8 @@ class Finder:
 
 
 @dataclass(frozen=True)
-class _Candidates:
-    """Where digits and signs may be, seen at one size or several."""
+class _Proposals:
+    """Candidates as the finder alone sees them, at one size or several."""
 
     boxes: NDArray[np.float32]
     units: NDArray[np.float32]
@@ -201,26 +201,26 @@ class _Candidates:
     far: NDArray[np.float32]
 
     @classmethod
-    def none(cls) -> _Candidates:
+    def none(cls) -> _Proposals:
         empty = np.zeros(0, np.float32)
         return cls(np.zeros((0, 4), np.float32), empty, empty, np.zeros((0, OTHER), np.float32))
 
-    def with_(self, more: _Candidates) -> _Candidates:
-        return _Candidates(*(
+    def with_(self, more: _Proposals) -> _Proposals:
+        return _Proposals(*(
             np.concatenate((getattr(self, name), getattr(more, name)))
             for name in ("boxes", "units", "heat", "far")
         ))  # fmt: skip
 
-    def only(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> _Candidates:
-        return _Candidates(self.boxes[which], self.units[which], self.heat[which], self.far[which])
+    def only(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> _Proposals:
+        return _Proposals(self.boxes[which], self.units[which], self.heat[which], self.far[which])
 
     def want_finer(self, share: float) -> bool:
         """Whether a larger size may show more: nothing is sure yet, or digits are small."""
         sure = self.heat > 0.5
         return not sure.any() or float(np.median(self.units[sure])) * share < _FINE
 
-    def apart(self) -> _Candidates:
-        """Of places that overlap the surest one; of all the surest MOST_PLACES."""
+    def apart(self) -> _Proposals:
+        """Of proposals that overlap the surest one; of all the surest MOST_CANDIDATES."""
         return self.only(_apart(self.boxes, self.units, self.heat))
 
 
@@ -235,7 +235,7 @@ def _apart(
 
     within: whether a box that lies within a surer one goes too.
     """
-    order = np.argsort(-sureness, kind="stable")[: 2 * MOST_PLACES]
+    order = np.argsort(-sureness, kind="stable")[: 2 * MOST_CANDIDATES]
     framed = broad(boxes[order], _BROAD * units[order, None]).astype(np.float64)
     areas = np.prod(framed[:, 2:] - framed[:, :2], 1)
     kept: list[int] = []
@@ -250,7 +250,7 @@ def _apart(
             if (same | (within & (common > _WITHIN * least))).any():
                 continue
         kept.append(i)
-        if len(kept) == MOST_PLACES:
+        if len(kept) == MOST_CANDIDATES:
             break
     return np.asarray(order[kept], np.int64)
 
@@ -309,8 +309,8 @@ def _session(
 def digit_array(picture: Picture) -> NDArray[np.float32]:
     """The (28, 28) float32 array of the digit in a picture of one digit, ink 1, paper 0.
 
-    Of several places the one where a digit is likeliest. Raises PictureError if the picture cannot
-    be decoded, is over a limit, or shows no digit.
+    Of several candidates the one that is likeliest a digit. Raises PictureError if the picture
+    cannot be decoded, is over a limit, or shows no digit.
     """
     grey = open_picture(picture).grey
     check_contrast(grey)

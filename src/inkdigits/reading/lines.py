@@ -72,9 +72,9 @@ def slope_of(x: NDArray[np.float64], y: NDArray[np.float64], units: NDArray[np.f
     """How the lines slope, pixels down per pixel right: the median over neighbours on a line."""
     order = np.argsort(x, kind="stable")
     slopes: list[float] = []
-    for place, i in enumerate(order.tolist()):
+    for position, i in enumerate(order.tolist()):
         reach = _NEIGHBOUR * units[i]
-        following = order[place + 1 : place + 1 + _FOLLOWING]
+        following = order[position + 1 : position + 1 + _FOLLOWING]
         across, down = x[following] - x[i], y[following] - y[i]
         near = (across < reach) & (across > _APART * units[i])
         near &= np.abs(down) < np.minimum(_FALL * units[i], _STEEPEST * across + _WOBBLE * units[i])

@@ -55,22 +55,22 @@ class Digits:
     def save(self, folder: str | PathLike[str], labels: Mapping[int, int]) -> None:
         """Write some of the digits as labelled pictures, as training and evaluation take them.
 
-        folder: made if it is not there; what it holds stays. labels: which digits, by their place
+        folder: made if it is not there; what it holds stays. labels: which digits, by their index
         in reading order, and what each is. One that was saved there before gets its new label.
         Raises DataError.
         """
         from PIL import Image
 
         folder = Path(folder)
-        for place, label in labels.items():
-            if not (0 <= place < len(self) and 0 <= label <= 9):
+        for index, label in labels.items():
+            if not (0 <= index < len(self) and 0 <= label <= 9):
                 raise DataError(
-                    f"labels give digit {place} as {label}; expected places from 0 to "
+                    f"labels give digit {index} as {label}; expected places from 0 to "
                     f"{len(self) - 1} and digits from 0 to 9"
                 )
         folder.mkdir(parents=True, exist_ok=True)
-        for place, label in labels.items():
-            pixels = np.rint(255 * self.arrays[place]).astype(np.uint8)
+        for index, label in labels.items():
+            pixels = np.rint(255 * self.arrays[index]).astype(np.uint8)
             name = f"{sha256(pixels.tobytes()).hexdigest()[:12]}.png"
             for earlier in folder.glob(f"[0-9]_{name}"):
                 earlier.unlink()
@@ -164,8 +164,8 @@ class Page:
                 columns.remove(column)
             columns.append(joined)
         columns.sort(key=lambda column: column.left)
-        place = {i: k for k, column in enumerate(columns) for i in column.members}
-        return [place[i] for i in range(len(self.numbers))]
+        column_of = {i: k for k, column in enumerate(columns) for i in column.members}
+        return [column_of[i] for i in range(len(self.numbers))]
 
     def draw(self, picture: Picture | None = None) -> Image.Image:
         """The picture with a box and its reading on each digit; uncertain ones are orange.
@@ -322,12 +322,12 @@ class _Column:
 
 
 @dataclass(frozen=True)
-class Places:
+class Candidates:
     """Digits and signs of one picture before they are put in order; n of them."""
 
     boxes: NDArray[np.float32]  # (n, 4) pixels of the upright picture
     units: NDArray[np.float32]  # (n,) height of a digit of the same line
-    sorts: NDArray[np.int64]  # (n,) places in SORTS
+    sorts: NDArray[np.int64]  # (n,) index in SORTS
     confidence: NDArray[np.float32]  # (n,)
     probabilities: NDArray[np.float32]  # (n, 10)
     accepted: NDArray[np.bool_]  # (n,)
@@ -335,32 +335,32 @@ class Places:
     arrays: NDArray[np.float32]  # (n, 28, 28)
     other: NDArray[np.float32]  # (n,) probability that there is no digit or sign
 
-    def only(self, which: NDArray[np.int64]) -> Places:
-        """Those places alone, in that order."""
-        return Places(*(getattr(self, field.name)[which] for field in fields(self)))
+    def only(self, which: NDArray[np.int64]) -> Candidates:
+        """Those candidates alone, in that order."""
+        return Candidates(*(getattr(self, field.name)[which] for field in fields(self)))
 
-    def likely(self) -> Places:
+    def likely(self) -> Candidates:
         """Those where there is likelier something than nothing."""
         return self.only(np.flatnonzero(self.other < 0.5))
 
 
-def page_of(places: Places, width: int, height: int, turned: int = 0) -> Page:
+def page_of(candidates: Candidates, width: int, height: int, turned: int = 0) -> Page:
     """The page of what likely stands in a picture of that size."""
-    places = places.likely()
-    signs = "".join(SORTS[sort] for sort in places.sorts.tolist())
-    lines = lines_of(places.boxes, places.units, signs)
+    candidates = candidates.likely()
+    signs = "".join(SORTS[sort] for sort in candidates.sorts.tolist())
+    lines = lines_of(candidates.boxes, candidates.units, signs)
     # A line of signs alone is a stroke or a speck.
     lines = [line for line in lines if any(signs[i].isdigit() for i in line)]
-    gaps = gaps_after(lines, places.boxes, places.units, signs)
+    gaps = gaps_after(lines, candidates.boxes, candidates.units, signs)
     texts, order, line_of, number_of = [], [], [], []
-    members: list[tuple[int, list[int], list[int]]] = []  # a number's line, places, neighbours
+    members: list[tuple[int, list[int], list[int]]] = []  # a number's line, members, neighbours
     for k, (line, gap) in enumerate(zip(lines, gaps, strict=True)):
         text = ""
         numbers = _numbers(line, gap, signs)
-        within = {i: len(members) + place for place, number in enumerate(numbers) for i in number}
+        within = {i: len(members) + n for n, number in enumerate(numbers) for i in number}
         members += [(k, number, _beside(number, line, gap)) for number in numbers]
-        for place, i in enumerate(line.tolist()):
-            text += signs[i] + (" " if place < len(gap) and gap[place] else "")
+        for position, i in enumerate(line.tolist()):
+            text += signs[i] + (" " if position < len(gap) and gap[position] else "")
             order.append(i)
             line_of.append(k)
             number_of.append(within.get(i, -1))
@@ -369,38 +369,38 @@ def page_of(places: Places, width: int, height: int, turned: int = 0) -> Page:
     digit = np.array([signs[i].isdigit() for i in order], bool)
     chosen = sequence[digit]
     digits = Digits(
-        places.boxes[chosen], places.sorts[chosen], places.confidence[chosen],
-        places.probabilities[chosen], np.array(line_of, np.int64)[digit],
-        np.array(number_of, np.int64)[digit], places.accepted[chosen], places.reason[chosen],
-        places.arrays[chosen],
+        candidates.boxes[chosen], candidates.sorts[chosen], candidates.confidence[chosen],
+        candidates.probabilities[chosen], np.array(line_of, np.int64)[digit],
+        np.array(number_of, np.int64)[digit], candidates.accepted[chosen],
+        candidates.reason[chosen], candidates.arrays[chosen],
     )  # fmt: skip
     others = sequence[~digit]
     return Page(
         width, height, "\n".join(texts), digits,
-        tuple(_number(*number, signs, places) for number in members),
+        tuple(_number(*number, signs, candidates) for number in members),
         Signs(
-            places.boxes[others], "".join(signs[i] for i in others), places.confidence[others],
-            places.accepted[others],
+            candidates.boxes[others], "".join(signs[i] for i in others),
+            candidates.confidence[others], candidates.accepted[others],
         ),
         turned, "" if len(chosen) else "blank",
     )  # fmt: skip
 
 
 def _numbers(line: NDArray[np.int64], gap: NDArray[np.bool_], signs: str) -> list[list[int]]:
-    """A line's numbers, each the places of its digits and of the signs that belong to it."""
+    """A line's numbers, each the indices of its digits and of the signs that belong to it."""
     found: list[list[int]] = []
     current: list[int] = []
-    for place, i in enumerate(line.tolist()):
+    for position, i in enumerate(line.tolist()):
         sign = signs[i]
-        following = signs[line[place + 1]] if place + 1 < len(line) else " "
-        parted = place < len(gap) and bool(gap[place])
+        following = signs[line[position + 1]] if position + 1 < len(line) else " "
+        parted = position < len(gap) and bool(gap[position])
         if sign.isdigit():
             current.append(i)
         else:
             inside = sign in _WITHIN and current and following.isdigit()
             if not inside and any(signs[j].isdigit() for j in current):
                 found.append(current)
-            before = signs[line[place - 1]] if place and not gap[place - 1] else " "
+            before = signs[line[position - 1]] if position and not gap[position - 1] else " "
             leads = sign in _FIRST and following.isdigit() and before in _BEFORE
             current = [*current, i] if inside else [i] if leads else []
         if parted and current:
@@ -420,13 +420,15 @@ def _beside(number: list[int], line: NDArray[np.int64], gap: NDArray[np.bool_]) 
     return before + after
 
 
-def _number(line: int, number: list[int], beside: list[int], signs: str, places: Places) -> Number:
-    boxes = places.boxes[number]
+def _number(
+    line: int, number: list[int], beside: list[int], signs: str, candidates: Candidates
+) -> Number:
+    boxes = candidates.boxes[number]
     both = number + [i for i in beside if not signs[i].isdigit()]
     return Number(
         "".join(signs[i] for i in number),
         (*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist()),
-        float(np.prod(places.confidence[both], dtype=np.float64)),
-        bool(places.accepted[both].all()),
+        float(np.prod(candidates.confidence[both], dtype=np.float64)),
+        bool(candidates.accepted[both].all()),
         line,
     )

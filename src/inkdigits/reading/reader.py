@@ -23,18 +23,18 @@ from inkdigits.picture.small import SMALL, Cut, cuts_of
 from inkdigits.reading.combine import Combination, held_back
 from inkdigits.reading.finder import FINDER_MODEL, shipped_finder
 from inkdigits.reading.model import Model
-from inkdigits.reading.page import Page, Places, page_of
+from inkdigits.reading.page import Candidates, Page, page_of
 from inkdigits.spec import N_CLASSES, OTHER, SIDE, SORTS, accept_from
 
 _CLEAR = 0.98  # confidence from which a small picture needs no finder, if its model states none
 _NO_DIGIT = 0.4  # confidence under which nothing speaks for any digit; 0.1 is the least there is
-_NOTHING = 0.97  # probability of nothing from which a place is paper's grain
+_NOTHING = 0.97  # probability of nothing from which a candidate is paper's grain
 # A page is turned only on clear evidence: many digits read as digits upside down.
-_LYING = 0.5  # share of a page's places, as sure as each is, under which it may lie on its side
+_LYING = 0.5  # share of the candidates, as sure as each is, under which a page may lie on its side
 _UPRIGHT = 0.85  # share that the turned page must have
 _GAIN = 1.15  # and times as much evidence as it had lying
-_FEW = 4  # places under which a page is not turned
-_MANY = 800  # places over which it is not: a dense page of letters would be read four times
+_FEW = 4  # candidates under which a page is not turned
+_MANY = 800  # candidates over which it is not: a dense page of letters would be read four times
 _PIXELS_AT_ONCE = 4_000_000  # of opened pictures, in 32-bit floats
 BATCH = 64  # pictures that are gathered; their crops and activations stay under 60 MB
 
@@ -135,8 +135,8 @@ class Reader:
 
         Streams: holds at most `batch` pictures at a time.
         """
-        for placed in self._placed(pictures, batch, blank_too=True):
-            yield placed if isinstance(placed, PictureError) else self._page(placed)
+        for searched in self._searched(pictures, batch, blank_too=True):
+            yield searched if isinstance(searched, PictureError) else self._page(searched)
 
     def predict(self, picture: Picture) -> Reading:
         """The digit in a picture of one digit. Takes and raises what `read` does."""
@@ -147,8 +147,8 @@ class Reader:
         self, pictures: Iterable[Picture], batch: int = BATCH
     ) -> Iterator[Reading | PictureError]:
         """A Reading for each picture, as read_many gives Pages."""
-        for placed in self._placed(pictures, batch):
-            yield placed if isinstance(placed, PictureError) else _only(placed)
+        for searched in self._searched(pictures, batch):
+            yield searched if isinstance(searched, PictureError) else _only(searched)
 
     def read_arrays(self, arrays: NDArray[np.float32]) -> list[Reading]:
         """A Reading for each digit array. arrays: (N, 28, 28) float32 in [0, 1], ink 1, paper 0."""
@@ -170,9 +170,9 @@ class Reader:
         """
         return self.model.run(_checked(arrays))
 
-    def _placed(
+    def _searched(
         self, pictures: Iterable[Picture], batch: int, *, blank_too: bool = False
-    ) -> Iterator[_Placed | PictureError]:
+    ) -> Iterator[_Searched | PictureError]:
         """Each picture opened, and what stands in it; at most `batch` are gathered, fewer if large.
 
         blank_too: a picture of one colour is not an error but empty. Raises ConfigError.
@@ -197,18 +197,18 @@ class Reader:
                 opened, held = [], 0
         yield from self._known(opened)
 
-    def _known(self, opened: Sequence[Opened | PictureError]) -> Iterator[_Placed | PictureError]:
+    def _known(self, opened: Sequence[Opened | PictureError]) -> Iterator[_Searched | PictureError]:
         """What stands in opened pictures."""
         plain = self._plain(opened)
         for i, found in enumerate(opened):
             if isinstance(found, PictureError):
                 yield found
             elif i in plain:
-                yield _Placed(found, plain[i])
+                yield _Searched(found, plain[i])
             else:
-                yield self._places_in(found)
+                yield self._candidates_in(found)
 
-    def _plain(self, opened: Sequence[Opened | PictureError]) -> dict[int, Places]:
+    def _plain(self, opened: Sequence[Opened | PictureError]) -> dict[int, Candidates]:
         """What stands in the small pictures that show one digit so plainly that all is said."""
         small = [
             (i, one.grey)
@@ -227,24 +227,26 @@ class Reader:
         if not self.model.knows_nondigits:
             self._shipped = self._shipped or Model(None, self._threads)
             sure &= self._shipped.run(arrays).max(1) >= self._shipped.accept
-        return {i: _one_place(known[n][1], rows[n]) for n, (i, _) in enumerate(known) if sure[n]}
+        return {
+            i: _one_candidate(known[n][1], rows[n]) for n, (i, _) in enumerate(known) if sure[n]
+        }
 
-    def _places_in(self, opened: Opened) -> _Placed | PictureError:
+    def _candidates_in(self, opened: Opened) -> _Searched | PictureError:
         try:
             with at_most(self._max_seconds):
-                return _Placed(opened, self._find(*opened))
+                return _Searched(opened, self._find(*opened))
         except PictureError as error:
             return without_frames(error)
 
-    def _page(self, placed: _Placed) -> Page | PictureError:
+    def _page(self, searched: _Searched) -> Page | PictureError:
         try:
             with at_most(self._max_seconds):
-                turned, (opened, places) = self._upright(placed)
+                turned, (opened, candidates) = self._upright(searched)
         except PictureError as error:
             return without_frames(error)
-        return page_of(places, opened.width, opened.height, turned)
+        return page_of(candidates, opened.width, opened.height, turned)
 
-    def _find(self, grey: NDArray[np.float32], width: int, height: int) -> Places:
+    def _find(self, grey: NDArray[np.float32], width: int, height: int) -> Candidates:
         """What stands in a picture of that size, of which `grey` may be a smaller copy."""
         if self._found_by is None:
             self._found_by = _FoundBy()
@@ -264,7 +266,7 @@ class Reader:
         ]
         ratio = np.array((width / grey.shape[1], height / grey.shape[0]) * 2, np.float32)
         edges = np.array((width, height) * 2, np.float32)
-        return Places(
+        return Candidates(
             np.clip(found.boxes * ratio, 0, edges), found.units * ratio[1], sorts,
             sure,
             ten / np.maximum(ten.sum(1, keepdims=True), np.float32(1e-9)),
@@ -272,24 +274,24 @@ class Reader:
             np.array(reasons, np.str_), arrays, rows[:, OTHER],
         )  # fmt: skip
 
-    def _upright(self, placed: _Placed) -> tuple[int, _Placed]:
+    def _upright(self, searched: _Searched) -> tuple[int, _Searched]:
         """The picture as its writing stands, and by how many degrees clockwise it was turned.
 
         Only where it is read badly as it lies: a page on its side, without EXIF to say so.
         """
-        (grey, width, height), places = placed
-        best = 0, placed
-        if not _may_lie(places):
+        (grey, width, height), candidates = searched
+        best = 0, searched
+        if not _may_lie(candidates):
             return best
         for quarters, size in ((1, (height, width)), (2, (width, height)), (3, (height, width))):
             turned = Opened(np.ascontiguousarray(np.rot90(grey, -quarters)), *size)
             found = self._find(*turned)
-            if stands(found, places) and _evidence(found) > _evidence(best[1].places):
-                best = 90 * quarters, _Placed(turned, found)
+            if stands(found, candidates) and _evidence(found) > _evidence(best[1].candidates):
+                best = 90 * quarters, _Searched(turned, found)
         return best
 
 
-def stands(turned: Places, lying: Places) -> bool:
+def stands(turned: Candidates, lying: Candidates) -> bool:
     """Whether a page turned so is clearly upright, against the same page as it lies."""
     return (
         _may_lie(lying)
@@ -298,11 +300,11 @@ def stands(turned: Places, lying: Places) -> bool:
     )
 
 
-class _Placed(NamedTuple):
+class _Searched(NamedTuple):
     """A picture, and what stands in it."""
 
     opened: Opened
-    places: Places
+    candidates: Candidates
 
 
 class _FoundBy:
@@ -315,50 +317,50 @@ class _FoundBy:
         self.accept = accept_from(metadata, str(FINDER_MODEL))
 
 
-def _only(placed: _Placed) -> Reading:
+def _only(searched: _Searched) -> Reading:
     """The Reading of a picture that should show one digit."""
-    opened, places = placed
-    places = places.only(np.flatnonzero(places.other < _NOTHING))
-    guesses = np.flatnonzero(places.sorts < N_CLASSES)
-    digits = guesses[places.other[guesses] < 0.5]
+    opened, candidates = searched
+    candidates = candidates.only(np.flatnonzero(candidates.other < _NOTHING))
+    guesses = np.flatnonzero(candidates.sorts < N_CLASSES)
+    digits = guesses[candidates.other[guesses] < 0.5]
     if not len(guesses):
         even = (1 / N_CLASSES,) * N_CLASSES
-        specks = np.isin(places.sorts, (SORTS.index("."), SORTS.index(",")))
+        specks = np.isin(candidates.sorts, (SORTS.index("."), SORTS.index(",")))
         reason = "blank" if specks.all() else "no digit"
         return Reading(0, 0.0, even, False, reason, (0, 0, opened.width, opened.height))
-    surest = int(guesses[places.confidence[guesses].argmax()])
-    left, top, right, bottom = (round(v) for v in places.boxes[surest].tolist())
-    reason = "several digits" if len(digits) > 1 else str(places.reason[surest])
+    surest = int(guesses[candidates.confidence[guesses].argmax()])
+    left, top, right, bottom = (round(v) for v in candidates.boxes[surest].tolist())
+    reason = "several digits" if len(digits) > 1 else str(candidates.reason[surest])
     if not len(digits):
         reason = "no digit"
     return Reading(
-        int(places.sorts[surest]), float(places.confidence[surest]),
-        tuple(places.probabilities[surest].tolist()), not reason, reason,
+        int(candidates.sorts[surest]), float(candidates.confidence[surest]),
+        tuple(candidates.probabilities[surest].tolist()), not reason, reason,
         (left, top, max(right, left + 1), max(bottom, top + 1)),
-        places.arrays[surest].copy(),  # not the picture's others with it
+        candidates.arrays[surest].copy(),  # not the picture's others with it
     )  # fmt: skip
 
 
-def _one_place(cut: Cut, row: NDArray[np.float32]) -> Places:
+def _one_candidate(cut: Cut, row: NDArray[np.float32]) -> Candidates:
     box = np.array([cut.box], np.float32)
-    return Places(
+    return Candidates(
         box, box[:, 3] - box[:, 1], np.array([row.argmax()]), np.array([row.max()], np.float32),
         row[None], np.array([True]), np.array([""]), cut.array[None], np.zeros(1, np.float32),
     )  # fmt: skip
 
 
-def _evidence(places: Places) -> float:
+def _evidence(candidates: Candidates) -> float:
     """How many digits and signs a page holds, each counted as it is sure."""
-    return float(places.likely().confidence.sum())
+    return float(candidates.likely().confidence.sum())
 
 
-def _may_lie(places: Places) -> bool:
-    return _FEW <= len(places.sorts) <= _MANY and _share(places) < _LYING
+def _may_lie(candidates: Candidates) -> bool:
+    return _FEW <= len(candidates.sorts) <= _MANY and _share(candidates) < _LYING
 
 
-def _share(places: Places) -> float:
-    """The evidence for each place."""
-    return _evidence(places) / max(1, len(places.sorts))
+def _share(candidates: Candidates) -> float:
+    """The evidence for each candidate."""
+    return _evidence(candidates) / max(1, len(candidates.sorts))
 
 
 def _checked(arrays: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -66,7 +66,7 @@ def integers(value: Value) -> list[int]:
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """The number at that place, and the place after it."""
+    """The number at that offset, and the offset after it."""
     value = 0
     for i, byte in enumerate(message[at : at + _MAX_VARINT]):
         value |= (byte & 0x7F) << (7 * i)

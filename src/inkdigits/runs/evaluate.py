@@ -44,7 +44,7 @@ WRONG = "wrong.csv"
 FILES = {  # what a folder of an evaluation holds
     "report.html": RUN_FILES["report.html"],
     RESULT: "numbers, data's SHA-256, versions",
-    WRONG: "each digit that was read wrongly: its place in the data, from 0, and its file",
+    WRONG: "each digit that was read wrongly: its index in the data, from 0, and its file",
     "confusion_matrix.png": RUN_FILES["confusion_matrix_mnist.png"],
     "calibration.png": "how often answers of each confidence are right",
     "incorrect_predictions.png": RUN_FILES["incorrect_predictions.png"],
@@ -154,11 +154,11 @@ class Report:
         read = answers.argmax(1)
         # The name of a file may be no text.
         with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as lines:
-            print("place,digit,read_as,confidence,file", file=lines)
+            print("index,digit,read_as,confidence,file", file=lines)
             for i in np.flatnonzero(read != labels):
                 file = self.digits.names[i] if self.digits.names else ""
                 sure = f"{answers[i].max():.4f}"
-                row = self.digits.places[i], labels[i], read[i], sure, file
+                row = self.digits.positions[i], labels[i], read[i], sure, file
                 print(csv_row(row), file=lines)
 
 
@@ -255,6 +255,6 @@ def _digits(
             sets.name,
             digits.source,
             sets.train.names + sets.test.names,
-            np.concatenate([sets.train.places, sets.test.places + behind]),
+            np.concatenate([sets.train.positions, sets.test.positions + behind]),
         )
     return digits, notice

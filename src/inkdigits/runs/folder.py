@@ -66,7 +66,7 @@ def started(folder: Path, settings: RunSettings) -> Iterator[None]:
     After data that cannot be read, or Ctrl-C in the first epoch, nothing has been learnt, and a
     folder would only be in the way of the same command. Raises what `start_run` does.
     """
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     start_run(folder, settings)
     try:
         yield
@@ -75,8 +75,8 @@ def started(folder: Path, settings: RunSettings) -> Iterator[None]:
             with suppress(OSError):  # somebody else has put something there, or taken it away
                 for name in (SETTINGS, CONFIG):
                     (folder / name).unlink(missing_ok=True)
-                for place in made:
-                    place.rmdir()
+                for path in made:
+                    path.rmdir()
         raise
 
 

@@ -73,15 +73,15 @@ def run_seeds(
     """
     for seed in seeds:
         wanted, network = with_network(replace(settings, seed=seed))
-        place = folder / settings.recipe.name / f"seed{seed}"
-        begins = not (place / run_folder.SETTINGS).is_file()
-        if not begins and run_folder.read_settings(place).absolute() != wanted.absolute():
+        run_path = folder / settings.recipe.name / f"seed{seed}"
+        begins = not (run_path / run_folder.SETTINGS).is_file()
+        if not begins and run_folder.read_settings(run_path).absolute() != wanted.absolute():
             raise ConfigError(
-                f"{place} was made with other settings; name another --out for this study"
+                f"{run_path} was made with other settings; name another --out for this study"
             )
-        say(f"seed {seed}: {place}")
-        with run_folder.started(place, wanted) if begins else nullcontext():
-            result = run.finish_run(place, callback, say, advance, network=network)
+        say(f"seed {seed}: {run_path}")
+        with run_folder.started(run_path, wanted) if begins else nullcontext():
+            result = run.finish_run(run_path, callback, say, advance, network=network)
         if result is not None:
             yield result
 
@@ -89,17 +89,17 @@ def run_seeds(
 def summarise(folder: Path) -> list[Row]:
     """A row for every recipe in `folder`; writes summary.json and pareto.png there."""
     rows = []
-    for place in sorted(p for p in folder.iterdir() if p.is_dir()):
+    for recipe_folder in sorted(p for p in folder.iterdir() if p.is_dir()):
         results = [
             read_result(file.parent, Result)
-            for file in sorted(place.glob(f"*/{run_folder.RESULT}"))
+            for file in sorted(recipe_folder.glob(f"*/{run_folder.RESULT}"))
         ]
         if not results:
             continue
         accuracies = [100 * r.scores.accuracy for r in results]
         rows.append(
             Row(
-                recipe=place.name,
+                recipe=recipe_folder.name,
                 n=len(results),
                 accuracy=statistics.mean(accuracies),
                 accuracy_sd=statistics.stdev(accuracies) if len(results) > 1 else 0.0,

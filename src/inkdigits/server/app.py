@@ -218,13 +218,13 @@ class _Service:
             raise RefusedError(
                 422, f"digit is {digit!r}, expected 0 to 9 or {NO_DIGIT}: /v1/corrections?digit=7"
             )
-        place = _whole(request, "place")
+        index = _whole(request, "place")
         # Never a form: another site's page may send one without being asked whether it may.
         check_is_picture(request)
         with self._room.share() as share:
             body = await self._uploads.read(request, share)
-            wants: Wanted = "digit" if place is None else "page"
-            task = Task(body, wants=wants, keep=place or 0)
+            wants: Wanted = "digit" if index is None else "page"
+            task = Task(body, wants=wants, keep=index or 0)
             (answer,) = await self._read(request, [task], share)
             self.metrics.count([answer])
             if answer.status != 200:
@@ -232,7 +232,7 @@ class _Service:
             said = json.loads(answer.json)
             kept = Kept(
                 None if digit == NO_DIGIT else int(digit), body, answer.image, said["digit"],
-                said["confidence"], said["reason"] or None, self._pool.model.identity, place or 0,
+                said["confidence"], said["reason"] or None, self._pool.model.identity, index or 0,
             )  # fmt: skip
             change, total = await self._corrections.keep(kept)
         undo = secrets.token_urlsafe(16)

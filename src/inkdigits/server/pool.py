@@ -121,8 +121,8 @@ class Pool:
                 raise BusyError
         loop = asyncio.get_running_loop()
         if not self._running:
-            places = range(len(self._workers))
-            self._running = [loop.create_task(self._run(place)) for place in places]
+            slots = range(len(self._workers))
+            self._running = [loop.create_task(self._run(slot)) for slot in slots]
         request = _Request(len(tasks), self._limits.request_time, self._limits.answer, share)
         waiting = [_Waiting(task, loop.create_future(), request, _is_slow(task)) for task in tasks]
         for slow, queue in ((False, self._quick), (True, self._slow)):
@@ -154,21 +154,21 @@ class Pool:
             queue.clear()
             queue.extend(some for some in left if some)
 
-    async def _run(self, place: int) -> None:
-        """Keep the worker at that place busy, whatever happens to it."""
+    async def _run(self, slot: int) -> None:
+        """Keep the worker in that slot busy, whatever happens to it."""
         while True:
             try:
-                await self._work(place)
+                await self._work(slot)
             except Exception as error:  # noqa: BLE001 - nobody awaits this; a worker less is said
                 _log.error("a worker was lost (%r); trying again", error)
                 await asyncio.sleep(_PATIENCE)
 
-    async def _work(self, place: int) -> None:
-        takes_slow = place > 0 or len(self._workers) == 1
+    async def _work(self, slot: int) -> None:
+        takes_slow = slot > 0 or len(self._workers) == 1
         quick = 0  # batches of quick ones since the last slow one
         while True:
-            if self._workers[place].has_ended:  # while it was idle, through no fault of a picture
-                await self._replace(place)
+            if self._workers[slot].has_ended:  # while it was idle, through no fault of a picture
+                await self._replace(slot)
             self._free += 1
             try:
                 async with self._some:
@@ -180,18 +180,18 @@ class Pool:
                 self._free -= 1
             quick = 0 if batch[0].slow else quick + 1
             start = time.monotonic()
-            await self._read(place, batch)
+            await self._read(slot, batch)
             if (request := batch[0].request).pictures > 1:  # then all of the batch are its
                 request.seconds -= time.monotonic() - start
                 if request.seconds <= 0:
                     seconds = self._limits.request_time
                     self._end(request, 413, f"the pictures of its request took over {seconds:g} s")
 
-    async def _read(self, place: int, batch: list[_Waiting]) -> None:
+    async def _read(self, slot: int, batch: list[_Waiting]) -> None:
         slow = batch[0].slow
         seconds = self._limits.picture_time if slow else self._limits.quick_time
         wall = _WALL_FACTOR * seconds if slow else _QUICK_WALL_SECONDS
-        worker = self._workers[place]
+        worker = self._workers[slot]
         # Else it is not known whose pictures took the time.
         is_one_requests = len(batch) == 1 or batch[0].request.pictures > 1
         try:
@@ -203,10 +203,10 @@ class Pool:
                 _refuse(batch[0], 422, words)
             else:
                 await self._again(batch, slow=is_one_requests)
-            await self._replace(place)
+            await self._replace(slot)
         except EndedError:
             await self._again(batch, died=True)
-            await self._replace(place)
+            await self._replace(slot)
         except Exception as error:  # noqa: BLE001 - given to those who wait
             if len(batch) == 1:
                 _fail(batch, error)
@@ -310,19 +310,19 @@ class Pool:
             one.slow = True
         self._slow.append(some)
 
-    async def _replace(self, place: int) -> None:
+    async def _replace(self, slot: int) -> None:
         """Put another worker there; try until there is one."""
-        self._workers[place].close()
+        self._workers[slot].close()
         self._away += 1
         try:
             while True:
                 try:
-                    self._workers[place] = self._started()
-                    await self._workers[place].model()
+                    self._workers[slot] = self._started()
+                    await self._workers[slot].model()
                     return
                 except (ModelError, EndedError, OSError) as error:
                     # The model file is gone, or memory or descriptors are.
-                    self._workers[place].close()
+                    self._workers[slot].close()
                     if self.is_away:  # nobody else reads: those who wait shall know
                         _fail(chain.from_iterable(chain(*self._queues)), error)
                         self._forget_given_up()

@@ -182,9 +182,9 @@ def _page(reader: Reader, task: Task, page: Page, answer: dict[str, Any]) -> Ans
     if task.array:
         for digit, array in zip(answer["digits"], page.digits.arrays, strict=True):
             digit["array"] = _rows(array)
-    for name, place in (("saliency", task.saliency), ("place", task.keep)):
-        if place is not None and place >= len(page.digits):
-            message = f"{name} is {place}, and the picture has {len(page.digits)} digits"
+    for name, index in (("saliency", task.saliency), ("place", task.keep)):
+        if index is not None and index >= len(page.digits):
+            message = f"{name} is {index}, and the picture has {len(page.digits)} digits"
             return Answer(422, error_json(message, 422, task.name, task.number), "error")
     if task.keep is not None:
         digit = answer["digits"][task.keep]

@@ -47,7 +47,7 @@ class Hands:
 
     shapes: NDArray[np.uint8]  # (N, 64, 64), ink 255, cut to the ink, longer side 64
     sizes: NDArray[np.uint8]  # (N, 2) rows and columns that the ink takes, from the top left
-    sorts: NDArray[np.uint8]  # (N,) place in SORTS, or OTHER
+    sorts: NDArray[np.uint8]  # (N,) index in SORTS, or OTHER
 
     def of(self, sort: int) -> NDArray[np.int64]:
         """The numbers of all shapes of that sort."""

@@ -124,11 +124,11 @@ def warped(strokes: Strokes, random: np.random.Generator) -> Strokes:
     angle = np.radians(random.normal(0, 8))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = turn @ np.array([[random.uniform(0.9, 1.3), 0], [random.normal(0, 0.2), 1]])
-    places = np.einsum("ij,jhw->ihw", matrix, grid) + LARGE / 2
+    coordinates = np.einsum("ij,jhw->ihw", matrix, grid) + LARGE / 2
     for axis in (0, 1):
         bend = ndimage.zoom(random.normal(0, 3.0, (5, 5)), LARGE / 5, order=3)
-        places[axis] += bend[:LARGE, :LARGE]
-    return np.asarray(ndimage.map_coordinates(strokes, places, order=1), np.float32)
+        coordinates[axis] += bend[:LARGE, :LARGE]
+    return np.asarray(ndimage.map_coordinates(strokes, coordinates, order=1), np.float32)
 
 
 def _nose(mask: Mask, random: np.random.Generator) -> tuple[Point, Point]:

@@ -69,7 +69,7 @@ def photographed(strokes: Strokes, random: np.random.Generator) -> Image.Image:
 
 
 def drawn(strokes: Strokes, random: np.random.Generator) -> Image.Image:
-    """The strokes drawn on a screen or stored small: any size, colour, place, ground; RGB or RGBA.
+    """The strokes drawn on a screen or stored small: any size, colour, position, ground; RGB(A).
 
     strokes: (112, 112) float32, ink 1.
     """

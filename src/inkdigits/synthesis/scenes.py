@@ -28,9 +28,9 @@ class Scene:
     """A made picture and what stands in it."""
 
     picture: NDArray[np.uint8]  # (h, w) grey
-    items: tuple[Item, ...]  # places are pixels of the picture; parts of an ink may lie outside
+    items: tuple[Item, ...]  # positions are pixels of the picture; parts of an ink may lie outside
     boxes: NDArray[np.float32]  # (n, 4) left, top, right, bottom of each ink within the picture
-    sorts: NDArray[np.int64]  # (n,) places in SORTS
+    sorts: NDArray[np.int64]  # (n,) index in SORTS
     units: NDArray[np.float32]  # (n,) height of a digit of its line
     shown: NDArray[np.float32]  # (n,) share of the ink that lies within the picture
     others: NDArray[np.float32]  # (m, 4) boxes of letters and marks

@@ -41,7 +41,7 @@ _IN_LINE = {"+": (0.6, 0.55), "-": (0.08, 0.52), "×": (0.55, 0.58), "÷": (0.6,
 class Item:
     """One digit or sign on a sheet."""
 
-    sort: int  # place in SORTS
+    sort: int  # index in SORTS
     left: int  # of `ink`, pixels
     top: int
     ink: Patch  # (h, w), 255 where its pen was
@@ -57,7 +57,7 @@ class Style:
     slant: float  # x per y
     grow: int  # pixels of 64 that shapes are made thicker by; below 0 thinner
     wide: float  # width against the shape's own
-    neat: float  # how much sizes and places vary, 0 not at all
+    neat: float  # how much sizes and positions vary, 0 not at all
 
     @classmethod
     def drawn(cls, random: np.random.Generator) -> Style:

@@ -1,6 +1,6 @@
 """What a written sheet looks like in a picture: paper or a screen, light, a camera, a file format.
 
-In: a Sheet. Out: (H, W) uint8 grey. Nothing here moves ink: the Items' places stay true.
+In: a Sheet. Out: (H, W) uint8 grey. Nothing here moves ink: the Items' positions stay true.
 """
 
 from __future__ import annotations

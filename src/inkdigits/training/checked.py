@@ -44,7 +44,7 @@ class _Sample(NamedTuple):
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
-    places: NDArray[np.int64]  # in the set
+    positions: NDArray[np.int64]  # in the set
 
 
 def checked(sets: DigitSets) -> DigitSets:
@@ -159,7 +159,9 @@ class _Judge:
         against = sure & (read != sample.labels)
         right = float((read == sample.labels).mean())
         if n_sure >= _FEW_SURE and right < _WRONG:
-            if rule := _rule(read[sure], sample.labels[sure], sample.places[sure], digits.labels):
+            if rule := _rule(
+                read[sure], sample.labels[sure], sample.positions[sure], digits.labels
+            ):
                 raise DataError(f"{digits.source}: {rule}; put the labels right")
             if n_sure >= _CLEAR_DIGITS * n:
                 raise DataError(

@@ -86,24 +86,24 @@ def keep_added(state: State, start: Weights, held: Held, added: Held) -> Compari
     held: the validation set, (N, 1, 28, 28) uint8 and (N,) int64. added: digits of one's own that
     were learnt with others, in the same form. What few digits seen over and over take away from all
     others comes back on the way, and most of what they taught stays. Where a mistake more is left
-    all the way, the furthest place is taken whose mistakes `is_chance` calls chance. Where the
+    all the way, the furthest mixture is taken whose mistakes `is_chance` calls chance. Where the
     start makes more mistakes than that explains, all of the way is kept. Ends at `start` itself
-    where at no such place more of the added digits are right than there. They are judged by the
+    where in no such mixture more of the added digits are right than there. They are judged by the
     very digits that were learnt, for a few leave none to hold out: that says that they were
     learnt, not how well others of their kind are read.
     Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models".
     """
     end = weights_of(state.evaluated)
-    places = []
+    mixtures = []
     for share in (0.0, _WHOLE, *_SHARES):
         mean = {name: torch.lerp(start[name], end[name], share) for name in end}
         load_weights(state.evaluated, mean)
         loss, accuracy = evaluate(state.evaluated, *held)
-        places.append(_Place(share, loss, accuracy, evaluate(state.evaluated, *added)[1]))
-    first, whole, *others = places
+        mixtures.append(_Mixture(share, loss, accuracy, evaluate(state.evaluated, *added)[1]))
+    first, whole, *others = mixtures
     if not is_chance(*(_errors(at.accuracy, held) for at in (whole, first))):
         others.insert(0, whole)
-    better = [place for place in others if place.added > first.added]
+    better = [mixture for mixture in others if mixture.added > first.added]
     kept = next((p for p in better if p.accuracy >= first.accuracy), None) or next(
         (p for p in better if is_chance(*(_errors(at.accuracy, held) for at in (first, p)))), first
     )
@@ -125,7 +125,7 @@ def is_chance(before: int, after: int) -> bool:
     return after - before <= sqrt(before + after)
 
 
-class _Place(NamedTuple):
+class _Mixture(NamedTuple):
     share: float  # of the way from the start to what was trained
     loss: float
     accuracy: float

@@ -34,7 +34,7 @@ from inkdigits.training.finding.targets import true_sorts
 Advance = Callable[[int, int], None]  # (done, total)
 
 _SCENE = 0.45  # share of what is made that is looked for in scenes
-_TOGETHER = 4  # places taken from a scene
+_TOGETHER = 4  # candidates taken from a scene
 _PHOTO, _DRAWING = 0.3, 0.3  # shares of the others; the rest is framed as it was written
 _OF_FONTS = 0.3  # share of the made digits that are a font's, where there are some
 _HAIRLINE = 0.3  # pixels of 28: the thinnest line of a drawing

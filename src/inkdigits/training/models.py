@@ -23,7 +23,7 @@ from inkdigits.training.networks import (
 def build(network: Network) -> nn.Sequential:
     """The network with fresh weights drawn from PyTorch's global generator.
 
-    Module names are the layers' places in the row ("0", "1", ...), so a saved weight tells which
+    Module names are the layers' indices in the row ("0", "1", ...), so a saved weight tells which
     layer it belongs to.
     """
     modules: list[nn.Module] = []

@@ -108,13 +108,13 @@ class Network:
     def shapes(self) -> tuple[Shape, ...]:
         """What each layer is given, and behind them what the last one gives."""
         shapes: list[Shape] = [(1, SIDE, SIDE)]
-        for place, layer in enumerate(self.layers, 1):
+        for number, layer in enumerate(self.layers, 1):
             try:
                 _check_values(layer)
                 shapes.append(_given(layer, shapes[-1]))
             except ValueError as error:
                 said = _text(layer) if isinstance(layer, Layer) else repr(layer)
-                raise ConfigError(f"layer {place} of the network, {said:.80}: {error}") from None
+                raise ConfigError(f"layer {number} of the network, {said:.80}: {error}") from None
         return tuple(shapes)
 
     @property

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Workers:
-    """This process's place among the workers. Only the first (rank 0) writes and reports."""
+    """Which of the workers this process is. Only the first (rank 0) writes and reports."""
 
     rank: int = 0
     count: int = 1

@@ -13,11 +13,11 @@ def test_the_close_up_that_is_right_is_believed():
     close[np.arange(400), truth] = 0.8
     far = random.dirichlet(np.ones(20), 400)
     classified = random.dirichlet(np.ones(10), 400).astype(np.float32)
-    places = Found(
+    found = Found(
         np.zeros((400, 4), np.float32), np.ones(400, np.float32), np.full(400, 0.9, np.float32),
         far.astype(np.float32), close.astype(np.float32), np.zeros((400, 48, 48), np.float32),
     )  # fmt: skip
-    rule = fitted(places, classified, truth)
-    assert (rule.combined(places, classified).argmax(1) == truth).all()
+    rule = fitted(found, classified, truth)
+    assert (rule.combined(found, classified).argmax(1) == truth).all()
     assert (rule.far, rule.classifier) == (Combination().far, Combination().classifier)
     assert rule.close > 2 * rule.classifier

@@ -105,7 +105,7 @@ def test_a_flat_picture_standardises_to_nothing():
     assert not standardised(np.full((5, 5), 0.7, np.float32)).round(4).any()
 
 
-def test_a_place_is_the_digit_it_overlaps_most():
+def test_a_candidate_is_the_digit_it_overlaps_most():
     class Made:
         boxes = np.array([[0, 0, 10, 20], [30, 0, 40, 20]], np.float32)
         sorts = np.array([4, 7])

@@ -23,7 +23,7 @@ Classify = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (n, 28, 28) t
 _CLUTTER = 0.5  # weight of non-digits: made scenes hold more of it than most pictures
 
 
-def places_of(
+def candidates_of(
     finder: Finder, classify: Classify, hands: Hands, seed: int, scenes: range
 ) -> tuple[Found, NDArray[np.float32], NDArray[np.int64]]:
     """What is found in those scenes, the classifier's answers, and the true sorts (OTHER: none)."""

@@ -121,7 +121,7 @@ def close_ups_of(scene: Scene, random: np.random.Generator, most: int = 8) -> Cl
         views.append(np.stack((close_up(grey, moved, side), frame_of(moved, side))))
         sorts.append(int(scene.sorts[i]))
         inks.append(_ink(scene, i, moved, side))
-    # Grain has no end of places that a finder may take for something.
+    # Grain has no end of spots that a finder may take for something.
     n_mistaken = len(chosen) // 3 if chosen else 4 if not len(scene.others) else 1
     for box, unit in _mistaken(scene, random, max(1, n_mistaken)):
         side = side_of(box, unit)

@@ -9,7 +9,7 @@
 import * as ort from "../onnxruntime/ort.js";
 import { SIDE } from "../constants/spec.js";
 import { occlusion } from "../reading/explain.js";
-import { toPlaces } from "../reading/page.js";
+import { toDecimals } from "../reading/page.js";
 import { decoded } from "../picture/decode.js";
 import { PictureError } from "../picture/errors.js";
 import { Reader } from "../reading/reader.js";
@@ -87,6 +87,6 @@ async function answered({ pathname, searchParams }, picture, isWanted) {
 
 /** 28 rows of 28 numbers; none of null. */
 function inRows(values) {
-  const row = (y) => Array.from(values.slice(y * SIDE, (y + 1) * SIDE), (value) => toPlaces(value, DIGITS_AFTER_POINT));
+  const row = (y) => Array.from(values.slice(y * SIDE, (y + 1) * SIDE), (value) => toDecimals(value, DIGITS_AFTER_POINT));
   return values && Array.from({ length: SIDE }, (_, y) => row(y));
 }

@@ -14,8 +14,8 @@ export class Corrections {
   #ask;
   #changed;
   #refused;
-  #of = new WeakMap(); // by picture: a Map of places to what they should be
-  #kept = []; // { undo, picture, place, before, was }, the last at the end
+  #of = new WeakMap(); // by picture: a Map of indices of digits to what they should be
+  #kept = []; // { undo, picture, index, before, was }, the last at the end
   #shown = null; // { picture, page, chosen }
 
   /** ask: as service.js has it. changed: called with a picture. refused: called where a token is asked for. */
@@ -33,8 +33,8 @@ export class Corrections {
     }
     find("take-back").addEventListener("click", () => this.#takeBack());
     // Only where one of the two has the focus: a letter alone must not act everywhere (WCAG 2.1.4).
-    for (const place of [find("canvas"), find("corrections")]) {
-      place.addEventListener("keydown", ({ key }) => {
+    for (const element of [find("canvas"), find("corrections")]) {
+      element.addEventListener("keydown", ({ key }) => {
         if (/^[0-9]$/.test(key)) find("corrections").querySelector(`[data-correct="${key}"]`).focus();
       });
     }
@@ -68,13 +68,13 @@ export class Corrections {
   async #correct(button) {
     if (button.ariaDisabled === "true") return;
     this.#lock(true);
-    const { picture, page, chosen: place } = this.#shown;
+    const { picture, page, chosen: index } = this.#shown;
     const right = button.dataset.correct;
     try {
-      const { undo } = await this.#ask(`/v1/corrections?digit=${right}&place=${place}`, { body: picture });
-      const was = page.digits[place].digit ?? NONE;
-      this.#kept.push({ undo, picture, place, before: this.#of.get(picture)?.get(place), was });
-      this.#set(picture, place, right);
+      const { undo } = await this.#ask(`/v1/corrections?digit=${right}&place=${index}`, { body: picture });
+      const was = page.digits[index].digit ?? NONE;
+      this.#kept.push({ undo, picture, index, before: this.#of.get(picture)?.get(index), was });
+      this.#set(picture, index, right);
       this.#say(`Saved: this ${was === NONE ? "mark" : was} is ${named(right)}.`);
     } catch (error) {
       if (error.status === 401) this.#refused(error);
@@ -84,8 +84,8 @@ export class Corrections {
   }
 
   async #takeBack() {
-    const { undo, picture, place, before, was } = this.#kept.pop();
-    this.#set(picture, place, before);
+    const { undo, picture, index, before, was } = this.#kept.pop();
+    this.#set(picture, index, before);
     this.#say(`Undone: it is ${named(was)} again.`);
     try {
       await this.#ask(`/v1/corrections?undo=${undo}`, { method: "DELETE" });
@@ -94,10 +94,10 @@ export class Corrections {
     }
   }
 
-  #set(picture, place, right) {
+  #set(picture, index, right) {
     const all = this.#of.get(picture) ?? new Map();
-    if (right === undefined) all.delete(place);
-    else all.set(place, right);
+    if (right === undefined) all.delete(index);
+    else all.set(index, right);
     this.#of.set(picture, all);
     this.#changed(picture);
   }

@@ -39,7 +39,7 @@ export class Sheet {
 
   /**
    * root: holds the canvas and the frames. changed: called with { settled }.
-   * picked: called with the place of a box that was tapped in a picture.
+   * picked: called with the index of a box that was tapped in a picture.
    */
   constructor(root, changed, picked) {
     this.#root = root;
@@ -52,7 +52,7 @@ export class Sheet {
     this.#listenToPointers();
     this.#listenToKeys();
     const image = this.#frame.querySelector("img");
-    image.addEventListener("load", () => this.#placeBoxes()); // the reading may come before the picture
+    image.addEventListener("load", () => this.#frameBoxes()); // the reading may come before the picture
     image.addEventListener("error", () => this.#sayUnshown());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paintSoon());
   }
@@ -96,7 +96,7 @@ export class Sheet {
   showBoxes(boxes, turned = 0) {
     this.#boxes = boxes;
     this.#turned = turned;
-    this.#placeBoxes();
+    this.#frameBoxes();
   }
 
   /** Whether the picture is shown larger than the sheet, which then scrolls. */
@@ -153,7 +153,7 @@ export class Sheet {
     this.#changed({ settled: true });
   }
 
-  #placeBoxes() {
+  #frameBoxes() {
     const image = this.#frame.querySelector("img");
     image.style.rotate = `${this.#turned}deg`;
     const own = this.picture ? [image.naturalWidth, image.naturalHeight] : [BITMAP_SIDE, BITMAP_SIDE];
@@ -226,11 +226,11 @@ export class Sheet {
   }
 
   #point(event) {
-    const place = this.#canvas.getBoundingClientRect();
+    const bounds = this.#canvas.getBoundingClientRect();
     const press = event.pointerType === "pen" ? 0.5 + event.pressure : 1; // 0.5 is a middling press
     return {
-      x: ((event.clientX - place.left) * SIDE) / place.width,
-      y: ((event.clientY - place.top) * SIDE) / place.height,
+      x: ((event.clientX - bounds.left) * SIDE) / bounds.width,
+      y: ((event.clientY - bounds.top) * SIDE) / bounds.height,
       width: this.penWidth * press,
     };
   }

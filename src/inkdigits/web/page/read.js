@@ -135,16 +135,16 @@ function startAgain() {
 
 // ---- One digit of those read, and what mattered in it ----
 
-/** The place of the digit that most needs a look; undefined where there is none. */
+/** The index of the digit that most needs a look; undefined where there is none. */
 function leastSure(digits) {
   const least = Math.min(...digits.map(({ confidence }) => confidence));
   return digits.length ? digits.findIndex(({ confidence }) => confidence === least) : undefined;
 }
 
 /** Somebody asks to see more of a digit. */
-function choose(place) {
+function choose(index) {
   if (!shown) return;
-  shown.chosen = place;
+  shown.chosen = index;
   showChosen();
   explain();
 }
@@ -152,9 +152,9 @@ function choose(place) {
 function showChosen() {
   const { page, chosen } = shown;
   const state = ({ accepted }) => (accepted ? "sure" : "doubt");
-  const digits = page.digits.map((digit, place) => ({
+  const digits = page.digits.map((digit, index) => ({
     box: digit.box,
-    state: `${digit.digit === null ? "gone" : state(digit)}${place === chosen && page.digits.length > 1 ? " chosen" : ""}`,
+    state: `${digit.digit === null ? "gone" : state(digit)}${index === chosen && page.digits.length > 1 ? " chosen" : ""}`,
   }));
   const signs = page.signs.map((sign) => ({ box: sign.box, state: `sign ${state(sign)}` }));
   sheet.showBoxes([...digits, ...signs], page.turned);
@@ -166,11 +166,11 @@ function showChosen() {
 /** Ask what mattered for the digit chosen, if that is asked for and not known yet. */
 async function explain(signal) {
   const told = shown;
-  const place = told?.chosen;
-  if (place === undefined || !find("mattered").checked || told.saliency.has(place)) return;
+  const index = told?.chosen;
+  if (index === undefined || !find("mattered").checked || told.saliency.has(index)) return;
   try {
-    const answer = await ask(`/v1/read?saliency=${place}`, { body: told.picture, signal });
-    told.saliency.set(place, answer.digits[place].saliency);
+    const answer = await ask(`/v1/read?saliency=${index}`, { body: told.picture, signal });
+    told.saliency.set(index, answer.digits[index].saliency);
     told.unexplained = "";
   } catch (error) {
     if (error.name === "AbortError") return; // the sheet has changed: nobody waits for it any more

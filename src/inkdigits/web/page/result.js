@@ -54,7 +54,7 @@ export function showTokenForm(wasWrong) {
   say(`${find("verdict").textContent}. ${detail}`);
 }
 
-/** page: as text.js gives it. choose: called with the place of a digit that is tapped. */
+/** page: as text.js gives it. choose: called with the index of a digit that is tapped. */
 export function showPage(page, choose) {
   const { digits, lines, text } = page;
   const [verdict, detail] = wordsFor(page);
@@ -73,14 +73,14 @@ export function isDoubtful({ digits, numbers }) {
 }
 
 /** Show which digit of several the bars are of, and them. */
-export function showChosen({ digits }, place) {
-  const digit = digits[place];
+export function showChosen({ digits }, index) {
+  const digit = digits[index];
   for (const button of find("text").querySelectorAll("button")) {
-    button.ariaPressed = button.dataset.place === String(place);
+    button.ariaPressed = button.dataset.index === String(index);
     if (button.ariaPressed === "true") scrollTo(button);
   }
   find("which").hidden = digits.length < 2;
-  find("which").textContent = digit ? `Digit ${place + 1} of ${digits.length}: ${wordsOf(digit)}` : "";
+  find("which").textContent = digit ? `Digit ${index + 1} of ${digits.length}: ${wordsOf(digit)}` : "";
   showBars(digit?.probabilities, digit?.read ?? digit?.digit);
   find("apart").hidden = !digit || digit.read !== undefined || percent(digit.confidence) === percent(Math.max(...digit.probabilities));
 }
@@ -151,8 +151,8 @@ function rowOf(line, { digits, signs }, choose) {
   const row = document.createElement("p");
   row.append(
     ...line.map((mark) => {
-      const { character, place, sign } = mark;
-      if (place !== undefined) return digits.length > 1 ? digitButton(digits[place], mark, choose) : character;
+      const { character, digit, sign } = mark;
+      if (digit !== undefined) return digits.length > 1 ? digitButton(digits[digit], mark, choose) : character;
       return sign === undefined ? character : signOf(signs[sign], mark);
     }),
   );
@@ -160,17 +160,17 @@ function rowOf(line, { digits, signs }, choose) {
 }
 
 /** Orange: its number is doubtful; with a dashed line: it is why. */
-function digitButton(digit, { place, isDoubtful: isInDoubt }, choose) {
+function digitButton(digit, { digit: index, isDoubtful: isInDoubt }, choose) {
   const { accepted, read } = digit;
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = digit.digit;
-  button.dataset.place = place;
+  button.dataset.index = index;
   button.ariaLabel = `${wordsOf(digit)}${accepted ? (isInDoubt ? ", in an uncertain number" : "") : ", not sure"}`;
   button.classList.toggle("doubt", !accepted);
   button.classList.toggle("in-doubt", isInDoubt);
   button.classList.toggle("corrected", read !== undefined);
-  button.addEventListener("click", () => choose(place));
+  button.addEventListener("click", () => choose(index));
   return button;
 }
 

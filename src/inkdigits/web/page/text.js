@@ -1,39 +1,39 @@
 /**
  * The text of a page as its characters, and the page as somebody corrected it.
  *
- * In: a page as /v1/read gives it; corrections, a Map of a digit's place to 0 to 9 or NONE. Out: the same
- * page with `lines` of characters { character, place, sign, isDoubtful }: place of a digit, sign the place
- * of a sign, isDoubtful where its number is not accepted. Knows nothing of elements.
+ * In: a page as /v1/read gives it; corrections, a Map of a digit's index to 0 to 9 or NONE. Out: the same
+ * page with `lines` of characters { character, digit, sign, isDoubtful }: digit the index of a digit, sign
+ * that of a sign, isDoubtful where its number is not accepted. Knows nothing of elements.
  */
 
 export const NONE = "none"; // a correction: there is no digit
 
 /** The page with those corrections in its text, numbers and digits. A corrected digit keeps what was `read`. */
 export function corrected(page, corrections = new Map()) {
-  const digits = page.digits.map((digit, place) => {
-    const right = corrections.get(place);
+  const digits = page.digits.map((digit, index) => {
+    const right = corrections.get(index);
     if (right === undefined) return digit;
     const told = right === NONE ? null : Number(right); // null: taken out
     return { ...digit, digit: told, read: digit.digit, confidence: 1, accepted: true, reason: "" };
   });
-  const placed = linesOf(page);
-  const numbers = page.numbers.map((number, n) => numberOf(number, n, placed[number.line], digits, page.signs));
-  const lines = placed
-    .map((line) => line.filter(({ place }) => digits[place]?.digit !== null))
+  const asRead = linesOf(page);
+  const numbers = page.numbers.map((number, n) => numberOf(number, n, asRead[number.line], digits, page.signs));
+  const lines = asRead
+    .map((line) => line.filter(({ digit }) => digits[digit]?.digit !== null))
     .map((line) => line.filter(({ character }, i) => character !== " " || (i && (line[i + 1]?.character ?? " ") !== " ")))
-    .filter((line) => line.some(({ place }) => place !== undefined))
+    .filter((line) => line.some(({ digit }) => digit !== undefined))
     .map((line) => line.map((mark) => ({
       ...mark,
-      character: String(digits[mark.place]?.digit ?? mark.character),
+      character: String(digits[mark.digit]?.digit ?? mark.character),
       isDoubtful: numbers[mark.number]?.accepted === false,
     })));
   const text = lines.map((line) => textOf(line)).join("\n");
   return { ...page, text, lines, digits, numbers: numbers.filter(Boolean) };
 }
 
-/** Lines of { character, place, sign, number }. A line's numbers stand in its text, in their order. */
+/** Lines of { character, digit, sign, number }. A line's numbers stand in its text, in their order. */
 function linesOf({ text, numbers }) {
-  let [place, sign, number] = [0, 0, 0];
+  let [digit, sign, number] = [0, 0, 0];
   return text.split("\n").map((line, k) => {
     const numberAt = new Map();
     for (let from = 0; numbers[number]?.line === k; number += 1) {
@@ -43,7 +43,7 @@ function linesOf({ text, numbers }) {
     }
     return Array.from(line, (character, i) => {
       const mark = { character, number: numberAt.get(i) };
-      if (/[0-9]/.test(character)) mark.place = place++;
+      if (/[0-9]/.test(character)) mark.digit = digit++;
       else if (character !== " ") mark.sign = sign++;
       return mark;
     });
@@ -53,17 +53,17 @@ function linesOf({ text, numbers }) {
 /** A number as corrected; undefined where no digit is left of it. */
 function numberOf(number, n, line, digits, signs) {
   const own = line.filter((mark) => mark.number === n);
-  if (!own.some(({ place }) => digits[place]?.read !== undefined)) return number;
-  const left = own.filter(({ place }) => digits[place]?.digit !== null);
-  if (!left.some(({ place }) => place !== undefined)) return undefined;
+  if (!own.some(({ digit }) => digits[digit]?.read !== undefined)) return number;
+  const left = own.filter(({ digit }) => digits[digit]?.digit !== null);
+  if (!left.some(({ digit }) => digit !== undefined)) return undefined;
   const first = line.indexOf(own[0]);
   const beside = [line[first - 1], line[first + own.length]].filter((mark) => mark?.sign !== undefined);
-  const marked = (mark) => digits[mark.place] ?? signs[mark.sign];
+  const marked = (mark) => digits[mark.digit] ?? signs[mark.sign];
   const both = [...left, ...beside]; // as page.js counts them
   const boxes = left.map((mark) => marked(mark).box);
   return {
     ...number,
-    text: textOf(left.map((mark) => ({ character: String(digits[mark.place]?.digit ?? mark.character) }))).replace(/^[.,]+|[.,]+$/g, ""),
+    text: textOf(left.map((mark) => ({ character: String(digits[mark.digit]?.digit ?? mark.character) }))).replace(/^[.,]+|[.,]+$/g, ""),
     confidence: both.reduce((product, mark) => product * marked(mark).confidence, 1),
     accepted: both.every((mark) => marked(mark).accepted),
     box: [Math.min, Math.min, Math.max, Math.max].map((outermost, edge) => outermost(...boxes.map((box) => box[edge]))),

@@ -19,7 +19,7 @@ export function mapped({ height, width, data }, to) {
   return found;
 }
 
-/** The mask of where `is` holds, of a value and its place. */
+/** The mask of where `is` holds, of a value and its index. */
 export function marked({ height, width, data }, is) {
   const found = { height, width, data: new Uint8Array(data.length) };
   for (let i = 0; i < data.length; i += 1) found.data[i] = is(data[i], i) ? 1 : 0;

@@ -12,7 +12,7 @@ import { PictureError } from "./errors.js";
 
 const PDF = [0x25, 0x50, 0x44, 0x46, 0x2d];
 const PNG = [0x89, 0x50, 0x4e, 0x47];
-const [COLOUR_TYPE, WITH_ALPHA] = [25, 4]; // a byte's place in a PNG, and its bit
+const [COLOUR_TYPE, WITH_ALPHA] = [25, 4]; // a byte's offset in a PNG, and its bit
 
 /** { width, height, hasAlpha, rows(top, n), close() }; rows gives n rows of RGBA bytes. */
 export async function decoded(blob) {

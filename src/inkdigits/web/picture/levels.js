@@ -25,8 +25,8 @@ export function otsuThreshold(values) {
 /** A percentile of values that are in order, or of the first n of them, as np.percentile. */
 export function atShare(ordered, percent, n = ordered.length) {
   const last = Math.max(n - 1, 0);
-  const place = (last * percent) / 100;
-  const low = Math.trunc(place);
+  const position = (last * percent) / 100;
+  const low = Math.trunc(position);
   const [here, above] = [ordered[low], ordered[Math.min(low + 1, last)]];
-  return f32(here + f32(f32(above - here) * f32(place - low)));
+  return f32(here + f32(f32(above - here) * f32(position - low)));
 }

@@ -8,7 +8,7 @@ import { CENTRE } from "../constants/place.js";
 import { INK_BOX, N_PIXELS, SIDE } from "../constants/spec.js";
 import { clipped, cropped, extent, extremes, f32, mapped, rounded } from "./arrays.js";
 import { resized } from "./resample.js";
-import { clearlyThick, thickened } from "./strokes.js";
+import { clearlyThick, thickened } from "./stroke_width.js";
 
 /** The ink scaled so that its longer side is 20 pixels, centred by mass in 28x28. Some is above 0. */
 export function place(ink) {

@@ -22,13 +22,13 @@ const FILTERS = {
       Math.min(end, first + k + 1) - Math.max(start, first + k)) };
   }),
   cubic: (from, to) => each(to, (i) => {
-    const place = ((i + 0.5) * from) / to - 0.5;
-    const below = Math.floor(place);
+    const position = ((i + 0.5) * from) / to - 0.5;
+    const below = Math.floor(position);
     const first = Math.max(0, below - 1);
     const shares = new Array(Math.min(from - 1, below + 2) - first + 1).fill(0);
     // The picture's edge is carried on.
     each(4, (k) => below - 1 + k).forEach((source) => {
-      shares[Math.min(Math.max(source, 0), from - 1) - first] += cubic(Math.abs(source - place));
+      shares[Math.min(Math.max(source, 0), from - 1) - first] += cubic(Math.abs(source - position));
     });
     return { first, shares };
   }),
@@ -126,10 +126,10 @@ function bytesAlong(data, lines, from, to, [lineIn, pixelIn, lineOut, pixelOut])
       const { first, shares } = made[i];
       for (let channel = 0; channel < 4; channel += 1) {
         let sum = FIXED / 2;
-        let place = line * lineIn + first * pixelIn + channel;
+        let index = line * lineIn + first * pixelIn + channel;
         for (let k = 0; k < shares.length; k += 1) {
-          sum += data[place] * shares[k];
-          place += pixelIn;
+          sum += data[index] * shares[k];
+          index += pixelIn;
         }
         found[line * lineOut + i * pixelOut + channel] = sum >> FIXED_BITS;
       }

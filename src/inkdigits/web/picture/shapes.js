@@ -20,8 +20,8 @@ export function connected({ height, width, data }) {
     let size = 0;
     labels[first] = number;
     while (stack.length) {
-      const place = stack.pop();
-      const [row, column] = [Math.floor(place / width), place % width];
+      const pixel = stack.pop();
+      const [row, column] = [Math.floor(pixel / width), pixel % width];
       size += 1;
       box.top = Math.min(box.top, row);
       box.bottom = Math.max(box.bottom, row + 1);

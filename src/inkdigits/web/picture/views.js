@@ -52,8 +52,8 @@ export function closeUp(grey, box, side) {
     }
   }
   if (!inside.length) return found;
-  const { mean, spread } = statistics(Float32Array.from(inside, (place) => found[place]));
-  for (const place of inside) found[place] = (found[place] - mean) / spread;
+  const { mean, spread } = statistics(Float32Array.from(inside, (pixel) => found[pixel]));
+  for (const pixel of inside) found[pixel] = (found[pixel] - mean) / spread;
   return found;
 }
 
@@ -63,15 +63,15 @@ export function closeUp(grey, box, side) {
  * from: { first, next, part }. start, end: those that lie in the picture. As cv2.warpAffine has it,
  * bilinear, the edge carried on.
  */
-function sampled(length, small, offset, share, placeOf) {
+function sampled(length, small, offset, share, sourceOf) {
   const ratio = length / small;
   const scale = share * ratio;
   const shift = share * (0.5 * ratio - offset) - 0.5;
   const from = Array.from({ length: CLOSE }, (_, i) => {
-    const place = placeOf(i, f32(1 / scale), f32(-shift / scale));
-    const below = Math.floor(place);
+    const position = sourceOf(i, f32(1 / scale), f32(-shift / scale));
+    const below = Math.floor(position);
     const [first, next] = [below, below + 1].map((k) => clipped(k, 0, small - 1));
-    return { first, next, part: place - below };
+    return { first, next, part: position - below };
   });
   const start = Math.max(0, rounded(-offset * share));
   return { from, start, end: Math.min(CLOSE, rounded((length - offset) * share)) };

@@ -1,7 +1,7 @@
 /**
- * What each found place is, from what three networks say of it.
+ * What each candidate is, from what three networks say of it.
  *
- * In: a place, the classifier's ten probabilities of its array, and how much each network's answer
+ * In: a candidate, the classifier's ten probabilities of its array, and how much each network's answer
  * counts (the finder's metadata). Out: the probabilities of the twenty sorts and of other.
  */
 

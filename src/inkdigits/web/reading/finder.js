@@ -1,12 +1,12 @@
 /**
  * Every digit and sign in a picture, by two small networks: where it is, which, and its ink.
  *
- * In: grey values. Out: places, surest first: { box, unit, heat, far, close, ink }, box [left, top,
+ * In: grey values. Out: candidates, surest first: { box, unit, heat, far, close, ink }, box [left, top,
  * right, bottom]. The same steps as in finder.py; the reasons are there.
  */
 
 import { AGAIN, ALWAYS, AT_ONCE, BROAD, EDGE, EDGE_OF_INK, ENLARGED, FAINTEST, FINE, INKED, LARGEST, LOG_SIZES,
-  MOST_PLACES, MULTIPLE, SAME, SEEN, SIZES, SMALLEST, SURE, WITHIN } from "../constants/finder.js";
+  MOST_CANDIDATES, MULTIPLE, SAME, SEEN, SIZES, SMALLEST, SURE, WITHIN } from "../constants/finder.js";
 import { N_CLASSES, N_PIXELS, OTHER } from "../constants/spec.js";
 import { BOX_UNIT, CLOSE, STRIDE } from "../constants/views.js";
 import { clipped, extremes, f32, median, rounded } from "../picture/arrays.js";
@@ -31,19 +31,19 @@ export class Finder {
   /** The digits and signs of one picture. */
   async find(grey) {
     const longer = Math.max(grey.height, grey.width);
-    let [places, last] = [[], 0];
+    let [proposals, last] = [[], 0];
     for (const size of SIZES) {
       if (size > longer * ENLARGED && size > SIZES[0]) break;
-      if (size > Math.min(ALWAYS, longer) && !wantFiner(places, last / longer)) break;
-      places = places.concat(await this.#places(grey, size / longer));
+      if (size > Math.min(ALWAYS, longer) && !wantFiner(proposals, last / longer)) break;
+      proposals = proposals.concat(await this.#proposals(grey, size / longer));
       last = size;
     }
-    const found = await this.#lookedAt(grey, apart(places, ({ heat }) => heat));
+    const found = await this.#lookedAt(grey, apart(proposals, ({ heat }) => heat));
     return apart(found, ({ heat, close }) => f32(heat * f32(1 - close[OTHER])), { within: false });
   }
 
   /** What the finder sees in the picture made that much larger. */
-  async #places(grey, share) {
+  async #proposals(grey, share) {
     const [h, w] = [grey.height, grey.width].map((side) => Math.max(1, rounded(side * share)));
     const shown = standardised(resized(grey, h, w, share < 1 ? "area" : "cubic"));
     const [height, width] = [h, w].map((n) => Math.ceil((n + 2 * EDGE) / MULTIPLE) * MULTIPLE);
@@ -68,7 +68,7 @@ export class Finder {
       if (unit < SMALLEST || unit > LARGEST) continue;
       if (middle[0] < 0 || middle[0] >= w || middle[1] < 0 || middle[1] >= h) continue;
       const half = [across / 2, down / 2];
-      // A place among the digits' heat is a digit; among the signs', a sign.
+      // A peak among the digits' heat is a digit; among the signs', a sign.
       const [first, end] = at < cells ? [0, N_CLASSES] : [N_CLASSES, OTHER];
       found.push({
         box: [-1, -1, 1, 1].map((side, k) => f32((middle[k % 2] + side * half[k % 2]) / ratio[k % 2])),
@@ -81,9 +81,9 @@ export class Finder {
     return found;
   }
 
-  /** What the close-up says of each place; where it is unsure, of two views. */
-  async #lookedAt(grey, places) {
-    const found = (await this.#closeUps(grey, places)).map((seen, i) => ({ ...places[i], ...seen }));
+  /** What the close-up says of each proposal; where it is unsure, of two views. */
+  async #lookedAt(grey, proposals) {
+    const found = (await this.#closeUps(grey, proposals)).map((seen, i) => ({ ...proposals[i], ...seen }));
     const unsure = found.filter(({ close }) => extremes(close)[1] < SURE);
     // The ink is better framed now than the finder framed it.
     const again = await this.#closeUps(grey, unsure.map(({ box, unit }) => ({ box, unit: f32(AGAIN * unit) })));
@@ -95,11 +95,11 @@ export class Finder {
     return found;
   }
 
-  /** Of each place the ink's own box, the 21 sorts, and the ink, 48x48: { box, close, ink }. */
-  async #closeUps(grey, places) {
+  /** Of each proposal the ink's own box, the 21 sorts, and the ink, 48x48: { box, close, ink }. */
+  async #closeUps(grey, proposals) {
     const found = [];
-    for (let start = 0; start < places.length; start += AT_ONCE) {
-      const some = places.slice(start, start + AT_ONCE);
+    for (let start = 0; start < proposals.length; start += AT_ONCE) {
+      const some = proposals.slice(start, start + AT_ONCE);
       const values = new Float32Array(some.length * 2 * N_CLOSE);
       const sides = some.map(({ box, unit }) => sideOf(box, unit));
       some.forEach(({ box }, i) => {
@@ -118,29 +118,29 @@ export class Finder {
   }
 }
 
-/** A place's ink in MNIST's frame, 784 values; 0 where it has none. */
+/** A candidate's ink in MNIST's frame, 784 values; 0 where it has none. */
 export function arrayOf({ ink }) {
   const data = ink.map((value) => (value > FAINTEST ? value : 0));
   return extremes(data)[1] > INKED ? place({ height: CLOSE, width: CLOSE, data }) : new Float32Array(N_PIXELS);
 }
 
 /** Whether a larger size may show more: nothing is sure yet, or digits are small. */
-function wantFiner(places, share) {
-  const units = places.filter(({ heat }) => heat > 0.5).map(({ unit }) => unit);
+function wantFiner(proposals, share) {
+  const units = proposals.filter(({ heat }) => heat > 0.5).map(({ unit }) => unit);
   return !units.length || median(units) * share < FINE;
 }
 
 /**
- * Of places that overlap the surest one, surest first.
+ * Of candidates that overlap the surest one, surest first.
  *
- * within: whether a place that lies within a surer one goes too.
+ * within: whether a candidate that lies within a surer one goes too.
  */
-function apart(places, surenessOf, { within = true } = {}) {
-  const sureness = places.map(surenessOf);
-  const order = places.map((_, i) => i).sort((a, b) => sureness[b] - sureness[a]).slice(0, 2 * MOST_PLACES);
+function apart(candidates, surenessOf, { within = true } = {}) {
+  const sureness = candidates.map(surenessOf);
+  const order = candidates.map((_, i) => i).sort((a, b) => sureness[b] - sureness[a]).slice(0, 2 * MOST_CANDIDATES);
   const kept = [];
   for (const i of order) {
-    const { box, unit } = places[i];
+    const { box, unit } = candidates[i];
     const own = broad(box, f32(BROAD * unit));
     const area = areaOf(own);
     const isSame = (other) => {
@@ -150,8 +150,8 @@ function apart(places, surenessOf, { within = true } = {}) {
       const isWithin = within && common > WITHIN * Math.min(area, other.area);
       return isWithin || common > SAME * (area + other.area - common);
     };
-    if (!kept.some(isSame)) kept.push({ frame: own, area, kept: places[i] });
-    if (kept.length === MOST_PLACES) break;
+    if (!kept.some(isSame)) kept.push({ frame: own, area, kept: candidates[i] });
+    if (kept.length === MOST_CANDIDATES) break;
   }
   return kept.map((one) => one.kept);
 }

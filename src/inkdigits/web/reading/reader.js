@@ -10,7 +10,7 @@ import { combined, heldBack } from "./combine.js";
 import { CLEAR, FEW, GAIN, LYING, MANY, NOTHING, NO_DIGIT, UPRIGHT } from "../constants/reader.js";
 import { N_CLASSES, N_PIXELS, OTHER, SIDE, SORTS } from "../constants/spec.js";
 import { arrayOf, Finder } from "./finder.js";
-import { likely, pageOf, toPlaces } from "./page.js";
+import { likely, pageOf, toDecimals } from "./page.js";
 import { clipped, extremes, f32, rounded, turned } from "../picture/arrays.js";
 import { checkContrast, openPixels } from "../picture/open.js";
 import { cutOf } from "../picture/small.js";
@@ -43,15 +43,15 @@ export class Reader {
   /** { page, arrays }: every digit and number in one picture, and each digit's array. */
   async read(pixels) {
     const opened = openPixels(pixels);
-    const { places, width, height, degrees } = await this.#upright(opened, await this.#placesIn(opened));
-    return pageOf(places, width, height, degrees);
+    const { candidates, width, height, degrees } = await this.#upright(opened, await this.#candidatesIn(opened));
+    return pageOf(candidates, width, height, degrees);
   }
 
   /** { array, reading }: the digit's array in a picture of one digit, and the Reading of it. */
   async look(pixels) {
     const opened = openPixels(pixels);
     checkContrast(opened.grey);
-    return only(await this.#placesIn(opened), opened);
+    return only(await this.#candidatesIn(opened), opened);
   }
 
   /** Ten probabilities for each digit array: Float32Arrays. */
@@ -68,7 +68,7 @@ export class Reader {
     return found;
   }
 
-  async #placesIn(opened) {
+  async #candidatesIn(opened) {
     return (await this.#plain(opened.grey)) ?? this.#find(opened);
   }
 
@@ -92,8 +92,8 @@ export class Reader {
     const arrays = found.map(arrayOf);
     const classified = await this.probabilities(arrays);
     const ratio = [f32(width / grey.width), f32(height / grey.height)];
-    return found.map((place, i) => {
-      const row = combined(place, classified[i], combine);
+    return found.map((candidate, i) => {
+      const row = combined(candidate, classified[i], combine);
       const [sorts, ten, other] = [row.slice(0, OTHER), row.slice(0, N_CLASSES), row[OTHER]];
       const both = extremes(sorts)[1];
       const sort = sorts.indexOf(both);
@@ -103,8 +103,8 @@ export class Reader {
       let reason = "";
       if (confidence < accept) reason = other > NO_DIGIT ? "no digit" : "unsure";
       return {
-        box: place.box.map((edge, k) => clipped(f32(edge * ratio[k % 2]), 0, k % 2 ? height : width)),
-        unit: f32(place.unit * ratio[1]),
+        box: candidate.box.map((edge, k) => clipped(f32(edge * ratio[k % 2]), 0, k % 2 ? height : width)),
+        unit: f32(candidate.unit * ratio[1]),
         sort,
         confidence,
         probabilities: ten.map((value) => value / sum),
@@ -117,13 +117,13 @@ export class Reader {
   }
 
   /** What stands in the picture as its writing stands, and by how many degrees clockwise it was turned. */
-  async #upright({ grey, width, height }, places) {
-    let best = { places, width, height, degrees: 0 };
-    if (!mayLie(places)) return best;
+  async #upright({ grey, width, height }, candidates) {
+    let best = { candidates, width, height, degrees: 0 };
+    if (!mayLie(candidates)) return best;
     for (const [quarters, across, down] of [[1, height, width], [2, width, height], [3, height, width]]) {
       const found = await this.#find({ grey: turned(grey, quarters), width: across, height: down });
-      if (stands(found, places) && evidence(found) > evidence(best.places)) {
-        best = { places: found, width: across, height: down, degrees: 90 * quarters };
+      if (stands(found, candidates) && evidence(found) > evidence(best.candidates)) {
+        best = { candidates: found, width: across, height: down, degrees: 90 * quarters };
       }
     }
     return best;
@@ -135,29 +135,29 @@ function stands(found, lying) {
   return shareOf(found) >= UPRIGHT && evidence(found) >= GAIN * evidence(lying);
 }
 
-const mayLie = (places) => FEW <= places.length && places.length <= MANY && shareOf(places) < LYING;
-const shareOf = (places) => evidence(places) / Math.max(1, places.length);
-const evidence = (places) => likely(places).reduce((sum, { confidence }) => sum + confidence, 0);
+const mayLie = (candidates) => FEW <= candidates.length && candidates.length <= MANY && shareOf(candidates) < LYING;
+const shareOf = (candidates) => evidence(candidates) / Math.max(1, candidates.length);
+const evidence = (candidates) => likely(candidates).reduce((sum, { confidence }) => sum + confidence, 0);
 
 /** { array, reading } of a picture that should show one digit. */
 function only(found, { width, height }) {
-  const places = found.filter(({ other }) => other < NOTHING);
-  const guesses = places.filter(({ sort }) => sort < N_CLASSES);
+  const candidates = found.filter(({ other }) => other < NOTHING);
+  const guesses = candidates.filter(({ sort }) => sort < N_CLASSES);
   if (!guesses.length) {
-    const reason = places.every(({ sort }) => ".,".includes(SORTS[sort])) ? "blank" : "no digit";
+    const reason = candidates.every(({ sort }) => ".,".includes(SORTS[sort])) ? "blank" : "no digit";
     const probabilities = new Array(N_CLASSES).fill(1 / N_CLASSES);
     const reading = { digit: 0, confidence: 0, probabilities, accepted: false, reason, box: [0, 0, width, height] };
     return { array: new Float32Array(N_PIXELS), reading };
   }
   const digits = likely(guesses);
-  const surest = guesses.reduce((best, place) => (place.confidence > best.confidence ? place : best));
+  const surest = guesses.reduce((best, candidate) => (candidate.confidence > best.confidence ? candidate : best));
   let reason = digits.length > 1 ? "several digits" : surest.reason;
   if (!digits.length) reason = "no digit";
   const [left, top, right, bottom] = surest.box.map(rounded);
   const reading = {
     digit: surest.sort,
-    confidence: toPlaces(surest.confidence, 6),
-    probabilities: Array.from(surest.probabilities, (value) => toPlaces(value, 6)),
+    confidence: toDecimals(surest.confidence, 6),
+    probabilities: Array.from(surest.probabilities, (value) => toDecimals(value, 6)),
     accepted: !reason,
     reason,
     box: [left, top, Math.max(right, left + 1), Math.max(bottom, top + 1)],

@@ -1,11 +1,11 @@
 /**
  * How thick a digit's strokes are, and thin ones brought into MNIST's range.
  *
- * In: ink. Out: ink of the same digit. The reasons for each number are in strokes.py.
+ * In: ink. Out: ink of the same digit. The reasons for each number are in stroke_width.py.
  */
 
 import { INK_BOX } from "../constants/spec.js";
-import { CLEARLY, TARGET, THIN, WORK } from "../constants/strokes.js";
+import { CLEARLY, TARGET, THIN, WORK } from "../constants/stroke_width.js";
 import { extremes, f32, mapped, marked, median, padded, rounded } from "./arrays.js";
 import { resized } from "./resample.js";
 import { depths, dilatedByDisc } from "./shapes.js";

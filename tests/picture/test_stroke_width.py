@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inkdigits.picture.strokes import clearly_thick, stroke_width, thickened
+from inkdigits.picture.stroke_width import clearly_thick, stroke_width, thickened
 
 
 @pytest.mark.parametrize("width", [3, 5, 9])
