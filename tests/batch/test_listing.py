@@ -3,7 +3,7 @@ import pytest
 pytest.importorskip("ray", reason="needs ray: pip install 'inkdigits[batch]'")
 
 from inkdigits.batch.items import Entry
-from inkdigits.batch.listing import Some, compared, listing_name, write_listing
+from inkdigits.batch.listing import Tally, compared, listing_name, write_listing
 from inkdigits.batch.source import File, parts_of
 from inkdigits.batch.storage import Location
 
@@ -29,7 +29,7 @@ def test_two_listings_are_compared_with_what_is_there(tmp_path):
 
 
 def test_the_first_five_files_are_named_and_all_are_counted():
-    some = Some()
+    some = Tally()
     for i in range(1007):
         some.add(File(f"{i}.txt", ".txt" if i else ".cls"))
     assert str(some) == "0.txt, 1.txt, 2.txt, 3.txt, 4.txt, and 1,002 more"

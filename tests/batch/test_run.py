@@ -18,7 +18,7 @@ import ray
 from PIL import Image
 
 from batch import QUIET, command, killed_half_way, paths_in, png, wait_for_parts
-from inkdigits.batch import Job, Some, Source, Summary, read_all
+from inkdigits.batch import Job, Source, Summary, Tally, read_all
 from inkdigits.batch.cluster import ray_for
 from inkdigits.batch.listing import listing_name
 from inkdigits.batch.parts import Counts, Worker, name_of
@@ -500,7 +500,7 @@ def summaries(monkeypatch):
 
 
 def test_the_last_lines_count_and_name_what_was_passed_over(summaries):
-    some = Some(3, ["a.txt", "b.txt", "c.pdf"], Counter({".txt": 2, ".pdf": 1}))
+    some = Tally(3, ["a.txt", "b.txt", "c.pdf"], Counter({".txt": 2, ".pdf": 1}))
     done = summaries("batch", passed_over=some)
     assert done.stdout == (
         "read/: 5 pictures in 1 file; 1 not accepted, 0 not read; 3 files skipped\n"
@@ -511,13 +511,13 @@ def test_the_last_lines_count_and_name_what_was_passed_over(summaries):
 
 
 def test_what_came_later_and_what_is_gone_is_told(summaries):
-    done = summaries("batch", there=5, came_later=Some(2, ["a", "b"]), gone=Some(1, ["c"]))
+    done = summaries("batch", there=5, came_later=Tally(2, ["a", "b"]), gone=Tally(1, ["c"]))
     assert done.stderr.splitlines() == [
         "2 files came later; read with --add-new: a, b",
         "1 file no longer there, whose rows stay: c",
     ]
     assert "no file came later" in summaries("batch", "--add-new", there=5).stderr
-    done = summaries("batch", "--add-new", there=3, added=Some(2, ["a", "b"]))
+    done = summaries("batch", "--add-new", there=3, added=Tally(2, ["a", "b"]))
     assert done.stderr == "came later, read now: a, b\n"
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from inkdigits.errors import ModelError
-from inkdigits.reading.combine import Combination, held_back
+from inkdigits.reading.combine import Combination, lowered
 from inkdigits.reading.finder import Found
 
 
@@ -37,9 +37,9 @@ def test_odds_are_lowered_by_as_much_as_the_models_own_fall_short():
     """Odds of 9 and a level of 0.9, odds 9: at 0.5, odds 1, they become 1; at 0.75, odds 3, 3."""
     sure = np.full(4, 0.9, np.float32)
     own = np.array([0.5, 0.75, 0.9, 0.99], np.float32)
-    assert held_back(sure, own, 0.9) == pytest.approx([0.5, 0.75, 0.9, 0.9], abs=1e-4)
-    assert np.array_equal(held_back(sure, own, 0), sure)
-    assert held_back(sure[:0], own[:0], 0.9).shape == (0,)
+    assert lowered(sure, own, 0.9) == pytest.approx([0.5, 0.75, 0.9, 0.9], abs=1e-4)
+    assert np.array_equal(lowered(sure, own, 0), sure)
+    assert lowered(sure[:0], own[:0], 0.9).shape == (0,)
 
 
 def test_nothing_combined_is_nothing():

@@ -6,9 +6,9 @@ Parquet files. Ray Data runs the workers; the Reader reads. Never imports a trai
 
 import ray  # noqa: F401  first, so that it is what a missing extra is named by
 
-from inkdigits.batch.listing import Some
+from inkdigits.batch.listing import Tally
 from inkdigits.batch.plan import PART_SIZE, Job
 from inkdigits.batch.run import Summary, read_all
 from inkdigits.batch.source import Source
 
-__all__ = ["PART_SIZE", "Job", "Some", "Source", "Summary", "read_all"]
+__all__ = ["PART_SIZE", "Job", "Source", "Summary", "Tally", "read_all"]

@@ -35,7 +35,7 @@ _NAMED = 5  # files that are named, of any number
 
 
 @dataclass
-class Some:
+class Tally:
     """How many files there are of a kind, the first of them, and why, if they are skipped."""
 
     n: int = 0

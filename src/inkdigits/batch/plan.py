@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from inkdigits.batch.items import Entry
 from inkdigits.batch.kept import Columns, misfit
-from inkdigits.batch.listing import LISTING, Some, compared, listing_name, write_listing
+from inkdigits.batch.listing import LISTING, Tally, compared, listing_name, write_listing
 from inkdigits.batch.rows import as_text, kept_in, schema_of, shortened
 from inkdigits.batch.source import SHARDS, TABLES, Source, parts_of
 from inkdigits.batch.storage import Location, real
@@ -68,10 +68,10 @@ class Plan:
 
     part_size: int
     listings: tuple[tuple[str, int], ...] = ()  # files, and how many parts each lists
-    passed_over: Some = field(default_factory=Some)
+    passed_over: Tally = field(default_factory=Tally)
     fresh: bool = True  # this start listed the source
-    added: Some = field(default_factory=Some)  # came later, and are listed now
-    gone: Some = field(default_factory=Some)  # are listed, and not there now; known where fresh
+    added: Tally = field(default_factory=Tally)  # came later, and are listed now
+    gone: Tally = field(default_factory=Tally)  # are listed, and not there now; known where fresh
 
     @property
     def parts(self) -> int:
@@ -104,9 +104,9 @@ def plan_of(job: Job, source: Source, out: Location, reader: Reader) -> Plan:
     return plan
 
 
-def changes(source: Source, out: Location, plan: Plan) -> tuple[Some, Some]:
+def changes(source: Source, out: Location, plan: Plan) -> tuple[Tally, Tally]:
     """The files that came after they were listed, and those that are gone since."""
-    came, gone = Some(), Some()
+    came, gone = Tally(), Tally()
     files = source.files(out.named(out.path))
     for file, listed, there in compared(out, _names(plan), files):
         if listed and not there:
@@ -147,7 +147,7 @@ def _listed(
     ConfigError where a file does not fit.
     """
     columns = Columns()
-    passed_over, added, gone = Some(), Some(), Some()
+    passed_over, added, gone = Tally(), Tally(), Tally()
     name = listing_name(len(before.listings))
 
     with (
@@ -241,7 +241,7 @@ def _plan_in(manifest: dict[str, Any]) -> Plan:
     return Plan(
         _whole(manifest["part_size"], least=1),
         tuple((_text(one["file"]), _whole(one["parts"])) for one in manifest["listings"]),
-        Some(
+        Tally(
             _whole(passed["n"]),
             list(map(_text, passed["first"])),
             Counter({_text(why): _whole(n) for why, n in passed["why"].items()}),
@@ -302,7 +302,7 @@ def _check_new(job: Job, source: Source, out: Location) -> None:
         )
 
 
-def _nothing(source: Source, passed_over: Some) -> ConfigError:
+def _nothing(source: Source, passed_over: Tally) -> ConfigError:
     also = f"; skipped: {passed_over}" if passed_over.n else ""
     return ConfigError(
         f"{source.address}: no picture in it; expected a folder, a glob or a file with "

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from inkdigits.batch.attempts import BEGUN
 from inkdigits.batch.cluster import GO_ON, ray_for
-from inkdigits.batch.listing import Some
+from inkdigits.batch.listing import Tally
 from inkdigits.batch.parts import Counts, Worker
 from inkdigits.batch.plan import Job, Plan, changes, plan_of
 from inkdigits.batch.rows import shortened
@@ -39,11 +39,11 @@ class Summary:
     doubtful: int  # read, but not accepted
     there: int  # of the pictures, how many had been read before this start
     parts: int  # files
-    passed_over: Some = field(default_factory=Some)  # files of the source that are not pictures
-    added: Some = field(default_factory=Some)  # files that this start listed
+    passed_over: Tally = field(default_factory=Tally)  # files of the source that are not pictures
+    added: Tally = field(default_factory=Tally)  # files that this start listed
     # Looked for where all had been read before, and with add_new:
-    came_later: Some = field(default_factory=Some)  # files that are in no part
-    gone: Some = field(default_factory=Some)  # files that are in a part, and no longer there
+    came_later: Tally = field(default_factory=Tally)  # files that are in no part
+    gone: Tally = field(default_factory=Tally)  # files that are in a part, and no longer there
 
 
 def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> Summary:
@@ -74,7 +74,7 @@ def read_all(job: Job, progress: Callable[[int, int], None] = lambda done, total
         counts = _read(job, source, out, plan, told)
         check_lock()
         out.sweep(BEGUN)
-    came_later, gone = Some(), plan.gone
+    came_later, gone = Tally(), plan.gone
     if not plan.fresh and counts.there == counts.pictures:
         came_later, gone = changes(source, out, plan)
     return Summary(*counts, plan.parts, plan.passed_over, plan.added, came_later, gone)

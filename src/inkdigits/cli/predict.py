@@ -119,7 +119,7 @@ def _submit(table: Path, model: str | None, out: Path) -> None:
     from inkdigits.data.tables import read_csv_images
     from inkdigits.files import write_text
     from inkdigits.reading.reader import Reader
-    from inkdigits.training.checked import readable
+    from inkdigits.training.data_checks import readable
 
     if out.exists() and out.samefile(table):
         raise click.UsageError(f"{out}: is also the input; name another file to write")

@@ -4,7 +4,7 @@ In: Found, and the classifier's probabilities of the digits' 28x28 arrays. Out: 
 probabilities of the sorts and of other, which are as sure as they are right on made scenes.
 The rule is a softmax of weighted logarithms. Five of its seven numbers are fitted on validation
 scenes: `tools/train_finder.py` does it at its end (`training.finding.fit_combination`). All are
-kept in the finder's file. Besides, `held_back` lowers what a classifier of digits alone doubts.
+kept in the finder's file. Besides, `lowered` lowers what a classifier of digits alone doubts.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Combination:
         return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
 
 
-def held_back(
+def lowered(
     sure: NDArray[np.float32], own: NDArray[np.float32], level: float
 ) -> NDArray[np.float32]:
     """`sure` with its odds lowered by as much as the odds of `own` fall short of the level's.

@@ -16,7 +16,7 @@ from pathlib import Path
 from struct import iter_unpack
 
 from inkdigits.errors import ModelError
-from inkdigits.reading import wire
+from inkdigits.reading import protobuf
 from inkdigits.spec import INPUT_NAME, SIDE
 
 MAX_MODEL_BYTES = 100_000_000
@@ -217,48 +217,50 @@ class _Contents:
             raise _RefusedError(f"holds {name!r} twice")
         self.sizes[name] = size
 
-    def _node(self, message: wire.Value) -> _Node:
+    def _node(self, message: protobuf.Value) -> _Node:
         node = _Node()
         for number, value in self._fields(message, _NODE, "an operator"):
             if number == 1:
-                node.inputs.append(wire.text(value))
+                node.inputs.append(protobuf.text(value))
             elif number == 2:
-                node.outputs.append(wire.text(value))
+                node.outputs.append(protobuf.text(value))
             elif number == 4:
-                node.operator = wire.text(value)
+                node.operator = protobuf.text(value)
             elif number == 5:
                 name, setting = self._attribute(value)
                 if name in node.settings:
                     raise _RefusedError(f"sets {name!r} of an operator twice")
                 node.settings[name] = setting
-            elif number == 7 and wire.text(value):
-                raise _RefusedError(f"uses operators of {wire.text(value)!r}, expected ONNX's own")
+            elif number == 7 and protobuf.text(value):
+                raise _RefusedError(
+                    f"uses operators of {protobuf.text(value)!r}, expected ONNX's own"
+                )
         if not (node.operator and node.inputs and node.outputs):
             raise _RefusedError("holds an operator that lacks a name, an input or an output")
         return node
 
-    def _attribute(self, message: wire.Value) -> tuple[str, list[int]]:
+    def _attribute(self, message: protobuf.Value) -> tuple[str, list[int]]:
         name, setting = "", []
         for number, value in self._fields(message, _ATTRIBUTE, "an operator's setting"):
             if number == 1:
-                name = wire.text(value)
+                name = protobuf.text(value)
             elif number in (3, 8):
-                setting += wire.integers(value)
-            elif number == 4 and wire.text(value) != "NOTSET":  # other ways of padding
-                raise _RefusedError(f"sets an operator's {name!r} to {wire.text(value)!r}")
+                setting += protobuf.integers(value)
+            elif number == 4 and protobuf.text(value) != "NOTSET":  # other ways of padding
+                raise _RefusedError(f"sets an operator's {name!r} to {protobuf.text(value)!r}")
         return name, setting
 
-    def _weight(self, message: wire.Value) -> tuple[str, _Size]:
+    def _weight(self, message: protobuf.Value) -> tuple[str, _Size]:
         name, size, kind, held = "", [], [0], []
         for number, value in self._fields(message, _WEIGHT, "a weight"):
             if number == 1:
-                size += wire.integers(value)
+                size += protobuf.integers(value)
             elif number == 2:
-                kind = wire.integers(value)
+                kind = protobuf.integers(value)
             elif number == 9 and isinstance(value, memoryview) and len(value) <= 8 * _MAX_AXES:
                 held += [one for (one,) in iter_unpack("<q", value)] if len(value) % 8 == 0 else []
             elif number == 8:
-                name = wire.text(value)
+                name = protobuf.text(value)
             elif number == 13 or (number == 14 and value):
                 raise _RefusedError("keeps its weights in other files")
         if any(length < 0 for length in size):
@@ -268,9 +270,9 @@ class _Contents:
         return name, tuple(size)
 
     def _fields(
-        self, message: wire.Value, known: set[int], what: str
-    ) -> Iterator[tuple[int, wire.Value]]:
-        for number, value in wire.fields(message):
+        self, message: protobuf.Value, known: set[int], what: str
+    ) -> Iterator[tuple[int, protobuf.Value]]:
+        for number, value in protobuf.fields(message):
             self._left -= 1
             if self._left < 0:
                 raise _RefusedError(f"holds over {_MAX_FIELDS:,} parts")

@@ -20,7 +20,7 @@ from inkdigits.counts import extent
 from inkdigits.errors import ConfigError, PictureError, without_frames
 from inkdigits.picture import MAX_PIXELS, Opened, Picture, check_contrast, open_picture
 from inkdigits.picture.small import SMALL, Cut, cuts_of
-from inkdigits.reading.combine import Combination, held_back
+from inkdigits.reading.combine import Combination, lowered
 from inkdigits.reading.finder import FINDER_MODEL, shipped_finder
 from inkdigits.reading.model import Model
 from inkdigits.reading.page import Candidates, Page, page_of
@@ -258,7 +258,7 @@ class Reader:
         sorts = rows[:, :OTHER].argmax(1) if len(rows) else np.zeros(0, np.int64)
         likely = rows[np.arange(len(rows)), sorts]
         ten = rows[:, :N_CLASSES]
-        held = held_back(likely, classified.max(1, initial=0), self.model.accept)
+        held = lowered(likely, classified.max(1, initial=0), self.model.accept)
         sure = np.where(sorts < N_CLASSES, held, likely)
         reasons = [
             ("no digit" if other > _NO_DIGIT else "unsure") if one < by.accept else ""

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from inkdigits.data import Digits
 from inkdigits.errors import TrainingError
+from inkdigits.training.batch_norm import settle_norms
 from inkdigits.training.batches import LEAST, Batches, seeded
 from inkdigits.training.calibration import calibrate
 from inkdigits.training.callbacks import Callback
@@ -27,7 +28,6 @@ from inkdigits.training.judge import as_tensors, evaluate, floats
 from inkdigits.training.malloc import keep_freed_memory
 from inkdigits.training.recipes import Recipe
 from inkdigits.training.schedule import rate_share
-from inkdigits.training.settle import settle_norms
 from inkdigits.training.state import (
     Epoch,
     State,

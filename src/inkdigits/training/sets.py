@@ -15,7 +15,7 @@ from inkdigits.data.folders import read_all_pictures
 from inkdigits.data.listed import read_all_listed
 from inkdigits.data.pictures import Looked
 from inkdigits.data.sources import no_progress
-from inkdigits.training.checked import checked
+from inkdigits.training.data_checks import checked
 from inkdigits.training.pictures import frame
 
 Advance = Callable[[str, int, int], None]  # (what is being done, done, total)

@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from inkdigits.errors import TrainingError
 from inkdigits.files import written_whole
 from inkdigits.training.device import CPU
+from inkdigits.training.early_stopping import EarlyStopping, Plateau
 from inkdigits.training.models import build
 from inkdigits.training.networks import network_named
 from inkdigits.training.precision import USED, Used, used_precision
 from inkdigits.training.recipes import Recipe, is_of
-from inkdigits.training.watch import EarlyStopping, Plateau
 
 VERSION = "1"
 _KEPT = {"seed": int, "epoch": int, "step": int, "stopped": bool}  # numbers of a checkpoint

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from inkdigits.training.settle import settle_norms
+from inkdigits.training.batch_norm import settle_norms
 
 
 @pytest.fixture

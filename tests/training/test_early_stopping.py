@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from inkdigits.training.watch import EarlyStopping, Plateau
+from inkdigits.training.early_stopping import EarlyStopping, Plateau
 
 
 def test_stops_after_the_patience_is_used_up():

@@ -5,7 +5,7 @@ import pytest
 
 from inkdigits.data import Digits, DigitSets, load
 from inkdigits.errors import DataError
-from inkdigits.training.checked import checked, readable
+from inkdigits.training.data_checks import checked, readable
 
 
 @pytest.fixture(scope="module")
