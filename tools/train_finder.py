@@ -128,7 +128,7 @@ def finish(out: Path, classifier: Path) -> None:
     others = Hands.load(out / "others.npz")
     found, classified, truth = candidates_of(finder, classify, others, FIT_SEED, range(FIT_SCENES))
     combination = fitted(found, classified, truth)
-    accept = report(combination, found, classified, truth)
+    accept = threshold_from(combination, found, classified, truth)
     network, known = about["finder"]
     save_finder(
         network, out / "finder.onnx", {**known, **combination.metadata(), ACCEPT: f"{accept:.4f}"}
@@ -136,8 +136,8 @@ def finish(out: Path, classifier: Path) -> None:
     print(f"the networks: {out / 'finder.onnx'} and {out / 'closeup.onnx'}")
 
 
-def report(combination: Combination, found, classified, truth) -> float:
-    """Print what each network alone and all together read right; give the level of acceptance."""
+def threshold_from(combination: Combination, found, classified, truth) -> float:
+    """The acceptance threshold. Prints what each network alone and all together read right."""
     rows = combination.combined(found, classified)
     digit = truth < N_CLASSES
     print(f"{len(truth):,} candidates, {digit.sum():,} of them digits; {combination}")
