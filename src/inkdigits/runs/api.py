@@ -95,7 +95,7 @@ class Run:
     def _repr_html_(self) -> str:
         notice = self.result.data.notice
         if self.result.fine_tuning:
-            notice = f"{notice} {self.result.fine_tuning}".strip()
+            notice = f"{notice} Fine-tuning: {self.result.fine_tuning}.".strip()
         return report.as_html(repr(self), notice, list(self.plots.values()))
 
 
