@@ -82,9 +82,11 @@ def test_what_it_cannot_learn_is_said(x, y, says):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"seed": -1}, "seed is -1, expected a whole number from 0 on"),
+        ({"seed": -1}, "seed is -1, expected a whole number from 0 to 9,223"),
         ({"seed": None}, "seed is None"),
-        ({"threads": -1}, "threads is -1, expected a whole number from 1 on"),
+        ({"threads": -1}, "threads is -1, expected a whole number from 1 to 1,024"),
+        ({"threads": 1025}, "threads is 1025, expected a whole number from 1 to 1,024"),
+        ({"learning_rate": "0.1"}, "learning_rate is '0.1', expected a number"),
     ],
 )
 def test_settings_that_cannot_be_are_said(digits, settings, says):

@@ -63,11 +63,18 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         from inkdigits.training.loop import TRAINING_LOCK, train
         from inkdigits.training.state import fresh_state
 
-        for name, least in (("seed", 0), ("threads", 1)):
+        for name, least, most in (("seed", 0, 2**63 - 1), ("threads", 1, 1024)):
             value = getattr(self, name)
-            whole = isinstance(value, numbers.Integral) and int(value) >= least
+            whole = isinstance(value, numbers.Integral) and least <= int(value) <= most
             if not whole and not (name == "threads" and value is None):
-                raise ValueError(f"{name} is {value!r}, expected a whole number from {least} on")
+                raise ValueError(
+                    f"{name} is {value!r:.80}, expected a whole number from {least} to {most:,}"
+                )
+        for name in ("epochs", "batch_size", "learning_rate"):
+            value = getattr(self, name)
+            kind = numbers.Real if name == "learning_rate" else numbers.Integral
+            if value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
+                raise ValueError(f"{name} is {value!r:.80}, expected a number")
         pixels, labels = validate_data(self, _flat(X), y, dtype=np.float32)
         check_classification_targets(labels)
         self.classes_ = np.unique(labels)

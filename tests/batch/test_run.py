@@ -361,6 +361,7 @@ def put(sample, numbers, folder):
         (folder / f"{i:04d}.png").write_bytes(png(large))
 
 
+@pytest.mark.timeout(600)  # 17 s on two free cores; some 180 beside other work
 def test_a_worker_and_then_the_driver_are_killed_and_every_picture_is_read_once(
     shared_ray, tmp_path, sample
 ):
@@ -374,6 +375,7 @@ def test_a_worker_and_then_the_driver_are_killed_and_every_picture_is_read_once(
     assert sorted(paths_in(out)) == sorted(str(path) for path in source.glob("*.png"))
 
 
+@pytest.mark.timeout(600)
 def test_a_job_that_adds_pictures_is_killed_and_every_picture_is_read_once(
     shared_ray, tmp_path, sample
 ):

@@ -50,6 +50,7 @@ def test_a_folder_with_both_labelled_tables_uses_both(tmp_path):
         (0, 1, "256", r"line 2, column 'pixel0': found .*256.*, expected a whole number in 0-255"),
         (1, 1, "1.5", r"line 3, column 'pixel0': found .*1\.5"),
         (1, 1, "dog", r"line 3, column 'pixel0': found 'dog'"),
+        (1, 1, "9" * 400, r"line 3, column 'pixel0': found '9{79}, expected a whole number"),
         (3, 0, "10", r"line 5, column 'label': found '10', expected a whole number in 0-9"),
     ],
 )

@@ -145,6 +145,7 @@ def test_what_fails_leaves_nothing_and_tells_its_callbacks(tmp_path):
         ({"epochs": True}, "epochs is True, expected a whole number"),
         ({"calibrate": 1}, "calibrate is 1, expected true or false"),
         ({"seed": 1 << 63}, "seed is 9223372036854775808, expected 0 to 9,223,372,036,854,775,807"),
+        ({"teacher": ""}, "teacher is an empty text, expected a name or a path"),
         ({"add": ""}, "add is an empty text, expected a name or a path"),
         ({"recipe": 5}, "recipe is 5, expected text"),
         ({"callbacks": Told()}, "callbacks: found Told, expected a list of objects"),
@@ -170,20 +171,23 @@ def test_numbers_of_numpys_are_numbers(tmp_path):
         )
 
 
-def test_trainings_in_two_threads_are_those_of_one(tmp_path):
+def test_trainings_in_two_threads_are_those_of_one(tmp_path, monkeypatch):
+    """Each in a folder of its own, though both begin in the same second."""
+    monkeypatch.chdir(tmp_path)
+    clock = types.SimpleNamespace(strftime=lambda form: "now")
+    monkeypatch.setattr("inkdigits.runs.folder.time", clock)
     found = {}
 
     def go(number):
-        found[number] = inkdigits.train(
-            "sample", "flash", network="nano", out=tmp_path / str(number), quiet=True, threads=1
-        ).result.scores
+        found[number] = inkdigits.train("sample", "flash", network="nano", quiet=True, threads=1)
 
     threads = [threading.Thread(target=go, args=(number,)) for number in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found[0] == found[1]
+    assert {run.folder.name for run in found.values()} == {"now-flash-seed0", "now-flash-seed0-2"}
+    assert found[0].result.scores == found[1].result.scores
 
 
 def test_tensorboard_and_mlflow_are_named_where_they_are_missing(tmp_path, monkeypatch):

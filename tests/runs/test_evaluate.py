@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -34,7 +35,8 @@ def small(monkeypatch, sample):
         train, test = sample.train.take(mixed[:200], "train"), sample.test.take(mixed[:100], "test")
         if labels is not None:
             test = Digits(test.images, labels, test.name, test.source)
-        sets = DigitSets(train, test, "small", "Some are split off." if split else "", split=split)
+        said = "Some are split off." if split else ""
+        sets = DigitSets(train, test, "small", f"{said} One is blank.".strip(), split=said)
         monkeypatch.setattr(module, "load", lambda source, advance: sets)
         return sets
 
@@ -75,7 +77,8 @@ def test_the_part_is_the_test_part_or_all_where_there_is_none(small, part, split
     small(split)
     result = evaluate(None, "any", part).result
     assert result.data.images == result.scores.n == n
-    assert result.data.notice == ("Some are split off." if (part, split) == ("test", True) else "")
+    said = "Some are split off. " if (part, split) == ("test", True) else ""
+    assert result.data.notice == f"{said}One is blank."
 
 
 def test_a_part_that_is_none_is_not_taken_for_another(small):
@@ -94,7 +97,32 @@ def test_of_what_the_model_has_learnt_only_what_it_has_not_is_scored(small, tmp_
     result = evaluate(str(tmp_path / "own.onnx"), "any", None).result
     assert result.data.images == 100
     result = evaluate(str(tmp_path / "own.onnx"), "any", "all").result
-    assert result.data.notice == "The model was trained on digits of this set: it has seen them."
+    seen = "The model was trained on digits of this set: it has seen them."
+    assert result.data.notice == f"{seen} One is blank."
+
+
+@pytest.mark.parametrize("part", ["all", "test"])
+def test_of_digits_that_were_added_in_training_it_is_said(small, tmp_path, part):
+    sets = small(split=True)
+    in_file = np.arange(300).reshape(100, 3)  # every third digit of the file was split off
+    train = replace(sets.train, positions=in_file[:, :2].ravel())
+    test = replace(sets.test, positions=in_file[:, 2])
+    both = replace(sets, train=train, test=test)
+    order = np.argsort(np.concatenate([train.positions, test.positions]))
+    images, labels = (
+        np.concatenate([getattr(one, name) for one in (train, test)])[order]
+        for name in ("images", "labels")
+    )
+    learnt = Digits(images, labels, "", "") if part == "all" else test
+    model = onnx.load(str(SHIPPED_MODEL))
+    model.metadata_props.add(key="inkdigits.added", value=json.dumps({"sha256": learnt.sha256}))
+    onnx.save(model, str(tmp_path / "own.onnx"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "load", lambda source, advance: both)
+        found = evaluate(str(tmp_path / "own.onnx"), "any", part)
+        other = evaluate(str(tmp_path / "own.onnx"), "any", "train")
+    assert "it has seen them" in found.result.data.notice
+    assert "it has seen them" not in other.result.data.notice
 
 
 def test_a_few_pictures_are_scored_without_a_split(tmp_path, sample):

@@ -81,7 +81,7 @@ class DigitSets:
 
     notice: what a reader of any number made from it must be told, or "" if there is nothing.
     nondigits: (M, 28, 28) uint8, ink 255: letters, scribbles and the like to learn to be unsure of.
-    split: whether the source has no test set of its own, and this one was split off.
+    split: of a source without a test set of its own, the notice's sentence that one was split off.
     looked: what became of the pictures in which the digit had to be found, or None without any.
     """
 
@@ -92,7 +92,7 @@ class DigitSets:
     nondigits: NDArray[np.uint8] = field(
         default_factory=lambda: np.empty((0, SIDE, SIDE), np.uint8)
     )
-    split: bool = False
+    split: str = ""
     looked: Looked | None = None
 
     def __post_init__(self) -> None:

@@ -54,12 +54,13 @@ def _spared(labels: NDArray[np.uint8], share: float, seed: int) -> NDArray[np.in
 def split_test(digits: Digits, share: float = TEST_SHARE) -> DigitSets:
     """A set without a test part as training and test sets, by a fixed seed."""
     train, test = stratified_indices(digits.labels, share, SPLIT_SEED, digits.source)
+    said = f"The test set is {share:.0%} of {digits.source}, split off with a fixed seed."
     return DigitSets(
         digits.take(train, f"{digits.name} train"),
         digits.take(test, f"{digits.name} test"),
         digits.name,
-        f"The test set is {share:.0%} of {digits.source}, split off with a fixed seed.",
-        split=True,
+        said,
+        split=said,
     )
 
 

@@ -215,8 +215,12 @@ def _column(table: pd.DataFrame, index: int) -> NDArray[np.float64]:
     """One column's values; NaN for a value that is not a number."""
     import pandas as pd
 
-    numbers = pd.to_numeric(table.iloc[:, index], errors="coerce")
-    return np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
+    try:
+        numbers = pd.to_numeric(table.iloc[:, index], errors="coerce")
+        return np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
+    except OverflowError:  # a whole number beyond all floats: as text it is infinite
+        found = [_number(str(value)) for value in table.iloc[:, index]]
+        return np.array([np.nan if value is None else value for value in found])
 
 
 def _label_index(layout: _Layout, table: pd.DataFrame) -> int:

@@ -137,9 +137,11 @@ def train(
     if resume is not None:
         return _resumed(Path(resume), values, out, callbacks, quiet)
     asked, module = with_network(settings_from(values), network)
-    folder = Path(out or run_folder.usual_folder(asked))
-    with run_folder.started(folder, asked):
-        return _finished(folder, asked, module, callbacks, quiet)
+    # Within the lock: of two threads' calls for one folder the second finds it filled.
+    with TRAINING_LOCK:
+        folder = Path(out or run_folder.usual_folder(asked))
+        with run_folder.started(folder, asked):
+            return _finished(folder, asked, module, callbacks, quiet)
 
 
 def _plain(value: Any) -> Any:

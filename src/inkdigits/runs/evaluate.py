@@ -6,6 +6,7 @@ folder is named a report, pictures, and a list of what was read wrongly. Nothing
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -31,6 +32,7 @@ from inkdigits.runs.folder import FILES as RUN_FILES
 from inkdigits.runs.folder import RESULT, write_json
 from inkdigits.spec import accept_from
 from inkdigits.text_line import csv_row
+from inkdigits.training.data_checks import in_both
 from inkdigits.training.sets import load, load_added
 
 if TYPE_CHECKING:
@@ -236,15 +238,15 @@ def _digits(
         if part in ("test", "train") or not (path.is_dir() or is_list(path)):
             raise
         digits, looked = load_added(path, advance)
-        return digits, str(looked or "")
+        return digits, _joined(_seen_as_added(digits, about), str(looked or ""))
     learnt = about.get("inkdigits.data_sha256") == sets.train.sha256
     chosen = part or ("all" if sets.split and not learnt else "test")
     if chosen == "test":
-        return sets.test, sets.notice
-    digits = sets.train
-    notice = "" if sets.split else sets.notice
-    if learnt:
-        notice = f"The model was trained on digits of this set: it has seen them. {notice}".strip()
+        return sets.test, _joined(_seen_as_added(sets.test, about), sets.notice)
+    digits, notice = sets.train, sets.notice
+    if sets.split:  # here it makes no difference, and neither does what is in both parts
+        for said in (sets.split, *in_both(sets.train, sets.test)):
+            notice = notice.replace(said, "")
     if chosen == "all":
         parts = (sets.train, sets.test)
         # Split off, the test digits lie among the others; else in a file of their own, behind them.
@@ -257,4 +259,18 @@ def _digits(
             sets.train.names + sets.test.names,
             np.concatenate([sets.train.positions, sets.test.positions + behind]),
         )
-    return digits, notice
+    return digits, _joined(_SEEN if learnt else _seen_as_added(digits, about), notice)
+
+
+_SEEN = "The model was trained on digits of this set: it has seen them."
+
+
+def _seen_as_added(digits: Digits, about: dict[str, str]) -> str:
+    """Says so if the model learnt these very digits as those that were added to others."""
+    in_order = digits.take(np.argsort(digits.positions, kind="stable"), digits.name)
+    added = json.loads(about.get("inkdigits.added", "{}")).get("sha256")
+    return _SEEN if added in (digits.sha256, in_order.sha256) else ""
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(" ".join(sentences).split())

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,11 @@ FILES = {  # what a finished run folder holds
 
 
 def usual_folder(settings: RunSettings) -> Path:
-    """Where a run goes that names no folder: by the second in which it begins."""
+    """Where a run goes that names no folder: by the second in which it begins. Not there yet."""
     stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
-    return Path("runs") / f"{stamp}-{settings.recipe.name}-seed{settings.seed}"
+    usual = Path("runs") / f"{stamp}-{settings.recipe.name}-seed{settings.seed}"
+    others = (usual.with_name(f"{usual.name}-{n}") for n in count(2))
+    return next(folder for folder in chain([usual], others) if not folder.exists())
 
 
 def start_run(folder: Path, settings: RunSettings) -> None:

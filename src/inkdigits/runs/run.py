@@ -47,6 +47,7 @@ from inkdigits.runs.result import (
 from inkdigits.runs.settings import Device, RunSettings
 from inkdigits.spec import ACCEPT, NONDIGITS, NONE
 from inkdigits.training.callbacks import Callback
+from inkdigits.training.data_checks import in_both
 from inkdigits.training.device import chosen, name_of
 from inkdigits.training.judge import as_tensors, probabilities
 from inkdigits.training.models import parameter_count
@@ -211,6 +212,8 @@ def _digits(
         added, added_looked = load_added(Path(settings.add), advance)
         if added_looked:
             say(f"note: {settings.add}: {added_looked}")
+        notes = (sets.notice, *in_both(added, sets.test))
+        sets = replace(sets, notice=" ".join(dict.fromkeys(filter(None, notes))))
     if sets.notice:
         say(f"note: {sets.notice}")
     say(f"data: {sets.name}, {len(sets.train):,} to train on, {len(sets.test):,} to test")

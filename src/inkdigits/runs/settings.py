@@ -162,7 +162,7 @@ def settings_from(values: Mapping[str, Any]) -> RunSettings:
         seed=values.get("seed", 0),
         threads=values.get("threads", training_threads()),
         start=start,
-        teacher=teacher or (start if row.name == ADD_OWN else None),
+        teacher=start if teacher is None and row.name == ADD_OWN else teacher,
         add=values.get("add"),
         device=values.get("device", "auto"),
     )

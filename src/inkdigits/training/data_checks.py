@@ -93,7 +93,7 @@ def checked(sets: DigitSets) -> DigitSets:
     )
     notes += judge.labels(checked_sets.train)
     notes += _missing(checked_sets)
-    notes += _in_both(checked_sets)
+    notes += in_both(checked_sets.train, checked_sets.test)
     return replace(checked_sets, notice=" ".join(filter(None, (sets.notice, *notes))))
 
 
@@ -274,13 +274,13 @@ def _missing(sets: DigitSets) -> Iterator[str]:
             yield f"Of the digits 0-9 the {what} set has only {names}: {so}."
 
 
-def _in_both(sets: DigitSets) -> Iterator[str]:
-    """How many test images are trained on."""
-    known = {code for block in _hashes(sets.train.images) for code in block}
-    both = sum(code in known for block in _hashes(sets.test.images) for code in block)
+def in_both(train: Digits, test: Digits) -> Iterator[str]:
+    """How many test images are trained on; nothing if none is."""
+    known = {code for block in _hashes(train.images) for code in block}
+    both = sum(code in known for block in _hashes(test.images) for code in block)
     if both:
         yield (
-            f"{both:,} of the {counted(len(sets.test), 'test image')} "
+            f"{both:,} of the {counted(len(test), 'test image')} "
             f"{'is' if both == 1 else 'are'} in the training set, too: the score is too high."
         )
 
