@@ -121,7 +121,8 @@ def train(
     out: the run folder, runs/... by default. settings: by the names of the command's flags, `from`
     as `start`: epochs=3, seed=1, add="mine/", device="cpu". quiet: show no progress.
     A call in another thread waits for this one. Ctrl-C in the first epoch leaves nothing behind,
-    later a folder to resume. Raises ConfigError, DataError, ModelError, TrainingError.
+    later a folder to resume. Raises ConfigError, DataError, ModelError, TrainingError, and OSError
+    where a folder cannot be made.
     """
     if started_workers() > 1:
         raise ConfigError(

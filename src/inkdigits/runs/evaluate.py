@@ -133,7 +133,7 @@ class Report:
         """Write report.html, the figures, result.json and a list of what was read wrongly.
 
         The folder appears whole or not at all. Raises ConfigError if it is there and holds other
-        files.
+        files, OSError if it cannot be made.
         """
         with folder_written_whole(Path(folder), RESULT, OWN) as part:
             for name, figure in self.plots.items():
