@@ -29,6 +29,12 @@ with suppress(ImportError):  # TensorFlow's environment has no inkdigits
 
     spin_briefly()  # before anything imports PyTorch: several processes test on the same cores
 
+with suppress(ImportError):  # the same
+    from hypothesis import settings
+
+    settings.register_profile("repeatable", derandomize=True, database=None)
+    settings.load_profile("repeatable")
+
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60  # seconds for what takes a moment: other tests run on the same cores
 
