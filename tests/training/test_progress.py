@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from inkdigits.training.callbacks import Callback
-from inkdigits.training.progress import Cell, steps_of
+from inkdigits.training.progress import Bar, Cell, steps_of
 from inkdigits.training.recipes import RECIPES
 from inkdigits.training.state import Epoch, fresh_state
 
@@ -77,3 +77,10 @@ def test_a_phase_that_counts_says_how_far_it_is():
     advance("downloading MNIST", 34, 100)
     advance("downloading MNIST", 0, 0)
     assert told == ["downloading MNIST, 34%", "downloading MNIST, 0%"]
+
+
+def test_a_line_above_the_bar_stands_as_it_was_said(capsys):
+    line = f"note: {'mine/' * 30}:cat: [red].png"
+    with Bar(RECIPES["flash"]) as bar:
+        bar.say(line)
+    assert line in capsys.readouterr().err.splitlines()

@@ -89,7 +89,9 @@ class Bar(Lines, AbstractContextManager["Bar"]):
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
-        self._progress.console.print(shown(line), highlight=False, markup=False, soft_wrap=True)
+        self._progress.console.print(
+            shown(line), highlight=False, markup=False, emoji=False, soft_wrap=True
+        )
 
     def epoch(self, row: Epoch) -> None:
         """Print the epoch's line above the bar."""
