@@ -170,10 +170,11 @@ def killed_half_way(
     another one than the job.
     """
     job = subprocess.Popen(command(source, out, *options), **QUIET)
+    ray_of = ray_of or job.pid
     found = wait_for_parts(job, out, parts // 4)
-    os.kill(workers_of(ray_of or job.pid)[0], signal.SIGKILL)
+    os.kill(workers_of(ray_of)[0], signal.SIGKILL)
     wait_for_parts(job, out, max(parts // 2, found + 3))
-    left = workers_of(ray_of or job.pid)
+    left = workers_of(ray_of)
     job.kill()
     job.wait()
     # Workers end after the driver, and may finish a part before they do.

@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import (
-    give,
-    give_error,
-    give_json,
-    model_option,
-    say,
-    stopped_at_once,
-)
+from inkdigits.cli.console import give, give_error, give_json, model_option, say, stopped_at_once
 from inkdigits.counts import counted
 from inkdigits.errors import PictureError
 from inkdigits.text_line import shown

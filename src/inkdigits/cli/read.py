@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import (
-    give,
-    give_error,
-    give_json,
-    model_option,
-    say,
-    stopped_at_once,
-)
+from inkdigits.cli.console import give, give_error, give_json, model_option, say, stopped_at_once
 from inkdigits.errors import InkdigitsError, PictureError
 from inkdigits.text_line import csv_row, shown
 

@@ -6,7 +6,6 @@ folder is named a report, pictures, and a list of what was read wrongly. Nothing
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -246,7 +245,7 @@ def _digits(
     digits, notice = sets.train, sets.notice
     if sets.split:  # here it makes no difference, and neither does what is in both parts
         for said in (sets.split, *in_both(sets.train, sets.test)):
-            notice = notice.replace(said, "")
+            notice = _joined(*map(str.strip, notice.split(said)))
     if chosen == "all":
         parts = (sets.train, sets.test)
         # Split off, the test digits lie among the others; else in a file of their own, behind them.
@@ -267,10 +266,12 @@ _SEEN = "The model was trained on digits of this set: it has seen them."
 
 def _seen_as_added(digits: Digits, about: dict[str, str]) -> str:
     """Says so if the model learnt these very digits as those that were added to others."""
+    added = about.get("inkdigits.added", "")  # JSON, which holds their SHA-256
+    if not added:
+        return ""
     in_order = digits.take(np.argsort(digits.positions, kind="stable"), digits.name)
-    added = json.loads(about.get("inkdigits.added", "{}")).get("sha256")
-    return _SEEN if added in (digits.sha256, in_order.sha256) else ""
+    return _SEEN if digits.sha256 in added or in_order.sha256 in added else ""
 
 
 def _joined(*sentences: str) -> str:
-    return " ".join(" ".join(sentences).split())
+    return " ".join(filter(None, sentences))

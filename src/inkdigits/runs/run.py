@@ -212,8 +212,9 @@ def _digits(
         added, added_looked = load_added(Path(settings.add), advance)
         if added_looked:
             say(f"note: {settings.add}: {added_looked}")
-        notes = (sets.notice, *in_both(added, sets.test))
-        sets = replace(sets, notice=" ".join(dict.fromkeys(filter(None, notes))))
+        for said in in_both(added, sets.test):
+            if said not in sets.notice:
+                sets = replace(sets, notice=f"{sets.notice} {said}".strip())
     if sets.notice:
         say(f"note: {sets.notice}")
     say(f"data: {sets.name}, {len(sets.train):,} to train on, {len(sets.test):,} to test")
