@@ -2,9 +2,13 @@
 
 import io
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -18,6 +22,12 @@ class Net(nn.Sequential):
         super().__init__(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10))
 """  # a user's file: --network FILE.py:Net
 
+# For tests of names that are no text, or hold letters of any script: of bytes that are no UTF-8.
+names_in_utf_8 = pytest.mark.skipif(
+    sys.platform != "linux" or sys.getfilesystemencoding() != "utf-8",
+    reason="needs Linux and file names in UTF-8 (LC_ALL=C.UTF-8)",
+)
+
 
 def encoded(
     picture: Image.Image | NDArray[np.uint8], kind: str = "PNG", **options: object
@@ -27,6 +37,15 @@ def encoded(
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
+
+
+@contextmanager
+def short_ends() -> Iterator[None]:
+    """Within it runs draw nothing, and choose their threshold by 20 images without a digit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inkdigits.runs.run._draw", lambda *_: None)
+        patch.setattr("inkdigits.training.threshold.N_NONDIGITS", 20)
+        yield
 
 
 def without_pictures(html: str) -> tuple[str, int]:

@@ -7,14 +7,17 @@ import time
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from inkdigits.cli import cli
 from inkdigits.reading.reader import Reader
 from inkdigits.version import __version__
-from support import without_pictures
+from support import names_in_utf_8, without_pictures
 
 
 def run(*args, **options):
+    """The command as a process."""
     return subprocess.run(
         [sys.executable, "-m", "inkdigits", *map(str, args)],
         capture_output=True,
@@ -23,6 +26,11 @@ def run(*args, **options):
         check=False,
         **options,
     )
+
+
+def run_here(*args):
+    """The command in this process, which has loaded PyTorch already. Errors are exceptions."""
+    return CliRunner().invoke(cli, list(map(str, args)))
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +113,8 @@ def test_a_piped_run_prints_plain_lines(run_folder):
 def test_a_finished_run_is_not_run_again(run_folder):
     folder, _ = run_folder
     before = (folder / "result.json").stat().st_mtime_ns
-    done = run("train", "--resume", folder)
-    assert done.returncode == 0
+    done = run_here("train", "--resume", folder)
+    assert done.exit_code == 0
     assert "is finished already" in done.stderr
     assert (folder / "result.json").stat().st_mtime_ns == before
 
@@ -153,8 +161,8 @@ def test_a_stopped_run_goes_on_and_ends_with_an_unbroken_runs_weights(tmp_path, 
     assert not (broken / "result.json").exists()
     assert (broken / "checkpoint.safetensors").is_file()
     if stop == signal.SIGKILL:  # once: to go on takes the longest
-        assert run("train", "--resume", broken).returncode == 0
-        assert run("train", *flags, "--out", whole).returncode == 0
+        assert run_here("train", "--resume", broken).exit_code == 0
+        assert run_here("train", *flags, "--out", whole).exit_code == 0
         results = [json.loads((f / "result.json").read_text()) for f in (broken, whole)]
         assert results[0]["scores"] == results[1]["scores"]
         assert results[0]["epochs_run"] == 2
@@ -261,7 +269,7 @@ def test_a_folder_without_pictures_is_said_to_be_one(tmp_path):
     )
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names that are no text")
+@names_in_utf_8
 def test_a_name_that_is_no_text_is_written_and_is_json(tmp_path, seven):
     Image.fromarray(seven).save(tmp_path / "seven.png")
     odd = os.fsencode(tmp_path) + b"/\xff.png"
@@ -320,11 +328,11 @@ def test_predict_without_a_picture_is_wrong_usage():
 
 
 def test_export_png_writes_a_folder_that_train_reads(tmp_path):
-    done = run("data", "export-png", tmp_path / "digits", "--data", "sample")
-    assert done.returncode == 0
+    done = run_here("data", "export-png", tmp_path / "digits", "--data", "sample")
+    assert done.exit_code == 0
     assert "5,000 pictures" in done.stdout
-    info = run("data", "info", tmp_path / "digits").stdout
-    original = run("data", "info", "sample").stdout
+    info = run_here("data", "info", tmp_path / "digits").stdout
+    original = run_here("data", "info", "sample").stdout
     sums = [[s for s in text.split() if len(s) == 64] for text in (info, original)]
     assert sums[0] == sums[1]
     assert len(sums[0]) == 2
@@ -400,8 +408,8 @@ def test_a_run_on_pictures_shows_what_it_learnt_and_lists_what_it_left_out(tmp_p
             Image.fromarray(photo).convert("RGB").save(folder / f"{i}.jpg")
     Image.new("RGB", (60, 60), "white").save(folder / "blank.png")
     out = tmp_path / "run"
-    done = run("train", "--recipe", "flash", "--data", tmp_path / "mine", "--out", out)
-    assert done.returncode == 0, done.stderr
+    done = run_here("train", "--recipe", "flash", "--data", tmp_path / "mine", "--out", out)
+    assert done.exit_code == 0, done.stderr
     assert "The digit was found in 100 pictures. 1 was left out: " in done.stderr
     assert "\n  pictures.csv " in done.stdout
     result = json.loads((out / "result.json").read_text())

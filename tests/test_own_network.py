@@ -16,14 +16,14 @@ from inkdigits.export import export
 from inkdigits.exports.int8 import save_int8
 from inkdigits.exports.keras_file import load_keras
 from inkdigits.reading.reader import Reader
-from inkdigits.runs import ensemble, run
+from inkdigits.runs import ensemble
 from inkdigits.runs import folder as run_folder
 from inkdigits.runs.model_files import NO_KERAS
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.networks import Conv, Dense, Flatten, MaxPool, Norm, Relu
 from inkdigits.training.recipes import recipe
 from inkdigits.training.state import fresh_state
-from support import NET, few_digits
+from support import NET, few_digits, short_ends
 
 ASKED = {"epochs": 2, "batch_size": 32, "threads": 1, "device": "cpu", "quiet": True,
          "precision": "float32", "validation_share": 0.2}  # fmt: skip
@@ -63,16 +63,16 @@ def digits(tmp_path_factory, sample):
 
 
 @pytest.fixture(autouse=True)
-def no_drawings(monkeypatch):
-    monkeypatch.setattr(run, "_draw", lambda *_: None)
+def soon():
+    with short_ends():
+        yield
 
 
 @pytest.fixture(scope="module")
 def trained(digits, tmp_path_factory):
     """A finished run of a module, and the module."""
     module = net()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "_draw", lambda *_: None)
+    with short_ends():
         return inkdigits.train(
             digits, "flash", network=module, out=tmp_path_factory.mktemp("own") / "run", **ASKED
         ), module

@@ -366,12 +366,12 @@ def test_a_worker_and_then_the_driver_are_killed_and_every_picture_is_read_once(
     shared_ray, tmp_path, sample
 ):
     source, out = tmp_path / "in", tmp_path / "out"
-    put(sample, range(120), source)
-    options = ("--part-size", 10, "--workers", 1, "--address", shared_ray)
+    put(sample, range(60), source)
+    options = ("--part-size", 5, "--workers", 1, "--address", shared_ray)
     there = killed_half_way(source, out, 12, *options, ray_of=os.getpid())
     assert 6 <= there < 12
-    found = read_all(Job(source=Source(str(source)), out=str(out)))
-    assert (found.pictures, found.parts, found.there) == (120, 12, there * 10)
+    found = read_all(Job(source=Source(str(source)), out=str(out), workers=1))
+    assert (found.pictures, found.parts, found.there) == (60, 12, there * 5)
     assert sorted(paths_in(out)) == sorted(str(path) for path in source.glob("*.png"))
 
 
@@ -380,16 +380,16 @@ def test_a_job_that_adds_pictures_is_killed_and_every_picture_is_read_once(
     shared_ray, tmp_path, sample
 ):
     source, out = tmp_path / "in", tmp_path / "out"
-    put(sample, range(20), source)
-    read_all(Job(source=Source(str(source)), out=str(out), part_size=10))
-    put(sample, range(20, 120), source)
+    put(sample, range(10), source)
+    read_all(Job(source=Source(str(source)), out=str(out), part_size=5, workers=1))
+    put(sample, range(10, 60), source)
     options = ("--add-new", "--workers", 1, "--address", shared_ray)
     adding = subprocess.Popen(command(source, out, *options), **QUIET)
     wait_for_parts(adding, out, 5)
     adding.kill()
     adding.wait()
-    found = read_all(Job(source=Source(str(source)), out=str(out)))  # which were listed already
-    assert (found.pictures, found.parts, found.came_later.n) == (120, 12, 0)
+    found = read_all(Job(source=Source(str(source)), out=str(out), workers=1))  # listed already
+    assert (found.pictures, found.parts, found.came_later.n) == (60, 12, 0)
     assert sorted(paths_in(out)) == sorted(str(path) for path in source.glob("*.png"))
 
 

@@ -42,6 +42,18 @@ def answer(sock):
     return data
 
 
+def one_answer(sock):
+    """The next one, whole; it may come in parts, and the connection stays open."""
+    data = b""
+    while not (head := re.search(rb"(?is)content-length: (\d+).*?\r\n\r\n", data)) or (
+        len(data) < head.end() + int(head[1])
+    ):
+        part = sock.recv(1 << 16)
+        assert part, f"closed after {data!r}"
+        data += part
+    return data
+
+
 def descendants(pid):
     """Process ids of all below that one."""
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():

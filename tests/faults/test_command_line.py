@@ -13,6 +13,8 @@ import time
 import pytest
 from PIL import Image
 
+from support import names_in_utf_8
+
 LATE = 0.3  # seconds after which the rest comes through a pipe
 
 
@@ -82,6 +84,7 @@ def test_one_bad_path_is_one_error(picture):
         ]
 
 
+@names_in_utf_8
 def test_a_name_does_nothing_to_a_terminal(picture):
     odd = picture.with_name("a\nb\x1b[31mc\u202ed\x9be.bmp")
     picture.rename(odd)
@@ -95,6 +98,7 @@ def test_a_name_does_nothing_to_a_terminal(picture):
     assert done.stdout.count(written + b": 7\n") == 2
 
 
+@names_in_utf_8
 @pytest.mark.parametrize(
     "locale",
     [{"LANG": "C.UTF-8"}, {"LANG": "C"}, {"PYTHONIOENCODING": "ascii"},

@@ -12,7 +12,7 @@ import pytest
 from inkdigits.errors import ConfigError
 from inkdigits.server.serve import bound
 
-from .serving import EXAMPLES, PNG, answer, connected, memory_mb, running
+from .serving import EXAMPLES, PNG, answer, connected, memory_mb, one_answer, running
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -110,7 +110,7 @@ def test_trailers_and_chunks_count_as_heads_do(service):
 def test_a_lone_line_end_after_an_answer_keeps_no_connection(hasty):
     with connected(hasty) as sock:
         sock.sendall(GET)
-        assert sock.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        assert one_answer(sock).startswith(b"HTTP/1.1 200")
         start = time.monotonic()
         sock.sendall(b"\r\n")
         assert answer(sock) == b""
@@ -197,11 +197,11 @@ def test_an_offer_of_another_protocol_is_declined_and_the_body_read(service):
             for part in parts:
                 sock.sendall(part)
                 time.sleep(0.05)
-            found = sock.recv(1 << 16)
+            found = one_answer(sock)
             assert found.startswith(b"HTTP/1.1 200")
             assert b'"digit":2' in found
             sock.sendall(GET)
-            assert sock.recv(1 << 16).startswith(b"HTTP/1.1 200")
+            assert one_answer(sock).startswith(b"HTTP/1.1 200")
     with connected(service) as sock:
         sock.sendall(b"CONNECT other.example:443 HTTP/1.1\r\nHost: other.example\r\n\r\n")
         assert refused(answer(sock)) == (405, "this server is not a proxy")

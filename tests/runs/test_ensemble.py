@@ -9,6 +9,7 @@ from inkdigits.runs import folder as run_folder
 from inkdigits.runs.result import EnsembleResult, read_result
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
+from support import short_ends
 
 
 def nothing(*told):
@@ -28,7 +29,7 @@ def runs(tmp_path_factory, small):
     """Two finished runs and one that has only begun."""
     folder = tmp_path_factory.mktemp("runs")
     row = recipe("flash").with_overrides({"epochs": 2, "batch_size": 64})
-    with pytest.MonkeyPatch.context() as patch:
+    with short_ends(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "load", lambda source, advance: small)
         for seed in range(3):
             settings = run_folder.RunSettings(recipe=row, data="sample", seed=seed, threads=1)
@@ -84,7 +85,8 @@ def test_a_run_learns_from_an_ensemble(tmp_path, runs, small, average, monkeypat
     )
     told = []
     run_folder.start_run(tmp_path / "student", settings)
-    result = run.finish_run(tmp_path / "student", Callback(), told.append, nothing)
+    with short_ends():
+        result = run.finish_run(tmp_path / "student", Callback(), told.append, nothing)
     assert result.teacher == str(tmp_path / "both")
     assert any(line.startswith("teacher: ") for line in told)
     assert run_folder.read_settings(tmp_path / "student") == settings

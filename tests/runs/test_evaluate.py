@@ -19,7 +19,7 @@ from inkdigits.reading.model_file import SHIPPED_MODEL
 from inkdigits.reading.reader import Reader
 from inkdigits.runs import evaluate as module
 from inkdigits.runs.evaluate import FILES, WRONG, evaluate
-from support import without_pictures
+from support import names_in_utf_8, without_pictures
 
 
 def nothing(*told):
@@ -164,6 +164,7 @@ def test_a_folder_of_an_evaluation_holds_what_the_command_says(small, tmp_path):
     assert accuracy.replace(" ", "") in done.stdout
 
 
+@names_in_utf_8
 def test_what_is_read_wrongly_is_named_by_file_and_index(tmp_path, sample):
     """Of 20 pictures 18 and 19 are labelled otherwise, and they have odd names."""
     folder = tmp_path / "mine"

@@ -21,7 +21,7 @@ from inkdigits.training import state as states
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
 from inkdigits.training.workers import Workers
-from support import few_digits
+from support import few_digits, names_in_utf_8, short_ends
 
 
 def nothing(*told):
@@ -54,12 +54,12 @@ def digits(tmp_path_factory, sample):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch, digits):
-    """A working directory with the digits, and a few more of one's own; runs draw no pictures."""
-    monkeypatch.setattr(run, "_draw", nothing)
+    """A working directory with the digits, and a few more of one's own; runs end soon."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(digits, "digits")
     shutil.copytree(digits / "test", "mine")
-    return tmp_path
+    with short_ends():
+        yield tmp_path
 
 
 def settings(**others):
@@ -101,6 +101,7 @@ def test_a_start_that_fails_leaves_no_folder(here, monkeypatch, wrong, error):
     assert not (here / "runs").exists()
 
 
+@names_in_utf_8
 def test_names_that_are_no_text_reach_every_file(tmp_path, digits):
     """A folder of bytes that are no UTF-8, and in it a picture of such a name that is left out."""
     folder = os.fsencode(tmp_path) + b"/\xff digits"

@@ -8,6 +8,7 @@ import pytest
 from inkdigits.errors import ConfigError
 from inkdigits.runs.settings import RunSettings, read_config
 from inkdigits.training.recipes import recipe
+from support import names_in_utf_8
 
 
 def settings(**others):
@@ -31,6 +32,7 @@ def test_a_path_of_any_characters_comes_back(tmp_path):
     assert read_config(tmp_path / "run.toml")["data"] == path
 
 
+@names_in_utf_8
 def test_a_path_that_is_no_text_leaves_a_file_that_says_so_when_it_is_read(tmp_path):
     path = os.fsdecode(b"/not/\xff/text")
     (tmp_path / "run.toml").write_text(settings(data=path).to_toml(), encoding="utf-8")

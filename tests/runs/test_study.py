@@ -9,6 +9,7 @@ from inkdigits.runs import folder as run_folder
 from inkdigits.runs import run, study
 from inkdigits.training.callbacks import Callback
 from inkdigits.training.recipes import recipe
+from support import short_ends
 
 
 def nothing(*told):
@@ -36,7 +37,8 @@ def settings(monkeypatch, sample):
     )
     monkeypatch.setattr(run, "load", lambda source, advance: small)
     row = recipe("fast").with_overrides({"epochs": 1, "batch_size": 64, "network": "tiny"})
-    return run_folder.RunSettings(recipe=row, data="sample", seed=0, threads=1)
+    with short_ends():
+        yield run_folder.RunSettings(recipe=row, data="sample", seed=0, threads=1)
 
 
 def test_a_study_runs_each_seed_once_and_sums_up(tmp_path, settings):

@@ -15,6 +15,7 @@ from inkdigits.cli import cli
 from inkdigits.picture.place import place
 from inkdigits.reading.model_file import SHIPPED_MODEL
 from inkdigits.server.corrections import Corrections, Kept, write_corrections
+from support import short_ends
 
 N = 30
 
@@ -58,9 +59,10 @@ def learnt(tmp_path_factory, hand):
     keep(folder / "kept.db", leaning[chosen], labels[chosen])
     assert write_corrections(folder / "kept.db", folder / "mine") == N
     args = ["--data", "sample", "--add", folder / "mine", "--threads", 1]
-    done = CliRunner().invoke(
-        cli, ["train", "--from", *map(str, [SHIPPED_MODEL, *args, "--out", folder / "run"])]
-    )
+    with short_ends():
+        done = CliRunner().invoke(
+            cli, ["train", "--from", *map(str, [SHIPPED_MODEL, *args, "--out", folder / "run"])]
+        )
     assert done.exit_code == 0, done.output
     return folder / "run", np.delete(np.arange(len(labels)), chosen), done
 
@@ -106,7 +108,8 @@ def test_a_resumed_run_knows_what_was_added(learnt):
     whole = hashlib.sha256(model.read_bytes()).hexdigest()
     model.unlink()
     (run / "result.json").unlink()  # as if stopped after the last epoch
-    done = CliRunner().invoke(cli, ["train", "--resume", str(run)])
+    with short_ends():
+        done = CliRunner().invoke(cli, ["train", "--resume", str(run)])
     assert done.exit_code == 0, done.output
     assert hashlib.sha256(model.read_bytes()).hexdigest() == whole
 

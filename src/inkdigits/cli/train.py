@@ -143,10 +143,12 @@ def train(
         if seeds or config or out or given.keys() - OF_THE_MACHINE:
             _refuse_other_settings(resume, given)
         from inkdigits.runs import folder as run_folder
+
+        settings, network = moved(run_folder.read_settings(resume), given), None
+
         from inkdigits.runs.learning import with_network
         from inkdigits.training.workers import joined
 
-        settings, network = moved(run_folder.read_settings(resume), given), None
         if "network" in given:
             settings, network = with_network(settings)
         with joined() as workers:
