@@ -232,7 +232,8 @@ def test_the_browser_doubts_what_python_does_with_a_model_of_digits_alone(
     onnx.save(model, str(tmp_path / "digits.onnx"))
     folder = host[0].with_name("alone")
     save_web(tmp_path / "digits.onnx", folder, entries)
-    chosen = [i for i, name in enumerate(files) if name.startswith(("scene", "photo", "drawing"))]
+    kinds = ("scene", "photo", "drawing")
+    chosen = [i for i, name in enumerate(files) if name.startswith(kinds)][::2]
     with opened(browser, host[1], "alone") as page:
         theirs = page.evaluate(ASK_ALL, ["/v1/read", [hosted[i] for i in chosen]])
     data = list(files.values())

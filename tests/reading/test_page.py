@@ -174,7 +174,8 @@ def test_digits_of_a_page_are_saved_under_their_right_labels(reader, sheet, tmp_
 def test_labels_of_no_digit_are_refused_before_anything_is_written(reader, sheet, tmp_path, labels):
     (index, label) = next(iter(labels.items()))
     message = (
-        f"labels give digit {index} as {label}; expected places from 0 to 10 and digits from 0 to 9"
+        f"labels give digit {index} as {label}; expected indices from 0 to 10 and "
+        "digits from 0 to 9"
     )
     with pytest.raises(DataError, match=message):
         reader.read(sheet[0]).digits.save(tmp_path / "mine", {3: 3} | labels)

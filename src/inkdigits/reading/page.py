@@ -65,7 +65,7 @@ class Digits:
         for index, label in labels.items():
             if not (0 <= index < len(self) and 0 <= label <= 9):
                 raise DataError(
-                    f"labels give digit {index} as {label}; expected places from 0 to "
+                    f"labels give digit {index} as {label}; expected indices from 0 to "
                     f"{len(self) - 1} and digits from 0 to 9"
                 )
         folder.mkdir(parents=True, exist_ok=True)
