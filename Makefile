@@ -18,7 +18,7 @@ serve: .venv/.dev
 
 # Three processes for two cores: some tests wait for browsers, servers and clusters.
 test: .venv/.dev
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # The site, build/docs/index.html; a warning is an error. It lives in the tests' environment:
 # autodoc imports all of the package, and Sphinx pins nothing that the tests do not.

@@ -42,6 +42,21 @@ PATIENCE = 60  # seconds for what takes a moment: other tests run on the same co
 collect_ignore = ["in_tensorflow", "wheel"]
 
 
+# Files that take over 25 s, the longest first: begun last, one of them would be waited for alone.
+_LONG = (
+    "exports/test_web.py", "batch/test_run.py", "test_cli.py", "server/test_page.py",
+    "runs/test_run.py", "test_notebooks.py", "test_own_network.py", "training/test_corrections.py",
+    "faults/test_command_line.py", "server/test_page_readings.py", "runs/test_api.py",
+    "training/test_workers.py", "training/test_made.py", "test_documents.py", "test_export.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """Put the long files first; with --no-loadscope-reorder they are begun in this order."""
+    of = {ROOT / "tests" / name: at for at, name in enumerate(_LONG)}
+    items.sort(key=lambda item: of.get(item.path, len(of)))
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # the last of all to write
 def pytest_terminal_summary(terminalreporter):
     """Say at the end what was not tested, and why: most reasons say how to get what it needs."""
