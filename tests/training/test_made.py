@@ -23,15 +23,15 @@ def nothing(done, total):
 
 @pytest.fixture(scope="module")
 def made(sample):
-    return made_from(sample, 24, 64, 7, nothing)
+    return made_from(sample, 40, 100, 7, nothing)
 
 
 def test_made_digits_follow_the_sources_and_the_test_set_stays(sample, made):
     n = len(sample.train)
     assert np.array_equal(made.train.images[:n], sample.train.images)
-    assert n + 20 <= len(made.train) <= n + 24  # a few show no ink
+    assert n + 36 <= len(made.train) <= n + 40  # a few show no ink
     assert made.test.sha256 == sample.test.sha256
-    assert 58 <= len(made.nondigits) <= 64
+    assert 92 <= len(made.nondigits) <= 100
     # Framed as MNIST is: the longer side of the ink is 20 pixels, give or take the soft edge.
     sides = [max(np.ptp(np.nonzero(image)[0]), np.ptp(np.nonzero(image)[1])) + 1
              for image in made.train.images[n:]]  # fmt: skip
@@ -70,12 +70,12 @@ def test_added_pictures_stand_in_it_as_the_picture_path_gives_them(tmp_path, sam
 def test_fonts_digits_are_made_too(tmp_path, sample, made):
     font = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     (tmp_path / "one.ttf").write_bytes(font.read_bytes())
-    found = made_from(sample, 24, 12, 7, nothing, fonts=tmp_path)
+    found = made_from(sample, 40, 20, 7, nothing, fonts=tmp_path)
     n = len(sample.train)
-    assert 20 <= len(found.train) - n <= 24
+    assert 36 <= len(found.train) - n <= 40
     # The same seed and number, but three of ten digits and most letters are of the font.
-    assert not np.array_equal(found.train.images[n : n + 20], made.train.images[n : n + 20])
-    assert not np.array_equal(found.nondigits[:8], made.nondigits[:8])
+    assert not np.array_equal(found.train.images[n : n + 30], made.train.images[n : n + 30])
+    assert not np.array_equal(found.nondigits[:15], made.nondigits[:15])
 
 
 @pytest.mark.parametrize(
@@ -106,18 +106,18 @@ ROW = recipe("flash").with_overrides({"epochs": 6, "batch_size": 64, "calibrate"
 def test_a_network_learns_to_be_unsure_of_non_digits(made):
     mixed = np.random.default_rng(0).permutation(len(made.train))
     train_set, held = (made.train.take(i, "") for i in (mixed[:2000], mixed[2000:2500]))
-    fresh = made.nondigits[36:][:, None]
+    fresh = made.nondigits[60:][:, None]
     sure = {}
     for share in (0.0, 0.25):
         row = ROW.with_overrides({"nondigit_share": share})
         state = train(
-            train_set, None, fresh_state(row, 0), Callback(), nondigits=made.nondigits[:36]
+            train_set, None, fresh_state(row, 0), Callback(), nondigits=made.nondigits[:60]
         )
         sure[share] = [
-            float(probabilities(state.evaluated, x).max(1).mean())
+            float((probabilities(state.evaluated, x).max(1) > 0.9).mean())
             for x in (as_tensors(held)[0], torch.from_numpy(fresh))
         ]
-    assert sure[0.25][0] > 0.8  # digits
+    assert sure[0.25][0] > 0.6  # digits
     assert sure[0.25][1] < 0.5 * sure[0.0][1]  # non-digits it has not seen
 
 

@@ -144,6 +144,7 @@ def train(
             _refuse_other_settings(resume, given)
         from inkdigits.runs import folder as run_folder
 
+        # What is no run is said before PyTorch is loaded.
         settings, network = moved(run_folder.read_settings(resume), given), None
 
         from inkdigits.runs.learning import with_network
