@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
-from inkdigits.errors import PictureError
+from inkdigits.errors import NotAPictureError, PictureError
+from inkdigits.picture.open import open_picture
 from inkdigits.reading.reader import Reader
 from support import encoded
 
@@ -69,6 +70,20 @@ def test_a_damaged_file_is_read_or_refused(kind, changes, kept):
     for place, value in changes:
         data[int(place * (len(data) - 1))] = value
     array_or_error(bytes(data[: int(kept * len(data))]))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "RGBA", "1"])
+def test_a_png_is_whole_or_refused(mode):
+    whole = encoded(page_as(mode), "PNG")
+    first, last = whole.index(b"IDAT") + 4, whole.index(b"IEND") - 4
+    for at in range(first, last):
+        flipped = bytearray(whole)
+        flipped[at] ^= 0b100
+        with pytest.raises(NotAPictureError, match="broken"):
+            open_picture(bytes(flipped))
+    for end in range(first, last - 20):
+        with pytest.raises(NotAPictureError, match="broken or cut off"):
+            open_picture(whole[:end])
 
 
 @settings(deadline=None, max_examples=100)

@@ -215,8 +215,10 @@ def _upright(image: Image.Image, name: str, max_pixels: int) -> tuple[Image.Imag
     held = width * height if image.info.get("progressive") else image.size[0] * image.size[1]
     if held > _MUCH:
         give_back_memory()  # what networks took for the picture before adds to what this one takes
-    if image.format == "TIFF":
-        image.load()  # which turns it: its EXIF and its size are others afterwards
+    # First of all: the EXIF of a broken PNG is read without a word, and what was decoded is then
+    # taken for the whole.
+    image.load()
+    if image.format == "TIFF":  # which loading turns
         width, height = image.size
     orientation = _orientation(image)
     if orientation in _LYING:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from io import BytesIO
 from struct import Struct
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from inkdigits import clock
-from inkdigits.errors import PictureError
+from inkdigits.errors import NotAPictureError, PictureError
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -22,7 +23,8 @@ _MOST_SCANS = 100
 _MOST_PARTS = 50_000  # chunks of a PNG and the like: Pillow keeps objects for each
 _SOS, _EOI = 0xDA, 0xD9  # JPEG's markers of a scan's start and of the picture's end
 _IN_SCANS = frozenset((0x00, *range(0xD0, 0xD8)))  # what follows 0xFF within a scan's data
-_CHUNK = Struct(">I4s")
+_CHUNK, _CRC = Struct(">I4s"), Struct(">I")
+_PIXELS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT"))
 # Pillow's decoders in C. Those in Python, of BMPs with run lengths, PPMs as text and PPMs of odd
 # depth, take up to ten microseconds for each byte or pixel.
 _FAST = frozenset(("raw", "zip", "jpeg", "gif", "libtiff", "webp", "avif", "heif"))
@@ -54,9 +56,9 @@ class ClockedFile(BytesIO):
 
 
 def check_parts(data: bytes, name: str) -> None:
-    """Raise PictureError for a file of too many parts, before Pillow goes over them."""
-    if data.startswith(b"\x89PNG") and _has_many_chunks(data):
-        raise PictureError(f"{name}: a PNG of over {_MOST_PARTS:,} chunks; save it again")
+    """Raise PictureError for a file of too many or damaged parts, before Pillow goes over them."""
+    if data.startswith(b"\x89PNG"):
+        _check_png(data, name)
     if data.startswith(b"GIF8") and _has_many_blocks(data):
         raise PictureError(f"{name}: a GIF of over {_MOST_PARTS:,} comments; save it again")
     if data.startswith(b"\xff\xd8"):
@@ -89,16 +91,24 @@ def check_costs(image: ImageFile, data: bytes, name: str) -> None:
         )
 
 
-def _has_many_chunks(png: bytes) -> bool:
+def _check_png(png: bytes, name: str) -> None:
+    """Compare the checksums of what the pixels are made of. Pillow skips those of IDAT."""
+    view = memoryview(png)
     at = 8
     for _ in range(_MOST_PARTS):
         if at + _CHUNK.size > len(png):
-            return False
+            return
         length, kind = _CHUNK.unpack_from(png, at)
-        if kind == b"IEND":
-            return False
-        at += _CHUNK.size + length + 4
-    return True
+        end = at + _CHUNK.size + length
+        if kind == b"IEND" or end + _CRC.size > len(png):  # cut off: Pillow says so
+            return
+        if kind in _PIXELS and crc32(view[at + 4 : end]) != _CRC.unpack_from(png, end)[0]:
+            raise NotAPictureError(
+                f"{name}: broken (the checksum of its {kind.decode()} is another); fetch or save "
+                "it again"
+            )
+        at = end + _CRC.size
+    raise PictureError(f"{name}: a PNG of over {_MOST_PARTS:,} chunks; save it again")
 
 
 def _has_many_blocks(gif: bytes) -> bool:
