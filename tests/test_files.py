@@ -43,6 +43,23 @@ def test_a_failed_folder_leaves_the_old_one_and_no_other(tmp_path):
     assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")] == ["a", "a/old.txt"]
 
 
+def test_what_cannot_be_written_has_its_final_name_in_the_error(tmp_path):
+    """Also where a copy names its source first, as on a full disk."""
+    source = tmp_path / "source"
+    source.touch()
+
+    def fail():
+        with folder_written_whole(tmp_path / "a", "old.txt", r"\w+\.txt") as part:
+            raise OSError(28, "No space left on device", str(source), None, part / "in" / "b.txt")
+
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        fail()
+    assert caught.value.filename == str(tmp_path / "a" / "in" / "b.txt")
+    with pytest.raises(FileNotFoundError) as other, written_whole(tmp_path / "b.txt"):
+        (tmp_path / "not there").read_bytes()
+    assert Path(other.value.filename) == tmp_path / "not there"
+
+
 def test_a_whole_folder_takes_the_old_ones_place(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "old.txt").touch()

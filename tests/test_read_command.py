@@ -241,6 +241,19 @@ def test_a_drawing_is_called_png(folder, tmp_path, command):
 
 
 @pytest.mark.parametrize("command", ["predict", "read"])
+def test_pictures_are_read_where_their_figure_cannot_be_written(folder, tmp_path, command):
+    (tmp_path / "taken").touch()
+    place, _ = folder
+    done = inkdigits(command, "--explain", tmp_path / "taken" / "why.png", place / "one.png")
+    assert done.stdout == inkdigits(command, place / "one.png").stdout != ""
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == (
+        f"error: not drawn: {tmp_path / 'taken'}: File exists; expected a folder, or no such name; "
+        "name another"
+    )
+
+
+@pytest.mark.parametrize("command", ["predict", "read"])
 def test_explaining_never_takes_the_place_of_a_picture(folder, command):
     picture = folder[0] / "one.png"
     before = picture.read_bytes()

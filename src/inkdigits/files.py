@@ -58,11 +58,24 @@ def written_whole(path: Path) -> Iterator[Path]:
         _sync(part)
         os.replace(part, path)
     except OSError as error:
-        if error.errno is None or error.filename not in (None, str(part), part):
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk names none
+        raise of_final(error, part, path) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # not there, or a disk that can no longer be written to
+            part.unlink()
+
+
+def of_final(error: OSError, part: Path, path: Path) -> OSError:
+    """The error of a temporary file or folder, or of what is in it, as one of the final path.
+
+    A full disk names no file.
+    """
+    if error.errno is None:
+        return error
+    named = error.filename2 or error.filename  # a copy names its source first
+    named = Path(os.fsdecode(named)) if isinstance(named, str | bytes | os.PathLike) else part
+    if not named.is_relative_to(part):
+        return error
+    return OSError(error.errno, error.strerror, str(path / named.relative_to(part)))
 
 
 def _short(name: str) -> str:
@@ -166,6 +179,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
     try:
         with locked(part):
             yield part
+    except OSError as error:
+        raise of_final(error, part, folder) from error
     finally:
         if part.exists():
             shutil.rmtree(part)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import io
 import os
 import sys
-from errno import EDQUOT, EFBIG, ENOSPC
 from importlib import import_module
 from typing import NoReturn
 
 import click
 
-from inkdigits.cli.console import say
+from inkdigits.cli.console import error_text, say
 from inkdigits.environment import address_limit_mb
 from inkdigits.errors import ConfigError, InkdigitsError
 from inkdigits.version import __version__
@@ -91,8 +90,7 @@ def main() -> NoReturn:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        full = error.errno in (ENOSPC, EFBIG, EDQUOT)
-        say(f"error: {error}{'; make room: what was written before is whole' if full else ''}")
+        say(f"error: {error_text(error)}")
         sys.exit(1)
     code = code if isinstance(code, int) else 0
     if sys.argv[1:2] in (["predict"], ["read"]):

@@ -13,6 +13,7 @@ import time
 from codecs import lookup
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from errno import EACCES, EDQUOT, EEXIST, EFBIG, ENAMETOOLONG, ENOSPC, ENOTDIR, EPERM, EROFS
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -35,6 +36,24 @@ model_option = click.option(
 def say(line: str) -> None:
     """Write a line to standard error."""
     click.echo(shown(line), err=True)
+
+
+_NEXT = {  # what to do, by the number of the system's error
+    **dict.fromkeys((ENOSPC, EFBIG, EDQUOT), "make room: what was written before is whole"),
+    **dict.fromkeys((EEXIST, ENOTDIR), "expected a folder, or no such name; name another"),
+    **dict.fromkeys((EACCES, EPERM), "may not be read or written; change its permissions"),
+    EROFS: "its disk cannot be written to; name another folder",
+    ENAMETOOLONG: "name a shorter one",
+}
+
+
+def error_text(error: Exception) -> str:
+    """An error's words; of the system's, what it refused, of which file, and what to do next."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    name = error.filename2 or error.filename  # a copy names its source first
+    advice = _NEXT.get(error.errno)
+    return f"{f'{name}: ' if name else ''}{error.strerror}{f'; {advice}' if advice else ''}"
 
 
 def say_error(name: str, error: Exception) -> None:

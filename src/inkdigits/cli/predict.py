@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, give_error, give_json, model_option, say, stopped_at_once
+from inkdigits.cli.console import (
+    error_text,
+    give,
+    give_error,
+    give_json,
+    model_option,
+    say,
+    stopped_at_once,
+)
 from inkdigits.counts import counted
 from inkdigits.errors import PictureError
 from inkdigits.text_line import shown
@@ -82,11 +90,15 @@ def predict(
 
     reader = Reader(model)
     files = picture_files(pictures, explain)
+    failed = 0
     if explain:
         some = list(islice(files, MOST_EXPLAINED))
-        _explain(some, reader, explain)
+        try:
+            _explain(some, reader, explain)
+        except OSError as error:  # the pictures are read all the same
+            say(f"error: not drawn: {error_text(error)}")
+            failed = 1
         files = chain(some, files)
-    failed = 0
     with stopped_at_once():
         for file, result in read_files(files, reader, cores()):
             name = name_of(file)

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inkdigits.cli.console import give, give_error, give_json, model_option, say, stopped_at_once
+from inkdigits.cli.console import (
+    error_text,
+    give,
+    give_error,
+    give_json,
+    model_option,
+    say,
+    stopped_at_once,
+)
 from inkdigits.errors import InkdigitsError, PictureError
 from inkdigits.text_line import csv_row, shown
 
@@ -90,12 +98,12 @@ def read(
     if as_csv:
         give(csv_row(CSV_HEADER))
     files = picture_files(pictures, draw, explain)
+    failed = 0
     if explain:
-        files = chain(_explain(files, reader, explain), files)
+        files, failed = _explain(files, reader, explain)
     first = list(islice(files, 2))
     files = chain(first, files)
     alone = len(first) == 1 and (pictures[0] == "-" or os.path.isfile(pictures[0]))
-    failed = 0
     drawn: set[str] = set()
     with stopped_at_once():
         for file, page in read_files(files, reader, cores(), "read"):
@@ -127,14 +135,17 @@ def read(
                 try:
                     _draw(page, file, draw, drawn)
                 except (InkdigitsError, OSError) as error:
-                    say(f"error: {name}: not drawn: {error}")
+                    say(f"error: {name}: not drawn: {error_text(error)}")
                     failed += 1
     if failed:
         raise click.exceptions.Exit(1)
 
 
-def _explain(files: Iterator[File], reader: Reader, path: Path) -> list[File]:
-    """Draw the first pictures, as many digits as one figure holds; gives those pictures back."""
+def _explain(files: Iterator[File], reader: Reader, path: Path) -> tuple[Iterator[File], bool]:
+    """Draw the first pictures, as many digits as one figure holds.
+
+    Gives all files, and whether the figure could not be written.
+    """
     from inkdigits.picture.decode import upright_image
     from inkdigits.reading.drawings import check_drawable
     from inkdigits.reading.explain import page_figure, save_figures
@@ -153,9 +164,13 @@ def _explain(files: Iterator[File], reader: Reader, path: Path) -> list[File]:
         left -= max(1, len(page.digits))
         if left <= 0:
             break
-    if figures:
-        save_figures(figures, path)
-    return taken
+    try:
+        if figures:
+            save_figures(figures, path)
+    except OSError as error:  # the pictures are read all the same
+        say(f"error: not drawn: {error_text(error)}")
+        return chain(taken, files), True
+    return chain(taken, files), False
 
 
 def _warn(name: str, page: Page) -> None:

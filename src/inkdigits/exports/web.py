@@ -64,6 +64,7 @@ _CHANGED = (
      "Pictures are read in this browser and sent nowhere."),
     ('\n      &nbsp;<a href="docs">API</a>', ""),
 )  # fmt: skip
+_LEFT_OUT = (".html", ".mjs")
 CHECK_S = 300  # seconds that Node may take to read the digits
 
 
@@ -76,8 +77,11 @@ def save_web(source: Path, folder: Path, about: Mapping[str, str]) -> None:
     runtime = taken_out(ONNXRUNTIME, _RUNTIME | _PACKED)
     with folder_written_whole(folder, _ABOUT, _OWN) as part:
         for name in _FOLDERS:
-            outside = shutil.ignore_patterns("service.js", "*.html", "*.mjs")
-            shutil.copytree(WEB / name, part / name, ignore=outside)
+            for file in sorted((WEB / name).rglob("*")):
+                if file.is_file() and file.name != "service.js" and file.suffix not in _LEFT_OUT:
+                    copy = part / file.relative_to(WEB)
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, copy)
         shutil.copyfile(WEB / "offline" / "service.js", part / "page" / "service.js")
         (part / "index.html").write_text(_page(), encoding="utf-8")
         (part / "onnxruntime").mkdir()

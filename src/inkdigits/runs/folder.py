@@ -6,6 +6,7 @@ In: a folder. Out: RunSettings. Knows nothing of training itself.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -106,7 +107,9 @@ def write_settings(folder: Path, settings: RunSettings) -> None:
 
 def refuse_filled(folder: Path, instead: str = "") -> None:
     """Raise ConfigError if the folder is there and not empty. instead: what else to do."""
-    if folder.exists() and (not folder.is_dir() or not is_empty(folder)):
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise ConfigError(f"{folder}: is no folder; name another --out")
+    if folder.exists() and not is_empty(folder):
         raise ConfigError(f"{folder}: already exists and is not empty; name another --out{instead}")
 
 
