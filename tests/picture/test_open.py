@@ -5,7 +5,7 @@ import pytest
 from bombs import png_chunk
 from PIL import Image
 
-from inkdigits.errors import PictureError
+from inkdigits.errors import NotAPictureError, PictureError
 from inkdigits.picture.decode import upright_image
 from inkdigits.picture.open import MAX_SIDE, open_picture
 from inkdigits.reading.finder import digit_array
@@ -81,6 +81,14 @@ def test_any_size_comes_out_bounded(size):
     assert max(grey.shape) == min(MAX_SIDE, max(size))
     assert grey.min() >= 0
     assert grey.max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP", "AVIF"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_part_of_a_file_is_called_broken(kind, share):
+    whole = encoded(Image.effect_noise((60, 50), 80).convert("RGB"), kind)
+    with pytest.raises(NotAPictureError, match=r"^picture: broken or cut off"):
+        open_picture(whole[: int(share * len(whole))])
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ _MAX_PROGRESSIVE_CMYK = 48_000_000  # of which libjpeg holds four channels in 16
 _MUCH = 8_000_000  # pixels: 24 MB in colour; giving memory back costs the next networks 25 ms
 _SECONDS, _JPEG_SECONDS = 20e-9, 5e-9  # of a pixel, to be decoded and scaled, about
 _GAP = 2  # times MAX_SIDE: shrunk by whole numbers down to that, which is fast, then exactly
+_FIRST = 16  # bytes by which Pillow tells formats
 _STRIP = 2_000_000  # pixels that are brought into another mode at a time
 _LUMA = np.array((0.299, 0.587, 0.114))  # of red, green and blue in lightness, ITU-R BT.601
 _COLOUR_SIDE = 64  # pixels of the copy in which colours are compared
@@ -96,9 +97,10 @@ def from_file(data: bytes, name: str, max_pixels: int, page: int = 1) -> Opened:
     # Decoders fail on broken files in many ways: OSError, SyntaxError, ValueError, struct.error,
     # zlib.error, IndexError. To a user they are one.
     except Exception as error:
-        if known:
+        if known or _begins_as_one(data, name):
+            rare = "" if known else ", or of a rare kind"
             raise NotAPictureError(
-                f"{name}: broken or cut off ({_why(error)}); fetch or save it again"
+                f"{name}: broken or cut off{rare} ({_why(error)}); fetch or save it again"
             ) from error
         raise NotAPictureError(
             f"{name}: not a picture this program can read ({_why(error)}); it reads "
@@ -120,6 +122,16 @@ def _image(data: bytes, name: str, page: int, max_pixels: int) -> Image.Image:
         documents.go_to_page(image, page, data, name)
     headers.check_costs(image, data, name)
     return image
+
+
+def _begins_as_one(data: bytes, name: str) -> bool:
+    """Whether a file that Pillow cannot open has the first bytes of one that it can."""
+    if len(data) < _FIRST:
+        return False
+    accepts = (Image.OPEN[kind][1] for kind in FORMATS if kind in Image.OPEN)
+    return any(accept is not None and accept(data[:_FIRST]) for accept in accepts) or bool(
+        documents.phone_format(data, name)
+    )
 
 
 def _no_memory(name: str) -> PictureError:
