@@ -4,6 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
+
+from inkdigits.cli import cli
 
 from .serving import TOKEN, running
 
@@ -56,3 +59,24 @@ def test_an_empty_token_serves_nobody_openly(given):
     )
     assert done.returncode == 2
     assert "is empty or not ASCII" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--allow-origin", "other.example", "a site such as https://example.org, without a path"),
+        ("--allow-origin", "https://other.example/a", "a site such as https://example.org"),
+        ("--allow-host", "https://other.example", "a name such as digits.example.org"),
+        ("--allow-host", "other.example:80", "a name such as digits.example.org"),
+    ],
+)
+def test_what_no_browser_sends_is_not_let_in_without_a_word(option, value, expected):
+    done = CliRunner().invoke(cli, ["serve", "--port", "0", option, value])
+    assert done.exit_code == 2
+    assert f"{option} {value!r}: expected {expected}" in done.output
+
+
+def test_a_site_is_let_in_however_it_is_written():
+    with running("--allow-origin", "https://Other.Example/") as service:
+        headers = {"Host": "localhost", "Origin": "https://other.example"}
+        assert service.client.get("/v1/model", headers=headers).status_code == 200

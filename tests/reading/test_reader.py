@@ -369,6 +369,14 @@ def test_a_model_of_another_size_is_refused(tmp_path):
         Reader(tmp_path / "other.onnx")
 
 
+def test_a_model_of_a_later_format_is_refused_in_words(tmp_path):
+    later = onnx.load(str(SHIPPED_MODEL))
+    later.ir_version = 99
+    onnx.save(later, str(tmp_path / "later.onnx"))
+    with pytest.raises(ModelError, match=r"can load: Unsupported model IR version: 99.*export it"):
+        Reader(tmp_path / "later.onnx")
+
+
 def test_a_model_of_fewer_classes_is_refused(tmp_path):
     other = onnx.load(str(SHIPPED_MODEL))
     weights, bias = (

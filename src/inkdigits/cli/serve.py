@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import sys
 import webbrowser
 from pathlib import Path
@@ -80,6 +81,14 @@ def serve(
                 "--token (or INKDIGITS_TOKEN) is empty or not ASCII; leave it out or name one"
             )
 
+    allow_origin = tuple(map(_origin, allow_origin))
+    for name in allow_host:
+        if not name or set(name) & set("/:@ "):
+            raise click.UsageError(
+                f"--allow-host {name!r}: expected a name such as digits.example.org, without "
+                "http:// and port"
+            )
+
     from inkdigits.server.app import create_app
     from inkdigits.server.corrections import Corrections
     from inkdigits.server.limits import Limits
@@ -117,6 +126,16 @@ def serve(
         if corrections:
             corrections.close()
     say("stopped")
+
+
+def _origin(site: str) -> str:
+    """A site as browsers name it. Raises UsageError for what none of them sends."""
+    found = re.fullmatch(r"(https?://[^/?#@\s]+)/?", site.lower())
+    if found is None:
+        raise click.UsageError(
+            f"--allow-origin {site!r}: expected a site such as https://example.org, without a path"
+        )
+    return found[1]
 
 
 def _warning(token: str | None) -> str:

@@ -5,6 +5,7 @@ In: a path. Out: probabilities of digit arrays. Runs on ONNX Runtime.
 
 from __future__ import annotations
 
+import re
 from os import PathLike
 from pathlib import Path
 from typing import TypeGuard
@@ -53,7 +54,10 @@ class ModelFile:
             raise
         # ONNX Runtime's exceptions share no base but Exception; names may be no UTF-8.
         except Exception as error:
-            raise ModelError(f"{path}: not a model ONNX Runtime can load: {error}") from error
+            raise ModelError(
+                f"{path}: not a model ONNX Runtime can load: {_words(error)}; export it again, or "
+                "update onnxruntime"
+            ) from error
 
     def run(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 10) float32 probabilities of (N, 28, 28) float32 digit arrays in [0, 1].
@@ -124,6 +128,13 @@ def model_path(model: str | PathLike[str] | None) -> Path:
 def is_keras(model: str | PathLike[str] | None) -> TypeGuard[str | PathLike[str]]:
     """Whether `model` names a Keras file, by its ending."""
     return model is not None and Path(model).suffix in _KERAS and Path(model).is_file()
+
+
+def _words(error: Exception) -> str:
+    """ONNX Runtime's words, without the place in its source that stands before them."""
+    text = str(error).replace("\\n", " ").strip()
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    return re.sub(r"^/\S+\.(cc|h):\d+ .*?\) (?=[A-Z])", "", text)
 
 
 def _onnx_of(keras_file: Path) -> str:
