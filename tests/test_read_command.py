@@ -227,6 +227,17 @@ def test_a_picture_that_cannot_be_drawn_on_stops_nothing(folder, tmp_path):
     assert (tmp_path / "two.png").is_file()
 
 
+def test_a_link_to_nothing_and_one_in_a_circle_are_errors(folder, tmp_path):
+    (tmp_path / "a.png").symlink_to("gone.png")
+    (tmp_path / "b.png").symlink_to("b.png")
+    (tmp_path / "c.png").write_bytes((folder[0] / "one.png").read_bytes())
+    done = inkdigits("read", tmp_path)
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 1)
+    first, second = done.stderr.splitlines()[:2]
+    assert first == f"error: {tmp_path / 'a.png'}: cannot be read: No such file or directory"
+    assert second.startswith(f"error: {tmp_path / 'b.png'}: cannot be read: ")
+
+
 def test_pictures_are_not_drawn_into_the_folder_that_is_read(folder):
     done = inkdigits("read", "--draw", folder[0] / ".." / folder[0].name, folder[0])
     assert done.returncode == 2

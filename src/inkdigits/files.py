@@ -39,6 +39,11 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def is_lost(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a link to what is not there."""
+    return entry.is_symlink() and not os.path.exists(entry.path)
+
+
 def is_empty(folder: Path) -> bool:
     """Whether nothing but temporary files is in a folder."""
     return all(is_temporary(path.name) for path in folder.iterdir())

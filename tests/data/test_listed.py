@@ -115,6 +115,16 @@ def test_rows_that_are_no_labelled_picture_are_named_counted_and_left_out(folder
     assert f"1 picture beside them is in no row of labels.csv, {folder}/other.png" in found.notice
 
 
+def test_a_table_of_which_too_little_is_left_says_what_was_left_out(folder, digits):
+    path = write(folder / "labels.csv", digits[:1])
+    with path.open("a") as table:
+        table.write("gone.png,3\n")
+    with pytest.raises(
+        DataError, match=r"cannot split off.*1 was left out: .*gone\.png \(no "
+    ):
+        load(str(path))
+
+
 def test_a_table_without_any_picture_says_why(folder, digits, tmp_path):
     empty = tmp_path / "empty.csv"
     empty.write_text("file,label\n")

@@ -71,6 +71,12 @@ def test_a_csv_without_labels_or_with_too_few_columns_is_refused(tmp_path):
         load(str(tmp_path / "a.csv"))
 
 
+def test_a_line_that_ends_early_is_named(tmp_path):
+    write_csv(tmp_path / "a.csv", [*rows(), ["3", "\0\0"]])
+    with pytest.raises(DataError, match=r"line 102, column 'pixel0': found '\\x00"):
+        load(str(tmp_path / "a.csv"))
+
+
 def test_a_csv_of_a_header_alone_is_refused(tmp_path):
     write_csv(tmp_path / "a.csv", [])
     with pytest.raises(DataError, match="has a header but no digit"):

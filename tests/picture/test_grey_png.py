@@ -39,6 +39,17 @@ def test_notes_about_the_picture_change_nothing(pixels):
     assert (grey_png(data, 28) == pixels).all()
 
 
+@pytest.mark.parametrize("lines", [b"\5" + b"x" * 28, b"\0" + b"x" * 27, b"\0" + b"x" * 56])
+def test_what_is_no_picture_of_that_size_writes_nothing_to_standard_error(lines, capfd):
+    """As libpng does: of a filter that there is not, too few pixels and too many."""
+    header, one = encoded(np.zeros((1, 28), np.uint8)), zlib.compress(lines)
+    start, end = header.index(b"IDAT") - 4, header.index(b"IEND") - 4
+    body = b"IDAT" + one
+    chunk = struct.pack(">I", len(one)) + body + struct.pack(">I", zlib.crc32(body))
+    assert grey_png(header[:start] + chunk + header[end:], 28) is None
+    assert capfd.readouterr().err == ""
+
+
 def test_what_says_more_than_pixels_is_left_to_pillow(pixels):
     grey = Image.fromarray(pixels)
     exif = Image.Exif()

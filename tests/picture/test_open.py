@@ -1,4 +1,5 @@
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from PIL import Image
 
 from inkdigits.errors import NotAPictureError, PictureError
 from inkdigits.picture.decode import upright_image
-from inkdigits.picture.open import MAX_SIDE, open_picture
+from inkdigits.picture.open import MAX_SIDE, as_pixels, open_picture
 from inkdigits.reading.finder import digit_array
 from support import encoded
 
@@ -134,6 +135,8 @@ def test_a_missing_file_is_named():
         (np.full((5, 5), 256), r"array is int64, expected uint8"),
         (np.full((5, 5), 7.0), r"array holds 7 to 7, expected \[0, 1\] for floats"),
         (np.full((5, 5), np.nan), r"array holds NaN, expected \[0, 1\] for floats"),
+        (np.broadcast_to(np.float64(0.5), (10**6, 10**6)), "over the limit of 64,000,000 pixels"),
+        (np.ma.masked_array(np.zeros((5, 5)), mask=np.eye(5)), "array has masked values"),
         (
             np.zeros((4, 5, 5, 3)),
             r"\(4, 5, 5, 3\), expected .*; several pictures go to read_many or",
@@ -143,6 +146,23 @@ def test_a_missing_file_is_named():
 def test_an_array_of_another_kind_is_refused(array, message):
     with pytest.raises(PictureError, match=message):
         digit_array(array)
+
+
+def test_a_large_array_takes_no_copy_of_its_own_type():
+    """In strips, which come out as the whole does."""
+    levels = np.arange(256, dtype=np.uint8).repeat(20_000).reshape(2_560, 2_000)
+    for array in (
+        levels / 255,
+        np.float16(levels / 255),
+        levels * np.uint16(257),
+        np.int64(levels),
+    ):
+        assert np.array_equal(as_pixels(array, 10**7), levels)
+    assert np.array_equal(as_pixels(levels > 127, 10**7), np.uint8(255) * (levels > 127))
+    tracemalloc.start()
+    as_pixels(np.broadcast_to(np.float32(1), (4_000, 4_000)), 10**8)
+    (_, most), _ = tracemalloc.get_traced_memory(), tracemalloc.stop()
+    assert most < 16e6 + 30e6  # the result, and two strips of 8 MB with their steps
 
 
 def test_a_tiff_of_nan_is_refused():

@@ -419,9 +419,18 @@ def test_reading_imports_no_training_framework():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), "60", None])
+@pytest.mark.parametrize("name", ["max_pixels", "max_seconds"])
+def test_a_limit_is_a_number_above_0(name, limit):
+    with pytest.raises(ConfigError, match=f"{name} is {limit!r}, expected a number above 0"):
+        Reader(**{name: limit})
+
+
 def test_a_batch_of_none_and_what_is_no_array_are_refused(reader):
     with pytest.raises(ConfigError, match="batch is 0, expected 1 or more"):
         list(reader.read_many([], batch=0))
+    with pytest.raises(ConfigError, match=r"pictures is 'one\.png', expected several; read and"):
+        list(reader.read_many("one.png"))
     with pytest.raises(PictureError, match="str is not an array"):
         reader.probabilities("x")
 

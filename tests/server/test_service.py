@@ -138,6 +138,8 @@ def test_wrong_addresses_and_parameters_are_json_errors(service):
     assert service.client.get("/nothing").json()["status"] == 404
     answer = service.client.post("/v1/predict?array=perhaps", content=b"x", headers=PNG)
     assert (answer.status_code, "expected true or false" in answer.text) == (422, True)
+    twice = service.client.post("/v1/predict?array=true&array=false", content=b"x", headers=PNG)
+    assert (twice.status_code, "array is given 2 times" in twice.text) == (422, True)
 
 
 def test_every_answer_has_the_headers_and_no_other_site_may_call(service):

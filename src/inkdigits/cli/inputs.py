@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from inkdigits.files import is_temporary
+from inkdigits.files import is_lost, is_temporary
 from inkdigits.picture.documents import DocumentPage, count_pages, page_names, pages_in
 from inkdigits.picture.open import MAX_BYTES, SUFFIXES
 from inkdigits.reading.parallel import File
@@ -85,9 +85,9 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
     if os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
         return False
     try:
-        return entry.is_file()
-    except OSError:  # links in a circle
-        return False
+        return entry.is_file() or is_lost(entry)
+    except OSError:
+        return True  # links in a circle: reading says so
 
 
 def _piped(name: str) -> bytes | None:

@@ -155,6 +155,8 @@ def train(
         with joined() as workers:
             _run_to_end(resume, workers.from_first(settings), workers, network, begins=False)
         return
+    if seeds and "seed" in given:
+        raise click.UsageError("--seed and --seeds exclude each other")
     # Settings are checked before anything heavy is imported, let alone read.
     values = _with_config(config, given) if config else given
     settings = settings_from(values)

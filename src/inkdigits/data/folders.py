@@ -22,7 +22,7 @@ from inkdigits.data.digits import Digits, DigitSets
 from inkdigits.data.pictures import Frame, Labelled, LeftOut, Looked, read_pictures, together
 from inkdigits.data.split import split_test
 from inkdigits.errors import DataError
-from inkdigits.files import is_folder, new_folder
+from inkdigits.files import is_folder, is_lost, new_folder
 from inkdigits.picture.open import SUFFIXES
 from inkdigits.spec import CLASS_NAMES
 
@@ -91,7 +91,12 @@ def one_set(
     left_out: what the source has beside them, as read_pictures takes it.
     """
     digits, looked = read_pictures(pictures, name, source, frame, advance, left_out)
-    sets = split_test(digits)
+    try:
+        sets = split_test(digits)
+    except DataError as error:
+        if looked is None:
+            raise
+        raise DataError(f"{error}. {looked}") from error  # too few, where many were left out
     return replace(sets, notice=_notice(sets.notice, looked), looked=looked)
 
 
@@ -271,7 +276,7 @@ def _files(entries: Iterable[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
     for entry in entries:
         if os.path.splitext(entry.name)[1].lower() in ENDINGS:
             with suppress(OSError):  # links in a circle
-                if entry.is_file():
+                if entry.is_file() or is_lost(entry):  # reading says that it is not there
                     yield entry
 
 

@@ -246,7 +246,7 @@ def _pixels(
         low, high = min(low, values.min()), max(high, values.max())
         whole = whole and bool((values == np.floor(values)).all())
     # Divided by 255, as networks take them.
-    divided = not whole and low >= 0 and high <= 1
+    divided = not whole and 0 <= low <= high <= 1  # neither where every column lacks a value
     pixels = np.empty((len(table), len(columns)), np.uint8)
     for at, column in enumerate(columns):
         values = _column(table, column)

@@ -179,7 +179,7 @@ def upright_image(picture: Picture, max_pixels: int = MAX_PIXELS) -> Shown:
     name = str(known) if isinstance(known, str | Path) else "picture"
     try:
         if isinstance(known, np.ndarray):
-            known = Image.fromarray(as_pixels(known))
+            known = Image.fromarray(as_pixels(known, max_pixels))
         elif isinstance(known, str | Path):
             known, page = read_page(known)
         elif isinstance(known, documents.DocumentPage):

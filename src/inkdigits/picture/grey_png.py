@@ -20,6 +20,7 @@ _CRC = struct.Struct(">I")
 # Chunks that change nothing about the pixels: not transparency, orientation or animation.
 _PLAIN = frozenset((b"IDAT", b"pHYs", b"tIME", b"gAMA", b"cHRM", b"sBIT", b"bKGD", b"tEXt"))
 _MOST_CHUNKS = 1_000  # more than any writer makes of so few pixels; each is looked at in Python
+_LAST_FILTER = 4  # a line begins with one of 0 to 4
 _EXIF = b"Raw profile type"  # begins a text chunk in which ImageMagick keeps EXIF
 
 
@@ -39,9 +40,23 @@ def grey_png(data: bytes, max_side: int) -> NDArray[np.uint8] | None:
         return None
     if any(kind not in _PLAIN or content.startswith(_EXIF) for kind, content in others):
         return None
+    packed = b"".join(content for kind, content in others if kind == b"IDAT")
+    if not _is_whole(packed, width, height):
+        return None
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     fits = pixels is not None and pixels.shape == (height, width) and pixels.dtype == np.uint8
     return np.asarray(pixels, np.uint8) if fits else None
+
+
+def _is_whole(packed: bytes, width: int, height: int) -> bool:
+    """Whether the pixels are there, of filters that exist: else libpng writes to standard error."""
+    most = height * (1 + width)
+    unpacker = zlib.decompressobj()
+    try:
+        lines = unpacker.decompress(packed, most + 1)
+    except zlib.error:
+        return False
+    return len(lines) == most and unpacker.eof and max(lines[:: 1 + width]) <= _LAST_FILTER
 
 
 def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:

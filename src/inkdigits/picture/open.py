@@ -32,6 +32,7 @@ Picture: TypeAlias = "str | Path | bytes | BinaryIO | DocumentPage | Image.Image
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 100_000_000  # of a file; 64 million pixels of JPEG stay well under
 _WHITE = np.float32(255)
+_STRIP = 2_000_000  # values that are converted at a time
 _SHORT = 1 << 16  # bytes that are asked for first
 MAX_SIDE = 1000  # a digit a fiftieth of the picture then still is 20 pixels
 MIN_CONTRAST = 0.04  # of black to white; fainter than pencil on grey paper, above JPEG's noise
@@ -62,7 +63,7 @@ def open_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> Opened:
     """
     picture = as_known(picture)
     if isinstance(picture, np.ndarray):
-        pixels = as_pixels(picture)
+        pixels = as_pixels(picture, max_pixels)
         if pixels.ndim == 2 and max(pixels.shape) <= MAX_SIDE and pixels.size <= max_pixels:
             return _opened(pixels)
         from inkdigits.picture import decode
@@ -177,8 +178,11 @@ def _why_unread(path: str | Path, error: Exception) -> str:
     )
 
 
-def as_pixels(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """An array as 8-bit, its range by its type; floats must lie in [0, 1]."""
+def as_pixels(array: NDArray[Any], max_pixels: int) -> NDArray[np.uint8]:
+    """An array as 8-bit, its range by its type; floats must lie in [0, 1].
+
+    Raises PictureError, for more than `max_pixels` before it looks at the first.
+    """
     shape = array.shape
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
         several = "; several pictures go to read_many or predict_many" if len(shape) == 4 else ""
@@ -187,20 +191,48 @@ def as_pixels(array: NDArray[Any]) -> NDArray[np.uint8]:
         )
     if 0 in shape:
         raise PictureError(f"array is {shape}: it has no pixel")
-    if array.dtype == np.bool_:
-        array = array.astype(np.uint8) * np.uint8(255)
-    elif array.dtype.kind == "u" and array.dtype.itemsize == 2:  # either order of bytes
-        array = (array >> 8).astype(np.uint8)
-    elif array.dtype.kind == "f":
+    if shape[0] * shape[1] > max_pixels:
+        raise PictureError(
+            f"array is {shape}, over the limit of {max_pixels:,} pixels; scale it down"
+        )
+    if np.ma.is_masked(array):
+        raise PictureError("array has masked values, expected a value of each pixel; fill them")
+    array = np.asarray(array)
+    if array.dtype.kind == "f":
         # NaN fails both comparisons.
         if not (array.min() >= 0 and array.max() <= 1):
             raise PictureError(f"array holds {extent(array)}, expected [0, 1] for floats")
-        array = np.rint(array * 255).astype(np.uint8)
-    elif array.dtype != np.uint8:
-        if array.dtype.kind not in "ui" or array.min() < 0 or array.max() > 255:
-            raise PictureError(
-                f"array is {array.dtype}, expected uint8, uint16, bool, other whole numbers from 0 "
-                "to 255, or floats in [0, 1]"
-            )
-        array = array.astype(np.uint8)
+    elif array.dtype.kind not in "bui" or not _is_8_bit(array):
+        raise PictureError(
+            f"array is {array.dtype}, expected uint8, uint16, bool, other whole numbers from 0 "
+            "to 255, or floats in [0, 1]"
+        )
+    if array.dtype != np.uint8:
+        array = _converted(array)
     return array[..., 0] if len(shape) == 3 and shape[2] == 1 else array
+
+
+def _is_8_bit(array: NDArray[Any]) -> bool:
+    """Whether whole numbers are values from 0 to 255, or their type has a range of its own."""
+    own = array.dtype in (np.bool_, np.uint8) or _is_16_bit(array.dtype)
+    return own or bool(array.min() >= 0 and array.max() <= _WHITE)
+
+
+def _is_16_bit(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind == "u" and dtype.itemsize == 2  # either order of bytes
+
+
+def _converted(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """In strips: 64 million floats on their way would take 256 MB a step."""
+    found = np.empty(array.shape, np.uint8)
+    rows = max(1, _STRIP // array[0].size)
+    for top in range(0, len(array), rows):
+        strip = array[top : top + rows]
+        if strip.dtype == np.bool_:
+            strip = strip * np.uint8(255)
+        elif _is_16_bit(strip.dtype):
+            strip = strip >> 8
+        elif strip.dtype.kind == "f":
+            strip = np.rint(strip * 255)
+        found[top : top + rows] = strip
+    return found

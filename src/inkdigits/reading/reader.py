@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from os import PathLike
 from typing import NamedTuple, TypeVar
 
@@ -101,7 +102,8 @@ class Reader:
     core.
     max_pixels: a picture that has more is a PictureError, before it is decoded.
     max_seconds: of computing; a picture that takes more is a PictureError (a TooLongError).
-    Raises ModelError if the model is missing, broken, or made for another kind of input.
+    Raises ModelError if the model is missing, broken, or made for another kind of input, and
+    ConfigError for a limit that is no number above 0.
     """
 
     def __init__(
@@ -111,6 +113,8 @@ class Reader:
         max_pixels: int = MAX_PIXELS,
         max_seconds: float = MAX_SECONDS,
     ) -> None:
+        _check_limit("max_pixels", max_pixels)
+        _check_limit("max_seconds", max_seconds)
         self.model = Model(model, threads)
         self._max_pixels = max_pixels
         self._max_seconds = max_seconds
@@ -177,6 +181,10 @@ class Reader:
 
         blank_too: a picture of one colour is not an error but empty. Raises ConfigError.
         """
+        if isinstance(pictures, str | bytes):
+            raise ConfigError(
+                f"pictures is {pictures[:100]!r}, expected several; read and predict take one"
+            )
         if batch < 1:
             raise ConfigError(f"batch is {batch}, expected 1 or more")
         opened: list[Opened | PictureError] = []
@@ -386,6 +394,11 @@ def _reason(confidence: float, accept: float) -> str:
     if confidence >= accept:
         return ""
     return "no digit" if confidence < _NO_DIGIT else "unsure"
+
+
+def _check_limit(name: str, limit: object) -> None:
+    if not (isinstance(limit, Real) and float(limit) > 0):
+        raise ConfigError(f"{name} is {limit!r}, expected a number above 0")
 
 
 def _or_raise(result: _T | PictureError) -> _T:

@@ -213,7 +213,7 @@ class _Service:
             raise RefusedError(
                 404, "this server keeps no corrections; start it with --keep FILE.db"
             )
-        digit = request.query_params.get("digit", "")
+        digit = _given(request, "digit") or ""
         if digit not in (*CLASS_NAMES, NO_DIGIT):
             raise RefusedError(
                 422, f"digit is {digit!r}, expected 0 to 9 or {NO_DIGIT}: /v1/corrections?digit=7"
@@ -243,7 +243,7 @@ class _Service:
 
     async def take_back(self, request: Request) -> Response:
         """Take back a correction that was kept a while ago."""
-        undo = request.query_params.get("undo", "")
+        undo = _given(request, "undo") or ""
         change = self._undo.pop(undo, None)  # at once: a second request for it may come meanwhile
         if self._corrections is None or change is None:
             raise RefusedError(404, "no correction with this undo token")
@@ -343,8 +343,17 @@ async def _gone(request: Request) -> None:
         pass
 
 
+def _given(request: Request, name: str) -> str | None:
+    """A parameter of the query, or None where it is not given."""
+    given = request.query_params.getlist(name)
+    if len(given) > 1:
+        raise RefusedError(422, f"{name} is given {len(given)} times, expected once")
+    return given[0] if given else None
+
+
 def _switch(request: Request, name: str) -> bool:
-    given = request.query_params.get(name, "false")
+    given = _given(request, name)
+    given = "false" if given is None else given
     if given not in _SWITCHES:
         raise RefusedError(422, f"{name} is {given!r}, expected true or false")
     return _SWITCHES[given]
@@ -352,7 +361,7 @@ def _switch(request: Request, name: str) -> bool:
 
 def _whole(request: Request, name: str) -> int | None:
     """A parameter that counts digits or pages, or None where it is not given."""
-    given = request.query_params.get(name)
+    given = _given(request, name)
     if given is None:
         return None
     if not (given.isascii() and given.isdigit() and len(given) < 6):

@@ -185,7 +185,8 @@ class Corrections:
 def read_corrections(path: Path) -> Iterator[Row]:
     """Every correction in the file, oldest first; nothing is written. Raises CorrectionsError."""
     if not path.is_file():
-        raise CorrectionsError(f"{path}: no such file; inkdigits serve --keep FILE.db makes one")
+        found = "is no file" if path.exists() else "no such file"
+        raise CorrectionsError(f"{path}: {found}; inkdigits serve --keep FILE.db makes one")
     try:
         # SQLite's own files stand beside the file itself, not beside a link to it.
         file = path.resolve()

@@ -21,7 +21,7 @@ class Limits:
     picture_time: float = 10.0  # of computing, of one picture: 422
     request_time: float = 60.0  # of a worker, for all pictures of one request: 413 for the rest
     answer: int = 32_000_000  # of the answers to all pictures of one request: 413 for the rest
-    held: int = 256_000_000  # of bodies and answers of all requests: 503
+    held: int = 192_000_000  # of bodies and answers of all requests: 503
     connections: int = 512  # the one that has waited longest with half a request is closed, or 503
     head: int = 32_000  # of a request's line and headers: 431
     headers_time: float = 10.0  # until a request's headers are here: the connection is closed
