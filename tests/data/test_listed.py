@@ -119,9 +119,7 @@ def test_a_table_of_which_too_little_is_left_says_what_was_left_out(folder, digi
     path = write(folder / "labels.csv", digits[:1])
     with path.open("a") as table:
         table.write("gone.png,3\n")
-    with pytest.raises(
-        DataError, match=r"cannot split off.*1 was left out: .*gone\.png \(no "
-    ):
+    with pytest.raises(DataError, match=r"cannot split off.*1 was left out: .*gone\.png \(no "):
         load(str(path))
 
 

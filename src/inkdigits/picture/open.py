@@ -202,7 +202,7 @@ def as_pixels(array: NDArray[Any], max_pixels: int) -> NDArray[np.uint8]:
         # NaN fails both comparisons.
         if not (array.min() >= 0 and array.max() <= 1):
             raise PictureError(f"array holds {extent(array)}, expected [0, 1] for floats")
-    elif array.dtype.kind not in "bui" or not _is_8_bit(array):
+    elif array.dtype.kind not in ("b", "u", "i") or not _is_8_bit(array):
         raise PictureError(
             f"array is {array.dtype}, expected uint8, uint16, bool, other whole numbers from 0 "
             "to 255, or floats in [0, 1]"
