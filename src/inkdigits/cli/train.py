@@ -162,6 +162,10 @@ def train(
     settings = settings_from(values)
 
     from inkdigits.runs import folder as run_folder
+
+    if out and not seeds:
+        run_folder.refuse_used(out)
+
     from inkdigits.runs import study
     from inkdigits.runs.learning import with_network
     from inkdigits.training.workers import joined

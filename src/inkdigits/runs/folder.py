@@ -59,8 +59,13 @@ def usual_folder(settings: RunSettings) -> Path:
 
 def start_run(folder: Path, settings: RunSettings) -> None:
     """Make the run folder with its settings. Raises ConfigError if it is there and not empty."""
-    refuse_filled(folder, f", or continue it: inkdigits train --resume {folder}")
+    refuse_used(folder)
     write_settings(folder, settings)
+
+
+def refuse_used(folder: Path) -> None:
+    """Raise ConfigError where a run cannot begin, as something is in the folder."""
+    refuse_filled(folder, f", or continue it: inkdigits train --resume {folder}")
 
 
 @contextmanager
