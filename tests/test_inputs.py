@@ -13,7 +13,8 @@ def test_pictures_below_a_folder_come_by_name(tmp_path):
     (tmp_path / "nowhere.png").symlink_to(tmp_path / "nothing.png")
     (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
     found = [os.path.relpath(path, tmp_path) for path in pictures_below(str(tmp_path))]
-    assert found == ["A.PNG", "a/0.gif", "a.png", "b/1.JPG", "b/2.png", "link.png"]
+    expected = ["A.PNG", "a/0.gif", "a.png", "b/1.JPG", "b/2.png", "circle.png", "link.png"]
+    assert found == [*expected, "nowhere.png"]  # reading says what is wrong with a link
 
 
 def test_a_folder_that_is_not_there_is_given_itself(tmp_path):

@@ -53,7 +53,7 @@ def pictures_below(folder: str) -> Iterator[str]:
     """The picture files in a folder and in the folders in it, by name.
 
     Holds the names of one folder at a time; a link to a folder is skipped. A folder that
-    may not be listed is given itself: reading it says so.
+    may not be listed is given itself, and so is a link to nothing: reading it says so.
     """
     waiting = [("", iter([(folder, True)]))]  # a stack, for folders of any depth
     while waiting:
