@@ -55,6 +55,10 @@ def test_what_cannot_be_written_has_its_final_name_in_the_error(tmp_path):
     with pytest.raises(OSError, match="No space left on device") as caught:
         fail()
     assert caught.value.filename == str(tmp_path / "a" / "in" / "b.txt")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError) as moved, written_whole(tmp_path / "folder") as part:
+        part.touch()
+    assert (moved.value.filename, moved.value.filename2) == (str(tmp_path / "folder"), None)
     with pytest.raises(FileNotFoundError) as other, written_whole(tmp_path / "b.txt"):
         (tmp_path / "not there").read_bytes()
     assert Path(other.value.filename) == tmp_path / "not there"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from inkdigits.data import load
 from inkdigits.errors import ConfigError, ModelError
 from inkdigits.exports.onnx import load_onnx, save_onnx
-from inkdigits.files import of_final, put_in_place, written_whole
+from inkdigits.files import final_names, put_in_place, written_whole
 from inkdigits.reading.model import Model
 from inkdigits.reading.model_file import RUN_MODEL, is_keras, model_path
 from inkdigits.training.networks import is_module, network_named
@@ -121,10 +121,8 @@ def _one(name: str, folder: Path, source: Model, arrays: Array, expected: Array)
     # What was exported before stays until the new one has been checked.
     with TemporaryDirectory(prefix=f".{row.file}.", dir=folder) as temporary:
         part = Path(temporary) / row.file
-        try:
+        with final_names(part, path):
             row.write(source, part)
-        except OSError as error:
-            raise of_final(error, part, path) from error
         try:
             found = row.read(part, arrays)
         except ModelError as error:

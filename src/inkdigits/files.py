@@ -59,28 +59,28 @@ def written_whole(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{_short(path.stem)}.{uuid.uuid4().hex}.part{path.suffix}")
     try:
-        yield part
-        _sync(part)
-        os.replace(part, path)
-    except OSError as error:
-        raise of_final(error, part, path) from error
+        with final_names(part, path):
+            yield part
+            _sync(part)
+            os.replace(part, path)
     finally:
         with suppress(OSError):  # not there, or a disk that can no longer be written to
             part.unlink()
 
 
-def of_final(error: OSError, part: Path, path: Path) -> OSError:
-    """The error of a temporary file or folder, or of what is in it, as one of the final path.
-
-    A full disk names no file.
-    """
-    if error.errno is None:
-        return error
-    named = error.filename2 or error.filename  # a copy names its source first
-    named = Path(os.fsdecode(named)) if isinstance(named, str | bytes | os.PathLike) else part
-    if not named.is_relative_to(part):
-        return error
-    return OSError(error.errno, error.strerror, str(path / named.relative_to(part)))
+@contextmanager
+def final_names(part: Path, path: Path) -> Iterator[None]:
+    """Errors of a temporary file or folder, or of what is in it, become those of the final path."""
+    try:
+        yield
+    except OSError as error:
+        given = (error.filename, error.filename2)  # of a copy or a move both
+        names = [Path(os.fsdecode(n)) for n in given if isinstance(n, str | bytes | os.PathLike)]
+        inside = [name for name in names if name.is_relative_to(part)]
+        if error.errno is None or (names and not inside):
+            raise
+        below = inside[0].relative_to(part) if names else ""  # a full disk names none
+        raise OSError(error.errno, error.strerror, str(path / below)) from error
 
 
 def _short(name: str) -> str:
@@ -182,10 +182,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
     part = _temporary(folder, "part")
     part.mkdir()
     try:
-        with locked(part):
+        with locked(part), final_names(part, folder):
             yield part
-    except OSError as error:
-        raise of_final(error, part, folder) from error
     finally:
         if part.exists():
             shutil.rmtree(part)
