@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
+from bombs import png_chunk
 from PIL import Image, PngImagePlugin
 
 from inkdigits.picture.grey_png import grey_png
@@ -44,9 +45,7 @@ def test_what_is_no_picture_of_that_size_writes_nothing_to_standard_error(lines,
     """As libpng does: of a filter that there is not, too few pixels and too many."""
     header, one = encoded(np.zeros((1, 28), np.uint8)), zlib.compress(lines)
     start, end = header.index(b"IDAT") - 4, header.index(b"IEND") - 4
-    body = b"IDAT" + one
-    chunk = struct.pack(">I", len(one)) + body + struct.pack(">I", zlib.crc32(body))
-    assert grey_png(header[:start] + chunk + header[end:], 28) is None
+    assert grey_png(header[:start] + png_chunk(b"IDAT", one) + header[end:], 28) is None
     assert capfd.readouterr().err == ""
 
 

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
+from itertools import islice
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from inkdigits.picture.headers import PNG_SIGNATURE, png_chunks
+
 _HEADER = struct.Struct(">II5B")  # width, height, depth, colour, compression, filter, interlace
 _GREY = [8, 0, 0, 0, 0]  # 8 bits, no colour, not interlaced
-_CHUNK = struct.Struct(">I4s")
-_CRC = struct.Struct(">I")
 # Chunks that change nothing about the pixels: not transparency, orientation or animation.
 _PLAIN = frozenset((b"IDAT", b"pHYs", b"tIME", b"gAMA", b"cHRM", b"sBIT", b"bKGD", b"tEXt"))
 _MOST_CHUNKS = 1_000  # more than any writer makes of so few pixels; each is looked at in Python
 _LAST_FILTER = 4  # a line begins with one of 0 to 4
 _EXIF = b"Raw profile type"  # begins a text chunk in which ImageMagick keeps EXIF
+
+_Chunks = Iterator[tuple[bytes, memoryview, bool]]
 
 
 def grey_png(data: bytes, max_side: int) -> NDArray[np.uint8] | None:
@@ -30,22 +33,37 @@ def grey_png(data: bytes, max_side: int) -> NDArray[np.uint8] | None:
     None if it is another picture, has more to it than pixels, or is damaged: every checksum is
     compared, for OpenCV says nothing of what is wrong.
     """
-    if not data.startswith(_SIGNATURE):
+    if not data.startswith(PNG_SIGNATURE):
         return None
-    (first, header), *others = _chunks(data) or ((b"", b""),)
-    if first != b"IHDR" or len(header) != _HEADER.size:
-        return None
-    width, height, *form = _HEADER.unpack(header)
-    if form != _GREY or not 0 < max(width, height) <= max_side:
-        return None
-    if any(kind not in _PLAIN or content.startswith(_EXIF) for kind, content in others):
-        return None
-    packed = b"".join(content for kind, content in others if kind == b"IDAT")
-    if not _is_whole(packed, width, height):
+    chunks = png_chunks(data)
+    width, height = _size_of_grey(chunks)
+    if not 0 < max(width, height) <= max_side or not _is_whole(_packed(chunks), width, height):
         return None
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     fits = pixels is not None and pixels.shape == (height, width) and pixels.dtype == np.uint8
     return np.asarray(pixels, np.uint8) if fits else None
+
+
+def _size_of_grey(chunks: _Chunks) -> tuple[int, int]:
+    """Width and height by the header, which is read; 0 of another picture than 8-bit grey."""
+    kind, header, is_right = next(chunks, (b"", memoryview(b""), False))
+    if kind != b"IHDR" or not is_right or len(header) != _HEADER.size:
+        return 0, 0
+    width, height, *form = _HEADER.unpack(header)
+    return (width, height) if form == _GREY else (0, 0)
+
+
+def _packed(chunks: _Chunks) -> bytes:
+    """The compressed pixels; nothing of a file that is damaged, or has more to it."""
+    packed: list[memoryview] = []
+    for kind, content, is_right in islice(chunks, _MOST_CHUNKS):
+        if kind == b"IEND" and is_right:
+            return b"".join(packed)
+        if not is_right or kind not in _PLAIN or bytes(content[: len(_EXIF)]) == _EXIF:
+            break
+        if kind == b"IDAT":
+            packed.append(content)
+    return b""
 
 
 def _is_whole(packed: bytes, width: int, height: int) -> bool:
@@ -57,22 +75,3 @@ def _is_whole(packed: bytes, width: int, height: int) -> bool:
     except zlib.error:
         return False
     return len(lines) == most and unpacker.eof and max(lines[:: 1 + width]) <= _LAST_FILTER
-
-
-def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Kind and content of each chunk up to the end's; none of a damaged file."""
-    chunks: list[tuple[bytes, bytes]] = []
-    at = len(_SIGNATURE)
-    while at + _CHUNK.size + _CRC.size <= len(data) and len(chunks) < _MOST_CHUNKS:
-        length, kind = _CHUNK.unpack_from(data, at)
-        start = at + _CHUNK.size
-        end = start + length
-        if end + _CRC.size > len(data):
-            break
-        if zlib.crc32(data[at + 4 : end]) != _CRC.unpack_from(data, end)[0]:
-            break
-        if kind == b"IEND":
-            return chunks
-        chunks.append((kind, data[start:end]))
-        at = end + _CRC.size
-    return []

@@ -6,6 +6,7 @@ for what a small file can make slow or large beyond what its pixels take.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import BytesIO
 from struct import Struct
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ _MOST_SCANS = 100
 _MOST_PARTS = 50_000  # chunks of a PNG and the like: Pillow keeps objects for each
 _SOS, _EOI = 0xDA, 0xD9  # JPEG's markers of a scan's start and of the picture's end
 _IN_SCANS = frozenset((0x00, *range(0xD0, 0xD8)))  # what follows 0xFF within a scan's data
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHUNK, _CRC = Struct(">I4s"), Struct(">I")
 _PIXELS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT"))
 # Pillow's decoders in C. Those in Python, of BMPs with run lengths, PPMs as text and PPMs of odd
@@ -91,24 +93,35 @@ def check_costs(image: ImageFile, data: bytes, name: str) -> None:
         )
 
 
-def _check_png(png: bytes, name: str) -> None:
-    """Compare the checksums of what the pixels are made of. Pillow skips those of IDAT."""
+def png_chunks(png: bytes) -> Iterator[tuple[bytes, memoryview, bool]]:
+    """Kind and content of each chunk to the end's, IEND, and whether it has the right checksum.
+
+    What is cut off is not given.
+    """
     view = memoryview(png)
-    at = 8
-    for _ in range(_MOST_PARTS):
-        if at + _CHUNK.size > len(png):
-            return
+    at = len(PNG_SIGNATURE)
+    while at + _CHUNK.size <= len(png):
         length, kind = _CHUNK.unpack_from(png, at)
         end = at + _CHUNK.size + length
-        if kind == b"IEND" or end + _CRC.size > len(png):  # cut off: Pillow says so
+        if end + _CRC.size > len(png):
             return
-        if kind in _PIXELS and crc32(view[at + 4 : end]) != _CRC.unpack_from(png, end)[0]:
+        is_right = crc32(view[at + 4 : end]) == _CRC.unpack_from(png, end)[0]
+        yield kind, view[at + _CHUNK.size : end], is_right
+        if kind == b"IEND":
+            return
+        at = end + _CRC.size
+
+
+def _check_png(png: bytes, name: str) -> None:
+    """Compare the checksums of what the pixels are made of. Pillow skips those of IDAT."""
+    for number, (kind, _, is_right) in enumerate(png_chunks(png)):
+        if number == _MOST_PARTS:
+            raise PictureError(f"{name}: a PNG of over {_MOST_PARTS:,} chunks; save it again")
+        if kind in _PIXELS and not is_right:
             raise NotAPictureError(
                 f"{name}: broken (the checksum of its {kind.decode()} is another); fetch or save "
                 "it again"
             )
-        at = end + _CRC.size
-    raise PictureError(f"{name}: a PNG of over {_MOST_PARTS:,} chunks; save it again")
 
 
 def _has_many_blocks(gif: bytes) -> bool:

@@ -34,6 +34,7 @@ from inkdigits.picture.views import (
     side_of,
     standardised,
 )
+from inkdigits.reading.model_file import runtime_words
 from inkdigits.spec import N_CLASSES, OTHER, SIDE
 
 FINDER_MODEL = Path(__file__).parent.parent / "models" / "finder.onnx"
@@ -294,7 +295,8 @@ def _session(
         )
     except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
         raise ModelError(
-            f"{path}: not a model that ONNX Runtime can load ({error}); reinstall inkdigits"
+            f"{path}: not a model that ONNX Runtime can load ({runtime_words(error)}); reinstall "
+            "inkdigits"
         ) from error
     found = [value.name for value in session.get_inputs()]
     given = tuple(value.name for value in session.get_outputs())

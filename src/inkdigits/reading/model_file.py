@@ -55,8 +55,8 @@ class ModelFile:
         # ONNX Runtime's exceptions share no base but Exception; names may be no UTF-8.
         except Exception as error:
             raise ModelError(
-                f"{path}: not a model ONNX Runtime can load: {_words(error)}; export it again, or "
-                "update onnxruntime"
+                f"{path}: not a model ONNX Runtime can load: {runtime_words(error)}; export it "
+                "again, or update onnxruntime"
             ) from error
 
     def run(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -130,7 +130,7 @@ def is_keras(model: str | PathLike[str] | None) -> TypeGuard[str | PathLike[str]
     return model is not None and Path(model).suffix in _KERAS and Path(model).is_file()
 
 
-def _words(error: Exception) -> str:
+def runtime_words(error: Exception) -> str:
     """ONNX Runtime's words, without the place in its source that stands before them."""
     text = str(error).replace("\\n", " ").strip()
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)

@@ -353,7 +353,8 @@ def _given(request: Request, name: str) -> str | None:
 
 def _switch(request: Request, name: str) -> bool:
     given = _given(request, name)
-    given = "false" if given is None else given
+    if given is None:
+        return False
     if given not in _SWITCHES:
         raise RefusedError(422, f"{name} is {given!r}, expected true or false")
     return _SWITCHES[given]
